@@ -1,0 +1,103 @@
+//! Failure: what went wrong upstream, decided once, at classification.
+//!
+//! Every floor above reads its verdicts and none derives them again: the class says which rest and
+//! which final status follow, [`Next`] says where a request may go from here.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What kind of failure it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureClass {
+    /// 429: the key is over its rate.
+    RateLimit,
+    /// 401, 403: the key was refused.
+    Auth,
+    /// 402 and the 429s that mean money: no credit left.
+    Quota,
+    /// No answer in time.
+    Timeout,
+    /// No connection, or one that broke.
+    Network,
+    /// 5xx.
+    Server,
+    /// The upstream does not know the model, or this key may not use it.
+    Model,
+    /// An answer that is no answer: HTML, malformed JSON, an empty stream.
+    Malformed,
+    /// The request itself is wrong; no other target would say otherwise.
+    Request,
+    /// The target lacks a capability the request needs.
+    Capability,
+}
+
+impl FailureClass {
+    /// The name shown in logs and in `error.attempts[]`.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureClass::RateLimit => "rate_limit",
+            FailureClass::Auth => "auth",
+            FailureClass::Quota => "quota",
+            FailureClass::Timeout => "timeout",
+            FailureClass::Network => "network",
+            FailureClass::Server => "server_error",
+            FailureClass::Model => "model_unavailable",
+            FailureClass::Malformed => "malformed_answer",
+            FailureClass::Request => "invalid_request",
+            FailureClass::Capability => "capability",
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How far an attempt had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Before a connection stood: nothing was sent.
+    Connect,
+    /// The request was sent, or partly; no answer yet. It may have been processed.
+    Sent,
+    /// The status line had arrived.
+    Answered,
+}
+
+/// Where a request may go after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Back to the client with this answer.
+    Return,
+    /// Once more to the same target if the retries allow, else like `Provider`.
+    Same,
+    /// Another key of the provider, then the next provider.
+    Key,
+    /// The next provider.
+    Provider,
+}
+
+/// One failed attempt.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What kind it was.
+    pub class: FailureClass,
+    /// How far it had come.
+    pub stage: Stage,
+    /// Where the request may go.
+    pub next: Next,
+    /// The upstream's status, if one arrived.
+    pub status: Option<u16>,
+    /// The upstream's own words or ours, without key material.
+    pub message: String,
+    /// The upstream's error type, e.g. `invalid_request_error`.
+    pub kind: Option<String>,
+    /// The upstream's error code, e.g. `context_length_exceeded`.
+    pub code: Option<String>,
+    /// The request field the upstream complained about.
+    pub param: Option<String>,
+    /// How long the upstream asked us to wait.
+    pub retry_after: Option<Duration>,
+}

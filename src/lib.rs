@@ -1,0 +1,5 @@
+//! autogw: one endpoint over many AI providers.
+
+pub mod chat;
+pub mod config;
+pub mod provider;

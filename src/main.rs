@@ -1,0 +1,3 @@
+//! The `autogw` binary: nothing but the way into the library.
+
+fn main() {}
