@@ -4,6 +4,7 @@
 //! and never changes afterwards. A [`preset`] is a row of `assets/providers.json`.
 
 pub mod preset;
+pub mod redact;
 pub mod secret;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 pub use preset::{Auth, Preset, Quirk};
+pub use redact::Redactor;
 pub use secret::Secret;
 
 /// One upstream: a base URL, its keys and its models.
