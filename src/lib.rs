@@ -3,3 +3,4 @@
 pub mod chat;
 pub mod config;
 pub mod provider;
+pub mod telemetry;
