@@ -1,5 +1,8 @@
 //! autogw: one endpoint over many AI providers.
 
 pub mod chat;
+pub mod codec;
 pub mod config;
+pub mod json;
 pub mod provider;
+pub mod sse;
