@@ -3,6 +3,8 @@
 pub mod chat;
 pub mod codec;
 pub mod config;
+pub mod health;
 pub mod json;
 pub mod provider;
+pub mod route;
 pub mod sse;
