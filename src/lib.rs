@@ -8,3 +8,4 @@ pub mod json;
 pub mod provider;
 pub mod route;
 pub mod sse;
+pub mod telemetry;
