@@ -2,4 +2,5 @@
 
 pub mod chat;
 pub mod config;
+pub mod json;
 pub mod provider;
