@@ -2,5 +2,6 @@
 
 pub mod chat;
 pub mod config;
+pub mod demo;
 pub mod json;
 pub mod provider;
