@@ -3,6 +3,7 @@
 pub mod chat;
 pub mod codec;
 pub mod config;
+pub mod demo;
 pub mod health;
 pub mod json;
 pub mod provider;
