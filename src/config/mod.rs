@@ -4,9 +4,13 @@
 
 pub mod base_url;
 pub mod diagnostic;
+pub mod discover;
+pub mod env_file;
 pub mod environment;
+pub mod locate;
 pub mod paths;
 pub mod schema;
+pub mod write;
 
 mod demo;
 mod format;
@@ -32,9 +36,11 @@ use crate::provider::{Provider, Secret};
 
 pub use demo::demo;
 pub use diagnostic::{ConfigError, Diagnostic, Severity, Style, render};
+pub use discover::{Discovery, Found, Probe, discover, nothing_found, zero_config};
 pub use environment::Environment;
 pub use format::Format;
 pub use load::{Loaded, from_text, load};
+pub use locate::{Choice, Source, locate};
 pub use nearest::nearest;
 pub use paths::{Home, Name};
 

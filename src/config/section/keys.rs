@@ -128,7 +128,7 @@ impl KeysFile {
 }
 
 /// The key that the first filled variable of `preset` holds.
-pub(in crate::config) fn key_of_environment(preset: &Preset, env: &Environment) -> Option<ApiKey> {
+fn key_of_environment(preset: &Preset, env: &Environment) -> Option<ApiKey> {
     let mut names = preset.key_variables.iter();
     let text = names.find_map(|name| env.filled(name))?;
     Some(ApiKey {

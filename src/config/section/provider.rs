@@ -18,7 +18,7 @@ use crate::provider::{DemoProfile, Models, Preset, Provider, StatusSet, preset};
 
 /// A provider as written.
 #[derive(Debug)]
-pub(super) struct ProviderFile {
+pub(in crate::config) struct ProviderFile {
     place: Place,
     kind: Option<(Kind, Place)>,
     name: Option<(Name, Place)>,
@@ -93,7 +93,11 @@ impl ProviderFile {
     }
 
     /// The provider with its preset's defaults. `None` after reporting what it lacks.
-    pub(super) fn resolve(self, env: &Environment, report: &mut Report) -> Option<Provider> {
+    pub(in crate::config) fn resolve(
+        self,
+        env: &Environment,
+        report: &mut Report,
+    ) -> Option<Provider> {
         let id = self.id();
         let (kind, kind_place) = self.kind?;
         let preset = kind.0;
@@ -105,50 +109,60 @@ impl ProviderFile {
             let what = format!("provider {name} (type {})", preset.kind);
             report.not_available(&kind_place, &what);
         }
-        let base_url = self.base_url.map(|url| url.0);
-        let base_url = base_url
-            .or_else(|| default_base_url(preset, env))
-            .map(|url| base_url::with_default_path(url, preset.default_path.as_deref()));
+        let base_url = resolve_base_url(self.base_url, preset, env);
         if base_url.is_none() && !preset.is_simulated() {
             report.error(&self.place, missing_base_url(preset));
         }
-        if let (Some((_, place)), false) = (&self.demo, preset.is_simulated()) {
-            report.error(place, "only a provider of type demo is simulated");
-        }
-        let keys = self.keys.resolve(preset, &self.place, env, report);
-        let demo = preset.is_simulated().then(|| {
-            self.demo
-                .map_or_else(DemoProfile::default, |(profile, _)| profile)
-        });
-        let standard_models = || {
-            if preset.is_simulated() {
-                Models::Listed(demo_models())
-            } else {
-                Models::Everything
-            }
-        };
+        let standard = Provider::new(&name, preset, base_url);
         Some(Provider {
-            name: name.into(),
-            preset,
-            base_url,
-            keys,
-            models: self.models.unwrap_or_else(standard_models),
+            keys: self.keys.resolve(preset, &self.place, env, report),
+            models: self.models.unwrap_or_else(|| standard_models(preset)),
             extra_body: self.extra_body.unwrap_or_default().0,
             extra_headers: self.extra_headers.unwrap_or_default().0,
-            weight: self.weight.map_or(1.0, |weight| weight.0),
+            weight: self.weight.map_or(standard.weight, |weight| weight.0),
             region: self.region,
             timeout: self.timeout.map(|span| span.0),
             max_concurrency: self.max_concurrency.map(|limit| limit.0),
             max_rpm: self.max_rpm.map(|limit| limit.0),
             retryable_status_codes: self.retryable_status_codes,
-            models_path: self
-                .models_path
-                .map_or_else(|| "/models".to_owned(), |path| path.0),
+            models_path: self.models_path.map_or(standard.models_path, |path| path.0),
             proxy: self.proxy.map(|proxy| proxy.0),
             user_agent: self.user_agent.map(|agent| agent.0),
-            demo,
+            demo: resolve_demo(self.demo, preset, report),
+            ..standard
         })
     }
+}
+
+fn standard_models(preset: &Preset) -> Models {
+    if preset.is_simulated() {
+        Models::Listed(demo_models())
+    } else {
+        Models::Everything
+    }
+}
+
+fn resolve_demo(
+    written: Option<(DemoProfile, Place)>,
+    preset: &Preset,
+    report: &mut Report,
+) -> Option<DemoProfile> {
+    if preset.is_simulated() {
+        return Some(written.map_or_else(DemoProfile::default, |(profile, _)| profile));
+    }
+    if let Some((_, place)) = written {
+        report.error(&place, "only a provider of type demo is simulated");
+    }
+    None
+}
+
+fn resolve_base_url(written: Option<BaseUrl>, preset: &Preset, env: &Environment) -> Option<Url> {
+    let url = written.map(|url| url.0);
+    let url = url.or_else(|| default_base_url(preset, env))?;
+    Some(base_url::with_default_path(
+        url,
+        preset.default_path.as_deref(),
+    ))
 }
 
 /// The preset's base URL. Its variable counts only where the preset has none of its own: `OPENAI_BASE_URL`

@@ -8,7 +8,7 @@ use super::server::ServerFile;
 use crate::config::environment::Environment;
 use crate::config::read::{Object, Section};
 use crate::config::report::{Place, Report};
-use crate::config::{Config, Route};
+use crate::config::{Config, Route, Router, Server};
 use crate::provider::Provider;
 
 /// A file as written.
@@ -74,6 +74,15 @@ impl File {
             tunnels: self.extra.resolve(),
         }
     }
+}
+
+/// What a file that says nothing about them would make of `server` and `router`.
+pub(in crate::config) fn standard_server_and_router(
+    env: &Environment,
+    report: &mut Report,
+) -> (Server, Router) {
+    let server = ServerFile::default().resolve(env, report);
+    (server, RouterFile::default().resolve(env, report))
 }
 
 fn written_providers(
