@@ -3,6 +3,8 @@
 //! A [`Provider`] is resolved and valid; it is made by `config` from a file or from the environment,
 //! and never changes afterwards. A [`preset`] is a row of `assets/providers.json`.
 
+pub mod auth;
+pub mod classify;
 pub mod preset;
 pub mod secret;
 

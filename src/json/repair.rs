@@ -1,0 +1,5 @@
+//! Placeholder replaced on merge.
+/// Placeholder.
+pub fn repair(_text: &str) -> Option<String> {
+    None
+}
