@@ -53,6 +53,7 @@ pub(crate) async fn stream(bench: &Bench) -> Result<Findings> {
     let upstream = bench.upstream.address;
     let with_usage = Question::new(question::streaming_with_usage(), upstream).await?;
     let without = Question::new(question::streaming(), upstream).await?;
+    let alone = bench.visit(&running, &without, stream_alone).await?;
     let rows = vec![
         per_event(
             "CPU per streamed event, usage asked for, µs",
@@ -64,10 +65,12 @@ pub(crate) async fn stream(bench: &Bench) -> Result<Findings> {
             &bench.visit(&running, &without, streams).await?,
             streams.total() * without.events(),
         ),
-        stalls(
-            &bench.visit(&running, &without, stream_alone).await?,
-            stream_alone,
+        per_event(
+            "CPU per streamed event, a single stream, µs",
+            &alone,
+            stream_alone.total() * without.events(),
         ),
+        stalls(&alone, stream_alone),
     ];
     Ok(Findings {
         rows,
@@ -76,11 +79,10 @@ pub(crate) async fn stream(bench: &Bench) -> Result<Findings> {
 }
 
 fn per_event(measure: &'static str, visits: &Visits, events: usize) -> Row {
-    let samples = visits.of_contenders(|visit| micros(visit.cpu) / count(events));
     Row {
         measure,
         goal: Goal::NearYardstick,
-        samples,
+        samples: visits.of_contenders(|visit| micros(visit.cpu) / count(events)),
     }
 }
 

@@ -61,7 +61,7 @@ impl Counts {
             alone: Load::new(1, 3000),
             streams: Load::new(8, 10),
             stream_alone: Load::new(1, 40),
-            bodies: Load::new(4, 30),
+            bodies: Load::new(4, 75),
             open: 1000,
         }
     }
