@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod classify;
 pub mod preset;
+pub mod redact;
 pub mod secret;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 pub use preset::{Auth, Preset, Quirk};
+pub use redact::Redactor;
 pub use secret::Secret;
 
 /// One upstream: a base URL, its keys and its models.
