@@ -43,6 +43,9 @@ pub(crate) async fn request(bench: &Bench) -> Result<Findings> {
 }
 
 /// Streams without a pause: CPU of each event, and whether they ever stall.
+///
+/// With many streams a gateway that waits for a core finds several events readable, and may pass them on in one write; with
+/// one stream nearly every event is a wake-up of its own, as it is when a model takes its time.
 pub(crate) async fn stream(bench: &Bench) -> Result<Findings> {
     let Counts {
         streams,
@@ -56,17 +59,17 @@ pub(crate) async fn stream(bench: &Bench) -> Result<Findings> {
     let alone = bench.visit(&running, &without, stream_alone).await?;
     let rows = vec![
         per_event(
-            "CPU per streamed event, usage asked for, µs",
+            "CPU per event, many streams, usage asked for, µs",
             &bench.visit(&running, &with_usage, streams).await?,
             streams.total() * with_usage.events(),
         ),
         per_event(
-            "CPU per streamed event, usage not asked for, µs",
+            "CPU per event, many streams, usage not asked for, µs",
             &bench.visit(&running, &without, streams).await?,
             streams.total() * without.events(),
         ),
         per_event(
-            "CPU per streamed event, a single stream, µs",
+            "CPU per event, one stream, µs",
             &alone,
             stream_alone.total() * without.events(),
         ),

@@ -42,6 +42,13 @@ impl Launch {
         matches!(self, Launch::Gateway(..))
     }
 
+    fn upstream(&self) -> Option<SocketAddr> {
+        match self {
+            Launch::Upstream => None,
+            Launch::Yardstick(upstream) | Launch::Gateway(_, upstream) => Some(*upstream),
+        }
+    }
+
     fn command(&self, home: &Path) -> Result<Command> {
         let mut command = match self {
             Launch::Upstream => role(&["upstream"])?,
@@ -113,7 +120,8 @@ impl Process {
                 .with_context(|| format!("cannot run {command:?}"))?,
         );
         let lines = lines_of(&mut child.0);
-        let address = announced(&lines).with_context(|| format!("{command:?} did not start"))?;
+        let address = announced(&lines, launch.upstream())
+            .with_context(|| format!("{command:?} did not start"))?;
         Ok(Self {
             address,
             spawned,
@@ -179,12 +187,13 @@ fn drain(pipe: impl Read + Send + 'static, lines: Sender<String>) {
     });
 }
 
-fn announced(lines: &Receiver<String>) -> Result<SocketAddr> {
+fn announced(lines: &Receiver<String>, upstream: Option<SocketAddr>) -> Result<SocketAddr> {
     let deadline = Instant::now() + PATIENCE;
     let mut seen = String::new();
     while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        if let Some(address) = address_in(&line) {
-            return Ok(address);
+        // A banner may name the upstream too.
+        if let Some(own) = addresses_in(&line).find(|address| Some(*address) != upstream) {
+            return Ok(own);
         }
         seen.push_str(&line);
         seen.push('\n');
@@ -192,10 +201,11 @@ fn announced(lines: &Receiver<String>) -> Result<SocketAddr> {
     bail!("it printed no http://127.0.0.1:PORT, only:\n{seen}")
 }
 
-fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("http://127.0.0.1:")?;
-    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    Some(([127, 0, 0, 1], digits.parse().ok()?).into())
+fn addresses_in(line: &str) -> impl Iterator<Item = SocketAddr> {
+    line.split("http://127.0.0.1:").skip(1).filter_map(|rest| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        Some(([127, 0, 0, 1], digits.parse().ok()?).into())
+    })
 }
 
 /// A reading of how long a process has been on a CPU.
