@@ -7,6 +7,8 @@ pub mod demo;
 pub mod health;
 pub mod json;
 pub mod provider;
+pub mod proxy;
 pub mod route;
+pub mod server;
 pub mod sse;
 pub mod telemetry;
