@@ -1,6 +1,7 @@
 //! autogw: one endpoint over many AI providers.
 
 pub mod chat;
+pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod demo;

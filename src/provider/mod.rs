@@ -59,6 +59,31 @@ pub struct Provider {
     pub demo: Option<DemoProfile>,
 }
 
+impl Provider {
+    /// A provider with nothing but its preset's defaults: no key, every model.
+    pub fn new(name: &str, preset: &'static Preset, base_url: Option<Url>) -> Self {
+        Self {
+            name: name.into(),
+            preset,
+            base_url,
+            keys: Vec::new(),
+            models: Models::Everything,
+            extra_body: Vec::new(),
+            extra_headers: Vec::new(),
+            weight: 1.0,
+            region: None,
+            timeout: None,
+            max_concurrency: None,
+            max_rpm: None,
+            retryable_status_codes: None,
+            models_path: "/models".to_owned(),
+            proxy: None,
+            user_agent: None,
+            demo: None,
+        }
+    }
+}
+
 /// A key of a provider, with the name it was given in an alias map.
 #[derive(Debug, Clone)]
 pub struct ApiKey {

@@ -11,7 +11,7 @@ mod sink;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -66,21 +66,27 @@ impl FromStr for Levels {
 
     /// A bare level is ours; what the libraries below say at `info` and under is noise to an operator.
     fn from_str(text: &str) -> Result<Self, LevelsError> {
-        if let Ok(level) = text.trim().parse::<LevelFilter>() {
+        if let Some(level) = level(text) {
             let others = level.min(LevelFilter::WARN);
-            return Ok(Self(
-                Targets::new()
-                    .with_default(others)
-                    .with_target("autogw", level),
-            ));
+            let levels = Targets::new().with_default(others);
+            return Ok(Self(levels.with_target("autogw", level)));
         }
         // A word alone would be read as the name of a module: here it is a misspelt level.
-        let is_directive =
-            |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+        let is_directive = |part: &str| part.contains('=') || level(part).is_some();
         if !text.split(',').all(is_directive) {
             return Err(LevelsError);
         }
         text.parse().map(Self).map_err(|_| LevelsError)
+    }
+}
+
+fn level(text: &str) -> Option<LevelFilter> {
+    // An empty text parses as `error`, which is nobody's wish.
+    let text = text.trim();
+    if text.is_empty() {
+        None
+    } else {
+        text.parse().ok()
     }
 }
 
@@ -164,7 +170,9 @@ pub fn install_panic_hook() {
         if tracing::dispatcher::has_been_set() {
             tracing::error!("{text}");
         } else {
-            anstream::eprintln!("error: {}", Redactor::default().redact(&text));
+            let text = Redactor::default().redact(&text).into_owned();
+            // Nothing is left to be told if stderr is gone as well.
+            let _ = writeln!(io::stderr(), "error: {text}");
         }
     }));
 }

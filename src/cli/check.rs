@@ -1,0 +1,202 @@
+//! `autogw check`: validates a configuration and says what it amounts to.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::console::Console;
+use super::exit::Exit;
+use super::live::{self, Outcome};
+use super::local;
+use super::source::SourceArgs;
+use crate::config::{
+    self, Config, ConfigError, Diagnostic, Environment, Loaded, Source, discover, zero_config,
+};
+use crate::provider::{Models, Provider};
+
+/// Validate a configuration and say what it amounts to
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "\
+Examples:
+  autogw check                      the configuration that `autogw start` would use
+  autogw check ./config.json        this file
+  autogw check --name work --live   config.work.json, asking every target once
+  autogw check --json | jq .ok      for scripts
+
+Exit status: 0 valid, 1 a target failed (--live), 2 invalid.")]
+pub struct CheckArgs {
+    /// Check this file
+    #[arg(value_name = "FILE", conflicts_with_all = ["config", "name"])]
+    pub file: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the help of the verb"
+    )]
+    pub source: SourceArgs,
+
+    /// Send one tiny request per target and report latency and errors
+    #[arg(long)]
+    pub live: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the verb.
+pub async fn run(args: &CheckArgs, env: Environment, console: &mut Console<'_>) -> Exit {
+    let loaded = match read(args, env).await {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            report_invalid(args, &error, console);
+            return Exit::Usage;
+        }
+    };
+    if !args.json {
+        console.diagnostics(&loaded.warnings);
+        for line in describe(&loaded.config) {
+            console.data(line);
+        }
+    }
+    let outcomes = if args.live {
+        Some(live::ask_all(&loaded.config).await)
+    } else {
+        None
+    };
+    if args.json {
+        console.json(&Summary::new(&loaded, outcomes.as_deref()));
+    } else {
+        for outcome in outcomes.iter().flatten() {
+            console.data(outcome);
+        }
+    }
+    if outcomes.iter().flatten().all(|outcome| outcome.ok) {
+        Exit::Done
+    } else {
+        Exit::Failed
+    }
+}
+
+async fn read(args: &CheckArgs, env: Environment) -> Result<Loaded, ConfigError> {
+    let env = args.source.environment(env)?;
+    let mut source = args.source.clone();
+    source.config = args.file.clone().or(source.config);
+    match source.locate(&env)? {
+        Source::File(path) => config::load(&path, &env),
+        Source::Environment => {
+            let mut discovery = discover(&env)?;
+            let warnings = std::mem::take(&mut discovery.warnings);
+            let found = local::confirm(discovery).await;
+            Ok(Loaded {
+                config: zero_config(found, &env)?,
+                warnings,
+                path: None,
+            })
+        }
+    }
+}
+
+fn report_invalid(args: &CheckArgs, error: &ConfigError, console: &mut Console<'_>) {
+    if args.json {
+        console.json(&json!({ "ok": false, "diagnostics": error.diagnostics }));
+    } else {
+        console.config_error(error);
+    }
+}
+
+/// The lines that `check` prints: the totals, then one line for each provider.
+pub fn describe(config: &Config) -> Vec<String> {
+    let mut lines = vec![format!(
+        "OK: providers={} strategy={} tunnel={}",
+        config.providers.len(),
+        config.router.strategy.name(),
+        config.server.tunnel.name(),
+    )];
+    lines.extend(config.providers.iter().map(describe_provider));
+    lines
+}
+
+fn describe_provider(provider: &Provider) -> String {
+    let models: Vec<String> = model_names(provider)
+        .iter()
+        .map(|name| quoted(name))
+        .collect();
+    format!(
+        "- {}: type={}, models=[{}]",
+        provider.name,
+        provider.preset.kind,
+        models.join(", ")
+    )
+}
+
+fn model_names(provider: &Provider) -> Vec<&str> {
+    match &provider.models {
+        Models::Everything => vec!["*"],
+        Models::Listed(models) => models.iter().map(|model| model.name.as_str()).collect(),
+    }
+}
+
+/// A name as the old tool printed it: in single quotes, in double ones if it has a single one itself.
+fn quoted(name: &str) -> String {
+    if name.contains('\'') && !name.contains('"') {
+        format!("\"{name}\"")
+    } else {
+        format!("'{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
+    }
+}
+
+/// What `--json` prints. Stable: fields are added, never changed.
+#[derive(Serialize)]
+struct Summary<'a> {
+    ok: bool,
+    file: Option<String>,
+    strategy: &'static str,
+    tunnel: &'static str,
+    providers: Vec<ProviderSummary<'a>>,
+    diagnostics: &'a [Diagnostic],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<&'a [Outcome]>,
+}
+
+#[derive(Serialize)]
+struct ProviderSummary<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    base_url: Option<&'a str>,
+    keys: usize,
+    models: Vec<&'a str>,
+    available: bool,
+}
+
+impl<'a> Summary<'a> {
+    fn new(loaded: &'a Loaded, live: Option<&'a [Outcome]>) -> Self {
+        let config = &loaded.config;
+        Self {
+            ok: live.is_none_or(|outcomes| outcomes.iter().all(|outcome| outcome.ok)),
+            file: loaded.path.as_ref().map(|path| path.display().to_string()),
+            strategy: config.router.strategy.name(),
+            tunnel: config.server.tunnel.name(),
+            providers: config.providers.iter().map(ProviderSummary::new).collect(),
+            diagnostics: &loaded.warnings,
+            live,
+        }
+    }
+}
+
+impl<'a> ProviderSummary<'a> {
+    fn new(provider: &'a Provider) -> Self {
+        Self {
+            name: &provider.name,
+            kind: &provider.preset.kind,
+            base_url: provider.base_url.as_ref().map(url::Url::as_str),
+            keys: provider.keys.len(),
+            models: model_names(provider),
+            available: provider.preset.is_available(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Asks loopback which of the addresses that zero-config knows are model servers.
+//!
+//! All at once and within 300 ms: a start waits for this. A server that calls itself autogw is not a
+//! provider, or the gateway would ask itself.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::config::discover::local_server;
+use crate::config::{Discovery, Found, Probe};
+use crate::provider::Preset;
+
+/// How long a local server has for its answers.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Most bytes read of an answer: a listing of thousands of models is smaller.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// Every provider of `discovery`, its open questions answered: those of variables first, then the local
+/// servers that answered.
+///
+/// # Cancel safety
+/// Dropping the future closes its connections and has no other effect.
+pub async fn confirm(discovery: Discovery) -> Vec<Found> {
+    let Discovery { found, probes, .. } = discovery;
+    let Ok(client) = client() else {
+        return found;
+    };
+    let answers = join_all(probes.iter().map(|probe| ask(&client, probe))).await;
+    let mut all = found;
+    for local in answers.into_iter().flatten() {
+        let is_known = all
+            .iter()
+            .any(|known| known.provider.name == local.provider.name);
+        if !is_known {
+            all.push(local);
+        }
+    }
+    all
+}
+
+fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(PATIENCE)
+        .build()
+}
+
+async fn ask(client: &reqwest::Client, probe: &Probe) -> Option<Found> {
+    match probe {
+        Probe::Port { port, kinds } => {
+            let root = format!("http://127.0.0.1:{port}");
+            let models = async { get(client, &format!("{root}/v1/models")).await };
+            let (models, is_autogw) = futures_util::join!(models, is_autogw(client, &root));
+            let kind = kind_of(&models?, kinds)?;
+            if is_autogw {
+                None
+            } else {
+                local_server(kind, *port)
+            }
+        }
+        Probe::NotAutogw(found) => {
+            let url = found.provider.base_url.as_ref()?;
+            let root = url.origin().ascii_serialization();
+            let is_autogw = is_autogw(client, &root).await;
+            (!is_autogw).then(|| (**found).clone())
+        }
+    }
+}
+
+async fn is_autogw(client: &reqwest::Client, root: &str) -> bool {
+    let health = get(client, &format!("{root}/health")).await;
+    health.is_some_and(|text| text.contains("autogw"))
+}
+
+/// The body of a good answer, if it comes in time and is of a sane size.
+async fn get(client: &reqwest::Client, url: &str) -> Option<String> {
+    let mut response = client.get(url).send().await.ok()?;
+    if !response.status().is_success() {
+        return None;
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_ANSWER {
+            return None;
+        }
+    }
+    String::from_utf8(body).ok()
+}
+
+/// The kind of server that lists models like this: the one it names as owner, else the port's usual one.
+fn kind_of(listing: &str, kinds: &[&'static Preset]) -> Option<&'static Preset> {
+    let listing: Value = serde_json::from_str(listing).ok()?;
+    let models = listing.get("data")?.as_array()?;
+    let owner = models
+        .first()
+        .and_then(|model| model.get("owned_by")?.as_str());
+    let named = kinds
+        .iter()
+        .find(|preset| Some(preset.kind.as_str()) == owner);
+    named.or(kinds.first()).copied()
+}

@@ -1,0 +1,357 @@
+//! Zero-config: which providers the environment offers when there is no file.
+//!
+//! Pure: variables in, providers out, together with the questions (probes) that only a connection can
+//! answer. What is found is written as the object that a file would hold and read by the same reader,
+//! so the rules are the file's rules.
+
+use url::Url;
+
+use super::diagnostic::{ConfigError, Diagnostic, Severity};
+use super::environment::Environment;
+use super::node::{Entry, Node, Text, Value};
+use super::read::{At, Read};
+use super::report::Report;
+use super::section::provider::ProviderFile;
+use super::section::root::standard_server_and_router;
+use super::{Config, TunnelSettings, base_url};
+use crate::provider::{Preset, Provider, preset};
+
+/// A provider, and what it was found by.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The provider, as a file would have made it.
+    pub provider: Provider,
+    /// The variable or address it was found by, e.g. `OPENAI_API_KEY` or `127.0.0.1:11434`.
+    pub origin: String,
+    /// The variable that holds its key, if it has one.
+    pub key_variable: Option<String>,
+}
+
+/// A question that only a connection can answer.
+#[derive(Debug, Clone)]
+pub enum Probe {
+    /// Whether a model server answers on this port of loopback, and which of these kinds it is.
+    Port {
+        /// The port.
+        port: u16,
+        /// The kinds that use it, the usual one first.
+        kinds: Vec<&'static Preset>,
+    },
+    /// Whether this address of a variable, on loopback, is a gateway like this one and so no provider.
+    NotAutogw(Box<Found>),
+}
+
+/// What the environment offers.
+#[derive(Debug, Clone, Default)]
+pub struct Discovery {
+    /// Providers that need no further question, in the order in which they are tried.
+    pub found: Vec<Found>,
+    /// Questions still open.
+    pub probes: Vec<Probe>,
+    /// What was found and cannot be used.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Looks through `env`: `LLM_PROVIDERS` first, then well-known variables; local servers become probes.
+pub fn discover(env: &Environment) -> Result<Discovery, ConfigError> {
+    let mut discovery = Discovery::default();
+    let mut errors = Vec::new();
+    let candidates = listed(env).into_iter().chain(well_known(env));
+    for candidate in candidates {
+        let known = discovery.names().any(|name| name == candidate.name);
+        if known {
+            continue;
+        }
+        match candidate.read(env) {
+            Ok((found, warnings)) => discovery.add(found, warnings),
+            Err(diagnostics) => errors.extend(diagnostics),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(ConfigError {
+            diagnostics: errors,
+        });
+    }
+    let ports = discovery.free_ports();
+    discovery.probes.extend(ports);
+    Ok(discovery)
+}
+
+/// The configuration of `found`; `None` of them is an error that names the ways on.
+pub fn zero_config(found: Vec<Found>, env: &Environment) -> Result<Config, ConfigError> {
+    if found.is_empty() {
+        return Err(nothing_found());
+    }
+    let mut report = Report::default();
+    let (server, router) = standard_server_and_router(env, &mut report);
+    if report.has_errors() {
+        return Err(ConfigError {
+            diagnostics: report.finish("", ""),
+        });
+    }
+    Ok(Config {
+        server,
+        router,
+        providers: found.into_iter().map(|found| found.provider).collect(),
+        routes: Vec::new(),
+        tunnels: TunnelSettings::default(),
+    })
+}
+
+/// There is nobody to ask, and three ways on.
+pub fn nothing_found() -> ConfigError {
+    Diagnostic::error("no configuration file, and no provider was found")
+        .with_hint(
+            "run `autogw init`, set a variable such as OPENAI_API_KEY, or try `autogw start --demo`"
+                .to_owned(),
+        )
+        .into()
+}
+
+impl Discovery {
+    /// Names of the providers so far, those of open questions included.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let open = self.probes.iter().filter_map(|probe| match probe {
+            Probe::NotAutogw(found) => Some(&**found),
+            Probe::Port { .. } => None,
+        });
+        self.found
+            .iter()
+            .chain(open)
+            .map(|found| &*found.provider.name)
+    }
+
+    fn add(&mut self, found: Found, warnings: Vec<Diagnostic>) {
+        let preset = found.provider.preset;
+        if !preset.is_available() {
+            let message = format!(
+                "{} (from {}) is not available yet",
+                preset.kind, found.origin
+            );
+            self.warnings.push(Diagnostic::warning(message));
+            return;
+        }
+        self.warnings.extend(warnings);
+        let is_local = found
+            .provider
+            .base_url
+            .as_ref()
+            .is_some_and(base_url::is_loopback);
+        if is_local {
+            self.probes.push(Probe::NotAutogw(Box::new(found)));
+        } else {
+            self.found.push(found);
+        }
+    }
+
+    /// The ports to look at: those of the catalogue that no variable already leads to.
+    fn free_ports(&self) -> Vec<Probe> {
+        let taken: Vec<Option<u16>> = self
+            .probes
+            .iter()
+            .filter_map(|probe| match probe {
+                Probe::NotAutogw(found) => found.provider.base_url.as_ref(),
+                Probe::Port { .. } => None,
+            })
+            .map(Url::port_or_known_default)
+            .collect();
+        let mut probes: Vec<(u16, Vec<&'static Preset>)> = Vec::new();
+        for preset in preset::PRESETS.iter() {
+            for (rank, port) in preset.local_ports.iter().enumerate() {
+                if taken.contains(&Some(*port)) {
+                    continue;
+                }
+                match probes.iter_mut().find(|(known, _)| known == port) {
+                    None => probes.push((*port, vec![preset])),
+                    // Whose first choice the port is, is the likelier one.
+                    Some((_, kinds)) if rank == 0 => kinds.insert(0, preset),
+                    Some((_, kinds)) => kinds.push(preset),
+                }
+            }
+        }
+        let probe = |(port, kinds)| Probe::Port { port, kinds };
+        probes.into_iter().map(probe).collect()
+    }
+}
+
+/// The provider of a local server of kind `preset` that answered on `port`.
+pub fn local_server(preset: &'static Preset, port: u16) -> Option<Found> {
+    let origin = format!("127.0.0.1:{port}");
+    let url = base_url::normalise(&format!("http://{origin}")).ok()?;
+    let url = base_url::with_default_path(url, preset.default_path.as_deref());
+    Some(Found {
+        provider: Provider::new(&preset.kind, preset, Some(url)),
+        origin,
+        key_variable: None,
+    })
+}
+
+/// A provider as the environment describes it: the fields of a file's object, and whence they come.
+struct Candidate {
+    name: String,
+    origin: String,
+    key_variable: Option<String>,
+    fields: Vec<(&'static str, Value)>,
+    /// The variable behind a field, for faults.
+    variable: Box<dyn Fn(&str) -> String>,
+}
+
+impl Candidate {
+    fn read(self, env: &Environment) -> Result<(Found, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let mut report = Report::default();
+        let node = object(self.fields);
+        let at = At {
+            node: &node,
+            path: String::new(),
+        };
+        let provider = ProviderFile::read(&at, &mut report)
+            .and_then(|provider| provider.resolve(env, &mut report));
+        let is_valid = !report.has_errors();
+        let said: Vec<Diagnostic> = report
+            .finish("", "")
+            .into_iter()
+            .map(|said| in_terms_of_variables(&said, &self.variable))
+            .collect();
+        match provider {
+            Some(provider) if is_valid => Ok((
+                Found {
+                    provider,
+                    origin: self.origin,
+                    key_variable: self.key_variable,
+                },
+                said,
+            )),
+            _ => Err(said),
+        }
+    }
+}
+
+fn in_terms_of_variables(said: &Diagnostic, variable: &dyn Fn(&str) -> String) -> Diagnostic {
+    let message = match said.path.split(['.', '[']).next() {
+        None | Some("") => said.message.clone(),
+        Some(field) => format!("environment variable {}: {}", variable(field), said.message),
+    };
+    let translated = match said.severity {
+        Severity::Error => Diagnostic::error(message),
+        Severity::Warning => Diagnostic::warning(message),
+    };
+    translated.with_hint(said.hint.clone())
+}
+
+fn object(fields: Vec<(&'static str, Value)>) -> Node {
+    let entry = |(key, value): (&str, Value)| Entry {
+        key: key.to_owned(),
+        key_span: 0..0,
+        value: Node { value, span: 0..0 },
+    };
+    Node {
+        value: Value::Object(fields.into_iter().map(entry).collect()),
+        span: 0..0,
+    }
+}
+
+/// Text that came out of a variable.
+fn text(value: &str) -> Value {
+    Value::Text(Text {
+        text: value.to_owned(),
+        expanded: true,
+    })
+}
+
+/// `LLM_PROVIDERS=a,b` and `LLM_PROVIDER_{id}_…`, the id as written or in capitals.
+fn listed(env: &Environment) -> Vec<Candidate> {
+    let ids = env
+        .filled("LLM_PROVIDERS")
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim);
+    ids.filter(|id| !id.is_empty())
+        .map(|id| listed_one(id, env))
+        .collect()
+}
+
+/// The fields that have a variable of their own.
+const LISTED_FIELDS: [(&str, &str); 6] = [
+    ("BASE_URL", "base_url"),
+    ("API_KEY", "api_key"),
+    ("MODELS_PATH", "models_path"),
+    ("WEIGHT", "weight"),
+    ("REGION", "region"),
+    ("RETRYABLE_STATUS_CODES", "retryable_status_codes"),
+];
+
+fn listed_one(id: &str, env: &Environment) -> Candidate {
+    let capitals = id.to_ascii_uppercase().replace('-', "_");
+    let variable = |suffix: &str| {
+        let names = [
+            format!("LLM_PROVIDER_{id}_{suffix}"),
+            format!("LLM_PROVIDER_{capitals}_{suffix}"),
+        ];
+        names.into_iter().find(|name| env.filled(name).is_some())
+    };
+    let get = |suffix: &str| variable(suffix).and_then(|name| env.filled(&name));
+    let preset = preset::find(&id.to_ascii_lowercase()).filter(|preset| !preset.is_simulated());
+    let kind = preset.map_or("openai_compatible", |preset| preset.kind.as_str());
+    let name = get("NAME").unwrap_or(id).to_owned();
+    let mut fields = vec![("type", text(kind)), ("name", text(&name))];
+    for (suffix, field) in LISTED_FIELDS {
+        fields.extend(get(suffix).map(|value| (field, text(value))));
+    }
+    fields.extend(get("MAX_QPS").map(|value| ("max_rpm", per_minute(value))));
+    let owner = id.to_owned();
+    Candidate {
+        name,
+        origin: "LLM_PROVIDERS".to_owned(),
+        key_variable: variable("API_KEY").or_else(|| key_variable(preset?, env)),
+        fields,
+        variable: Box::new(move |field| match field {
+            "max_rpm" => format!("LLM_PROVIDER_{owner}_MAX_QPS"),
+            field => format!("LLM_PROVIDER_{owner}_{}", field.to_ascii_uppercase()),
+        }),
+    }
+}
+
+/// The first filled variable that holds a key of `preset`.
+fn key_variable(preset: &Preset, env: &Environment) -> Option<String> {
+    let mut names = preset.key_variables.iter();
+    names.find(|name| env.filled(name).is_some()).cloned()
+}
+
+/// A rate per second as one per minute; what is no number is left for the reader to refuse.
+fn per_minute(value: &str) -> Value {
+    value.parse::<f64>().map_or_else(
+        |_| text(value),
+        |per_second| text(&format!("{:.0}", per_second * 60.0)),
+    )
+}
+
+/// Presets whose key or address a variable holds.
+fn well_known(env: &Environment) -> Vec<Candidate> {
+    preset::PRESETS
+        .iter()
+        .filter_map(|preset| well_known_one(preset, env))
+        .collect()
+}
+
+fn well_known_one(preset: &'static Preset, env: &Environment) -> Option<Candidate> {
+    let address_variable = preset.base_url_variable.as_deref();
+    let address = address_variable.filter(|name| env.filled(name).is_some());
+    let key = key_variable(preset, env);
+    let origin = key.clone().or_else(|| address.map(str::to_owned))?;
+    if preset.base_url.is_none() && address.is_none() {
+        return None;
+    }
+    let mut fields = vec![("type", text(&preset.kind))];
+    fields.extend(address.and_then(|name| Some(("base_url", text(env.filled(name)?)))));
+    if key.is_none() {
+        fields.push(("api_key", Value::Null));
+    }
+    let variable = address_variable.unwrap_or_default().to_owned();
+    Some(Candidate {
+        name: preset.kind.clone(),
+        origin,
+        key_variable: key,
+        fields,
+        variable: Box::new(move |_| variable.clone()),
+    })
+}

@@ -1,0 +1,113 @@
+//! Writing files that only their owner may read, whole or not at all.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Makes `directory` and its parents; what is made is for its owner only (0700).
+pub fn create_private_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+/// Puts `bytes` at `path` in one step, for its owner only (0600).
+///
+/// A crash leaves the old file or the new one. A symbolic link is followed, so that a file kept elsewhere
+/// (dotfiles) is replaced there and the link stays.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = resolve_link(path)?;
+    let directory = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_private_directory(directory)?;
+    let mut file = NamedTempFile::new_in(directory)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
+    sync_directory(directory)
+}
+
+/// Copies the file at `path` beside itself as `.bak`, and says where: there is a file at every moment.
+pub fn back_up(path: &Path) -> io::Result<PathBuf> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".bak");
+    let backup = PathBuf::from(name);
+    write_private(&backup, &fs::read(path)?)?;
+    Ok(backup)
+}
+
+/// Most links in a row; the same number the kernel allows.
+const MAX_LINKS: usize = 40;
+
+/// Where a chain of links ends, even if nothing is there yet.
+fn resolve_link(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&path) {
+            Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+/// The rename itself is only durable once the directory is written.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o777
+    }
+
+    #[test]
+    fn files_and_directories_are_for_their_owner_only() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("home/deep/config.json");
+        write_private(&path, b"{}").expect("written");
+        assert_eq!(fs::read(&path).expect("read"), b"{}");
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().expect("a parent")), 0o700);
+    }
+
+    #[test]
+    fn a_loose_file_becomes_tight_when_replaced() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("config.json");
+        fs::write(&path, "old").expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
+        write_private(&path, b"new").expect("written");
+        assert_eq!(mode(&path), 0o600);
+        let left = fs::read_dir(root.path()).expect("listed").count();
+        assert_eq!(left, 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_link_stays_a_link() {
+        let root = tempfile::tempdir().expect("a directory");
+        let real = root.path().join("dotfiles.json");
+        let link = root.path().join("config.json");
+        symlink("dotfiles.json", &link).expect("linked");
+        write_private(&link, b"new").expect("written through a link to nothing yet");
+        assert_eq!(fs::read(&real).expect("read"), b"new");
+        assert!(link.is_symlink());
+    }
+}

@@ -1,0 +1,201 @@
+//! The built binary as a child process, with a home directory of its own.
+//!
+//! Its output is read to the end by threads, so that it never blocks on a full pipe, and kept for
+//! tests that look for what must not be in it. It is killed by its own id when it is dropped.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use super::client::{Client, Endpoint};
+use super::patiently;
+
+/// A started binary.
+pub(crate) struct Binary {
+    child: Child,
+    home: TempDir,
+    stdout: Captured,
+    stderr: Captured,
+}
+
+/// What came out of one pipe, and whether it has ended.
+struct Captured {
+    text: Arc<Mutex<String>>,
+    progress: watch::Receiver<Progress>,
+    reader: Option<JoinHandle<()>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    lines: usize,
+    ended: bool,
+}
+
+impl Captured {
+    fn of(pipe: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let (sender, progress) = watch::channel(Progress::default());
+        let kept = text.clone();
+        let reader = std::thread::spawn(move || {
+            let mut pipe = BufReader::new(pipe);
+            let mut line = Vec::new();
+            while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                lock(&kept).push_str(&String::from_utf8_lossy(&line));
+                sender.send_modify(|progress| progress.lines += 1);
+                line.clear();
+            }
+            sender.send_modify(|progress| progress.ended = true);
+        });
+        Self {
+            text,
+            progress,
+            reader: Some(reader),
+        }
+    }
+
+    fn text(&self) -> String {
+        lock(&self.text).clone()
+    }
+
+    async fn first_line(&self) -> Option<String> {
+        let mut progress = self.progress.clone();
+        let line = progress.wait_for(|seen| seen.lines > 0 || seen.ended);
+        // An error means that the reader is gone: then what came is all there is.
+        let _ = patiently("the first line of output", line).await;
+        self.text().lines().next().map(str::to_owned)
+    }
+
+    async fn ended(&self) {
+        let mut progress = self.progress.clone();
+        // As above.
+        let _ = patiently("the program to end", progress.wait_for(|seen| seen.ended)).await;
+    }
+}
+
+fn lock(text: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
+    text.lock()
+        .expect("no reader panics while it holds the text")
+}
+
+impl Binary {
+    /// Runs the binary with `args` and nothing of this process's environment but the path.
+    pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        Self::run_in(home, args)
+    }
+
+    /// Runs the binary with `args` in the home directory `home`.
+    pub(crate) fn run_in<S>(home: TempDir, args: impl IntoIterator<Item = S>) -> Self
+    where
+        S: AsRef<std::ffi::OsStr>,
+    {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_autogw"))
+            .args(args)
+            .env_clear()
+            .env("AUTOGW_HOME", home.path())
+            .env("HOME", home.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary was built for this test");
+        let stdout = Captured::of(child.stdout.take().expect("a piped stdout"));
+        let stderr = Captured::of(child.stderr.take().expect("a piped stderr"));
+        Self {
+            child,
+            home,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Starts a gateway with the configuration `config` on a free port and waits until it listens.
+    pub(crate) async fn start(config: &str) -> (Self, Client) {
+        Self::start_with(config, &["--port", "0"]).await
+    }
+
+    /// Starts a gateway with the configuration `config` and more arguments.
+    pub(crate) async fn start_with(config: &str, args: &[&str]) -> (Self, Client) {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let file = home.path().join("test.json");
+        std::fs::write(&file, config).expect("a writable temporary directory");
+        let file = file.to_string_lossy().into_owned();
+        let fixed = ["start", "--json", "--config", &file];
+        let binary = Self::run_in(home, fixed.iter().chain(args));
+        let client = binary.client().await;
+        (binary, client)
+    }
+
+    /// A client of the gateway that this binary says it runs.
+    pub(crate) async fn client(&self) -> Client {
+        let line = self.stdout.first_line().await;
+        let line = line.unwrap_or_else(|| panic!("no output; stderr: {}", self.stderr()));
+        let banner: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("{error}: {line}\nstderr: {}", self.stderr()));
+        if let Some(path) = banner["socket"].as_str() {
+            return Client::new(Endpoint::Unix(PathBuf::from(path)));
+        }
+        let url = banner["url"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no url in {line}"));
+        let address = url.trim_start_matches("http://").trim_end_matches('/');
+        let address: SocketAddr = address
+            .parse()
+            .unwrap_or_else(|error| panic!("{error}: {url}"));
+        Client::new(Endpoint::Tcp(address))
+    }
+
+    /// Its home directory.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// What it has written to stdout so far.
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// What it has written to stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let id = id.expect("a process id is positive");
+        // It has not been waited for, so the id is still its own.
+        kill_process(id, signal).expect("the child takes signals");
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        // The pipes close with the process; then waiting does not block.
+        self.stdout.ended().await;
+        self.stderr.ended().await;
+        self.child.wait().expect("a child can be waited for")
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for pipe in [&mut self.stdout, &mut self.stderr] {
+            if let Some(reader) = pipe.reader.take() {
+                let _ = reader.join();
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A gateway in this process: started from the text of a configuration, on a free port.
+
+use serde_json::Value;
+
+use super::client::{Answer, Call, Client};
+use super::{chat, patiently, shim};
+
+/// A running gateway; it ends with the test's runtime, or when it is stopped.
+pub(crate) struct Gateway {
+    running: shim::Running,
+    client: Client,
+}
+
+impl Gateway {
+    /// Starts a gateway from the JSON text of its configuration.
+    pub(crate) async fn start(config: &str) -> Self {
+        let running = patiently("the gateway to start", shim::start(config)).await;
+        let client = Client::new(running.endpoint());
+        Self { running, client }
+    }
+
+    /// A client of it.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// A chat request for model `m`, answered whole.
+    pub(crate) async fn ask(&self) -> Answer {
+        self.client.chat(chat::ask("m")).send().await
+    }
+
+    /// A streamed chat request for model `m`, answered whole.
+    pub(crate) async fn ask_stream(&self) -> Answer {
+        self.client.chat(chat::ask_stream("m")).send().await
+    }
+
+    /// A chat request with this body.
+    pub(crate) fn chat(&self, body: impl ToString) -> Call {
+        self.client.chat(body)
+    }
+
+    /// The answer to a GET, as JSON.
+    pub(crate) async fn get(&self, target: &str) -> Value {
+        self.client
+            .get(target)
+            .send()
+            .await
+            .expect_status(200)
+            .json()
+    }
+
+    /// Stops it in good order.
+    pub(crate) async fn stop(self) {
+        patiently("the gateway to stop", self.running.stop()).await;
+    }
+}
