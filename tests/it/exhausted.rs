@@ -22,15 +22,11 @@ fn attempts(answer: &Answer) -> Vec<Value> {
 
 #[tokio::test]
 async fn all_rate_limited_is_a_429_with_the_shortest_wait() {
-    for streamed in [false, true] {
+    for request in [chat::ask("m"), chat::ask_stream("m")] {
         let a = Upstream::always(limited("17")).await;
         let b = Upstream::always(limited("3")).await;
         let gateway = Config::over([&a, &b]).start().await;
-        let answer = match streamed {
-            false => gateway.ask().await,
-            true => gateway.ask_stream().await,
-        };
-        let answer = answer.expect_status(429);
+        let answer = gateway.chat(request).send().await.expect_status(429);
         assert!((2..=3).contains(&seconds(&answer)), "{:?}", answer.headers);
         assert_eq!(attempts(&answer).len(), 2);
     }

@@ -3,6 +3,8 @@
 //! Every test starts a gateway of its own in front of scripted upstreams on loopback and asks it
 //! over HTTP; nothing below the wire is touched.
 
+mod disconnect;
+mod edge;
 mod exhausted;
 mod failover;
 mod harness;
@@ -10,5 +12,7 @@ mod keys;
 mod limits;
 mod matching;
 mod native;
+mod secrets;
+mod shutdown;
 mod streams;
 mod support;

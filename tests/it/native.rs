@@ -8,9 +8,10 @@ async fn answering() -> Upstream {
     Upstream::answering(|request, _| {
         let streamed = serde_json::from_slice::<Value>(&request.body)
             .is_ok_and(|body| body["stream"] == json!(true));
-        match streamed {
-            true => Reply::sse(chat::stream(&["A"])),
-            false => Reply::json(200, chat::answer("A")),
+        if streamed {
+            Reply::sse(chat::stream(&["A"]))
+        } else {
+            Reply::json(200, chat::answer("A"))
         }
     })
     .await

@@ -158,11 +158,6 @@ impl Upstream {
         self.log.borrow().requests.len()
     }
 
-    /// How many connections have come.
-    pub(crate) fn connections(&self) -> usize {
-        self.log.borrow().connections
-    }
-
     /// The only request so far.
     pub(crate) fn only_request(&self) -> Recorded {
         let requests = self.requests();
