@@ -101,3 +101,16 @@ pub struct Failure {
     /// How long the upstream asked us to wait.
     pub retry_after: Option<Duration>,
 }
+
+/// What an upstream said of its own error, whatever shape it said it in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ErrorBody {
+    /// Its words.
+    pub message: String,
+    /// Its type, e.g. `invalid_request_error`.
+    pub kind: Option<String>,
+    /// Its code, e.g. `context_length_exceeded`; numbers as text.
+    pub code: Option<String>,
+    /// The request field it names.
+    pub param: Option<String>,
+}

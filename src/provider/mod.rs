@@ -3,7 +3,10 @@
 //! A [`Provider`] is resolved and valid; it is made by `config` from a file or from the environment,
 //! and never changes afterwards. A [`preset`] is a row of `assets/providers.json`.
 
+pub mod auth;
+pub mod classify;
 pub mod preset;
+pub mod redact;
 pub mod secret;
 
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 pub use preset::{Auth, Preset, Quirk};
+pub use redact::Redactor;
 pub use secret::Secret;
 
 /// One upstream: a base URL, its keys and its models.

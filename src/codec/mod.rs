@@ -1,0 +1,7 @@
+//! Dialects, decoded and observed: plain functions and state machines over bytes.
+//!
+//! Native traffic is never re-encoded here: a request's head is peeked at, an answer is checked, a
+//! stream is watched, and the bytes themselves go on as they came.
+
+pub mod multipart;
+pub mod openai_chat;

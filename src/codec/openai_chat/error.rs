@@ -1,0 +1,180 @@
+//! Errors of the dialect: read in every shape the field produces, written in the one OpenAI defines.
+
+use serde_json::{Value, json};
+
+use crate::chat::ErrorBody;
+use crate::json::repair::repair;
+
+/// Error bodies are short; what is longer is a page, and its beginning says enough.
+const READ_AT_MOST: usize = 64 * 1024;
+
+/// Characters kept of a body that has no known shape.
+const EXCERPT: usize = 300;
+
+/// Reads an error body of any shape; never fails, an unknown shape becomes its own message.
+pub fn read(body: &[u8]) -> ErrorBody {
+    let body = &body[..body.len().min(READ_AT_MOST)];
+    let text = String::from_utf8_lossy(body);
+    match value(&text) {
+        Some(value) => from_value(&value).unwrap_or_else(|| excerpt(&text)),
+        None => excerpt(&text),
+    }
+}
+
+/// Reads text as an error only if it is shaped like one; for answers that might be good.
+pub fn recognise(body: &[u8]) -> Option<ErrorBody> {
+    let text = std::str::from_utf8(&body[..body.len().min(READ_AT_MOST)]).ok()?;
+    from_value(&value(text)?)
+}
+
+fn value(text: &str) -> Option<Value> {
+    serde_json::from_str(text)
+        .ok()
+        .or_else(|| serde_json::from_str(&repair(text)?).ok())
+}
+
+/// The shapes, in the order in which they are told apart: `{error: {…}}`, `{error: "…"}` (xAI, with
+/// `code` beside it), `{message}` (Mistral, Cohere), `{detail: […]}` (FastAPI), `[{error}]` (Gemini).
+fn from_value(value: &Value) -> Option<ErrorBody> {
+    let object = match value {
+        Value::Array(items) => return items.first().and_then(from_value),
+        Value::Object(object) => object,
+        _ => return None,
+    };
+    match object.get("error") {
+        Some(Value::Object(_)) => Some(from_fields(&value["error"], value)),
+        Some(Value::String(message)) => Some(ErrorBody {
+            message: message.clone(),
+            ..from_fields(value, value)
+        }),
+        _ if is_plain_error(value) => Some(from_fields(value, value)),
+        _ => detail(value),
+    }
+}
+
+fn is_plain_error(value: &Value) -> bool {
+    value["message"].is_string() && value.get("choices").is_none() && value.get("data").is_none()
+}
+
+fn from_fields(error: &Value, outer: &Value) -> ErrorBody {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    ErrorBody {
+        message: text(&error["message"])
+            .unwrap_or_else(|| "the upstream reported an error without a message".into()),
+        kind: text(&error["type"]).or_else(|| text(&error["status"])),
+        code: text(&error["code"]).or_else(|| text(&outer["code"])),
+        param: text(&error["param"]),
+    }
+}
+
+fn detail(value: &Value) -> Option<ErrorBody> {
+    let message = match value.get("detail")? {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let messages: Vec<&str> = items
+                .iter()
+                .filter_map(|item| item["msg"].as_str())
+                .collect();
+            messages.join("; ")
+        }
+        other => other.to_string(),
+    };
+    Some(ErrorBody {
+        message,
+        ..ErrorBody::default()
+    })
+}
+
+fn excerpt(text: &str) -> ErrorBody {
+    let mut words = String::new();
+    for word in text.split_whitespace() {
+        if words.len() + word.len() >= EXCERPT {
+            words.push('…');
+            break;
+        }
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
+    if words.is_empty() {
+        words.push_str("the upstream sent an empty body");
+    }
+    ErrorBody {
+        message: words,
+        ..ErrorBody::default()
+    }
+}
+
+/// Writes an error object with all four fields the SDKs expect; `attempts` only where there were any.
+pub fn write(error: &ErrorBody, request_id: &str, attempts: &[Value]) -> Value {
+    let mut fields = json!({
+        "message": error.message,
+        "type": error.kind,
+        "param": error.param,
+        "code": error.code,
+        "request_id": request_id,
+    });
+    if !attempts.is_empty() {
+        fields["attempts"] = Value::from(attempts);
+    }
+    json!({ "error": fields })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(body: &str) -> String {
+        read(body.as_bytes()).message
+    }
+
+    #[test]
+    fn reads_every_known_shape() {
+        assert_eq!(
+            message(r#"{"error":{"message":"m","type":"t","code":"c"}}"#),
+            "m"
+        );
+        assert_eq!(
+            message(r#"{"code":"x","error":"plain words"}"#),
+            "plain words"
+        );
+        assert_eq!(message(r#"{"object":"error","message":"m"}"#), "m");
+        assert_eq!(message(r#"{"detail":[{"msg":"a"},{"msg":"b"}]}"#), "a; b");
+        assert_eq!(message(r#"{"detail":"Not Found"}"#), "Not Found");
+        assert_eq!(
+            message(r#"[{"error":{"message":"m","status":"INVALID_ARGUMENT"}}]"#),
+            "m"
+        );
+        assert_eq!(
+            message("<html>\n<h1>502 Bad Gateway</h1>"),
+            "<html> <h1>502 Bad Gateway</h1>"
+        );
+        assert_eq!(message(""), "the upstream sent an empty body");
+    }
+
+    #[test]
+    fn repairs_sloppy_json_without_touching_strings() {
+        assert_eq!(message(r#"{error: {message: "a, b: c"}}"#), "a, b: c");
+    }
+
+    #[test]
+    fn numeric_codes_become_text() {
+        assert_eq!(
+            read(br#"{"error":{"message":"m","code":429}}"#)
+                .code
+                .as_deref(),
+            Some("429")
+        );
+    }
+
+    #[test]
+    fn a_good_answer_is_not_recognised_as_an_error() {
+        assert_eq!(recognise(br#"{"id":"x","choices":[],"error":null}"#), None);
+        assert_eq!(recognise(br#"{"data":[],"message":"fine"}"#), None);
+    }
+}

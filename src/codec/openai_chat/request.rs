@@ -1,0 +1,308 @@
+//! The head of a request: what routing needs to know, read from the top level only.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::json::raw::RawObject;
+use crate::json::scan;
+use crate::provider::{Feature, Features};
+
+/// Top-level fields that autogw reads. A duplicate of one is refused: first-wins and last-wins
+/// readers would see two different requests.
+const READ: [&str; 10] = [
+    "model",
+    "stream",
+    "stream_options",
+    "provider",
+    "alias",
+    "strict_alias",
+    "extra_body",
+    "tools",
+    "messages",
+    "store",
+];
+
+/// Fields that an `extra_body` may not set: they decide where a request goes and what it asks.
+pub const PROTECTED: [&str; 4] = ["model", "messages", "input", "stream"];
+
+/// What is wrong with a request's head.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeadError {
+    /// A field has the wrong type or value.
+    #[error("`{field}` must be {expected}")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A field that is read occurs twice.
+    #[error("`{0}` occurs more than once")]
+    Duplicate(&'static str),
+}
+
+impl HeadError {
+    /// The field it is about.
+    pub fn field(&self) -> &'static str {
+        match self {
+            HeadError::Field { field, .. } | HeadError::Duplicate(field) => field,
+        }
+    }
+}
+
+/// What routing needs to know of a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Head {
+    /// `model` as written.
+    pub model: Option<String>,
+    /// `stream`, if the body says.
+    pub stream: Option<bool>,
+    /// Whether the client asked for the usage chunk (`stream_options.include_usage`).
+    pub include_usage: bool,
+    /// `provider`: a pin, removed before the upstream sees the body.
+    pub provider: Option<String>,
+    /// `alias`: the key to use, removed likewise.
+    pub alias: Option<String>,
+    /// `strict_alias`: whether other keys may follow, removed likewise.
+    pub strict_alias: Option<bool>,
+    /// `extra_body`: fields to merge, removed likewise.
+    pub extra_body: Vec<(String, Bytes)>,
+    /// Whether repeating the request might have effects beyond its cost: stored answers,
+    /// background runs, conversation state, hosted tools.
+    pub has_effects: bool,
+}
+
+impl Head {
+    /// Reads the head of `body`.
+    pub fn peek(body: &RawObject) -> Result<Self, HeadError> {
+        if let Some(field) = body.duplicate(&READ) {
+            return Err(HeadError::Duplicate(field));
+        }
+        let mut head = Head::default();
+        for (key, value) in body.iter() {
+            head.take(&key, value)?;
+        }
+        Ok(head)
+    }
+
+    fn take(&mut self, key: &str, value: &[u8]) -> Result<(), HeadError> {
+        if value == b"null" && key != "model" {
+            return Ok(());
+        }
+        match key {
+            "model" => self.model = Some(non_empty("model", value)?),
+            "stream" => self.stream = Some(boolean("stream", value)?),
+            "stream_options" => self.include_usage = asks_for_usage(value)?,
+            // OpenRouter's `provider` object is the upstream's business.
+            "provider" if value.starts_with(b"\"") => {
+                self.provider = Some(non_empty("provider", value)?)
+            }
+            "alias" => self.alias = Some(non_empty("alias", value)?),
+            "strict_alias" => self.strict_alias = Some(boolean("strict_alias", value)?),
+            "extra_body" => self.extra_body = fields("extra_body", value)?,
+            "store" | "background" => self.has_effects |= value == b"true",
+            "conversation" | "previous_response_id" => self.has_effects = true,
+            "tools" => self.has_effects |= has_hosted_tools(value),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn wrong(field: &'static str, expected: &'static str) -> HeadError {
+    HeadError::Field { field, expected }
+}
+
+fn non_empty(field: &'static str, value: &[u8]) -> Result<String, HeadError> {
+    let expected = "a non-empty string";
+    let text = scan::string(value).ok_or(wrong(field, expected))?;
+    if text.trim().is_empty() {
+        Err(wrong(field, expected))
+    } else {
+        Ok(text.into_owned())
+    }
+}
+
+fn boolean(field: &'static str, value: &[u8]) -> Result<bool, HeadError> {
+    match value {
+        b"true" => Ok(true),
+        b"false" => Ok(false),
+        _ => Err(wrong(field, "true or false")),
+    }
+}
+
+fn fields(field: &'static str, value: &[u8]) -> Result<Vec<(String, Bytes)>, HeadError> {
+    let object =
+        RawObject::parse(Bytes::copy_from_slice(value)).map_err(|_| wrong(field, "an object"))?;
+    let pair =
+        |(key, value): (Cow<'_, str>, &[u8])| (key.into_owned(), Bytes::copy_from_slice(value));
+    Ok(object.iter().map(pair).collect())
+}
+
+fn asks_for_usage(value: &[u8]) -> Result<bool, HeadError> {
+    match member(value, "include_usage") {
+        None if value.starts_with(b"{") => Ok(false),
+        None => Err(wrong("stream_options", "an object")),
+        Some(wish) => Ok(wish == b"true"),
+    }
+}
+
+/// Hosted tools run at the provider: anything that is neither a function nor free-form.
+fn has_hosted_tools(tools: &[u8]) -> bool {
+    let local = |tool: &[u8]| {
+        matches!(
+            member(tool, "type"),
+            Some(b"\"function\"" | b"\"custom\"") | None
+        )
+    };
+    scan::elements(tools).flatten().any(|tool| !local(tool))
+}
+
+/// The value of the first member of `object` named `key`, spelled plainly.
+fn member<'a>(object: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    let found = scan::members(object)
+        .flatten()
+        .find(|m| &object[m.key..m.key_end] == key.as_bytes())?;
+    Some(&object[found.value..found.end])
+}
+
+/// The capabilities a chat request needs.
+pub fn needs(body: &RawObject) -> Features {
+    let given = |key: &str| body.get(key).is_some_and(|value| !scan::is_blank(value));
+    let mut needs = Features::NONE;
+    if given("tools") || given("functions") {
+        needs = needs.with(Feature::ToolCalls);
+    }
+    if body
+        .get("response_format")
+        .is_some_and(|format| !matches!(member(format, "type"), None | Some(b"\"text\"")))
+    {
+        needs = needs.with(Feature::Json);
+    }
+    if given("reasoning_effort") || given("reasoning") {
+        needs = needs.with(Feature::Reasoning);
+    }
+    body.get("messages").map_or(needs, |messages| {
+        media(messages).fold(needs, Features::with)
+    })
+}
+
+/// The capability that a content part of this `type` needs.
+pub fn part_feature(kind: &[u8]) -> Option<Feature> {
+    match kind {
+        b"\"image_url\"" | b"\"input_image\"" | b"\"image\"" => Some(Feature::Vision),
+        b"\"input_audio\"" => Some(Feature::Audio),
+        b"\"video_url\"" | b"\"input_video\"" => Some(Feature::VideoVision),
+        b"\"file\"" | b"\"input_file\"" => Some(Feature::Media),
+        _ => None,
+    }
+}
+
+fn media(messages: &[u8]) -> impl Iterator<Item = Feature> {
+    scan::elements(messages)
+        .flatten()
+        .filter_map(|message| member(message, "content"))
+        .filter(|content| content.starts_with(b"["))
+        .flat_map(|content| scan::elements(content).flatten())
+        .filter_map(|part| part_feature(member(part, "type")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: &str) -> RawObject {
+        RawObject::parse(Bytes::copy_from_slice(text.as_bytes())).expect("valid")
+    }
+
+    fn peek(text: &str) -> Result<Head, HeadError> {
+        Head::peek(&body(text))
+    }
+
+    #[test]
+    fn reads_model_stream_and_control_fields() {
+        let head = peek(
+            r#"{"model":" gpt ","stream":true,"stream_options":{"include_usage":true},"provider":"a","alias":"k",
+                "strict_alias":false,"extra_body":{"top_k":40}}"#,
+        )
+        .expect("valid");
+        assert_eq!(head.model.as_deref(), Some(" gpt "));
+        assert_eq!(
+            (head.stream, head.include_usage, head.strict_alias),
+            (Some(true), true, Some(false))
+        );
+        assert_eq!(
+            (head.provider.as_deref(), head.alias.as_deref()),
+            (Some("a"), Some("k"))
+        );
+        assert_eq!(
+            head.extra_body,
+            [("top_k".to_owned(), Bytes::from_static(b"40"))]
+        );
+    }
+
+    #[test]
+    fn openrouters_provider_object_is_not_a_pin() {
+        assert_eq!(
+            peek(r#"{"model":"m","provider":{"order":["a"]}}"#)
+                .expect("valid")
+                .provider,
+            None
+        );
+    }
+
+    #[test]
+    fn names_the_field_that_is_wrong() {
+        for (text, field) in [
+            (r#"{"model":""}"#, "model"),
+            (r#"{"model":null}"#, "model"),
+            (r#"{"model":7}"#, "model"),
+            (r#"{"model":"m","stream":"yes"}"#, "stream"),
+            (r#"{"model":"m","stream_options":3}"#, "stream_options"),
+            (r#"{"model":"m","extra_body":[]}"#, "extra_body"),
+            (r#"{"model":"m","model":"n"}"#, "model"),
+            (
+                r#"{"model":"m","stream":true,"strea\u006d":false}"#,
+                "stream",
+            ),
+        ] {
+            assert_eq!(peek(text).expect_err(text).field(), field);
+        }
+    }
+
+    #[test]
+    fn knows_what_must_not_be_repeated() {
+        assert!(
+            peek(r#"{"model":"m","store":true}"#)
+                .expect("valid")
+                .has_effects
+        );
+        assert!(
+            peek(r#"{"model":"m","tools":[{"type":"web_search"}]}"#)
+                .expect("valid")
+                .has_effects
+        );
+        assert!(
+            !peek(r#"{"model":"m","store":false,"tools":[{"type":"function"}]}"#)
+                .expect("valid")
+                .has_effects
+        );
+    }
+
+    #[test]
+    fn finds_the_capabilities_a_request_needs() {
+        let text = r#"{"tools":[{}],"response_format":{"type":"json_object"},
+            "messages":[{"content":"the words image_url"},{"content":[{"type":"text"},{"type":"image_url"}]}]}"#;
+        let expected = [Feature::ToolCalls, Feature::Json, Feature::Vision]
+            .into_iter()
+            .collect();
+        assert_eq!(needs(&body(text)), expected);
+        assert_eq!(
+            needs(&body(
+                r#"{"tools":[],"messages":[{"content":"image_url"}]}"#
+            )),
+            Features::NONE
+        );
+    }
+}

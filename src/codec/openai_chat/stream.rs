@@ -1,0 +1,230 @@
+//! Watches a stream go by: first token, usage, finish, errors. It never alters and never fails the stream.
+
+use super::{Usage, error};
+use crate::chat::ErrorBody;
+use crate::json::scan;
+use crate::sse::Event;
+
+/// What one event means to the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// Nothing a client would miss: a comment, a role, an empty delta, a chunk nobody can read.
+    Preamble,
+    /// Content: text, reasoning, a tool call, a finish.
+    Meaningful,
+    /// The chunk of `stream_options.include_usage`: usage and no choices.
+    UsageOnly,
+    /// `[DONE]`.
+    Done,
+    /// The upstream reports a failure inside its 200.
+    Error(ErrorBody),
+}
+
+/// What has been seen of a stream so far.
+#[derive(Debug, Clone, Default)]
+pub struct Observer {
+    /// The last token counts reported.
+    pub usage: Option<Usage>,
+    /// Whether a choice has finished.
+    pub finished: bool,
+    /// Whether `[DONE]` has come.
+    pub done: bool,
+    /// Events that were neither JSON nor an error.
+    pub unreadable: u64,
+}
+
+impl Observer {
+    /// Whether the upstream said that the stream is complete (law L10).
+    pub fn is_complete(&self) -> bool {
+        self.finished || self.done
+    }
+
+    /// Reads one complete block of the stream.
+    pub fn observe(&mut self, block: &[u8]) -> Sight {
+        let event = Event::parse(block);
+        let Some(data) = event.data else {
+            return Sight::Preamble;
+        };
+        let data = data.trim_ascii();
+        if event.name == Some(b"error") {
+            return Sight::Error(error::read(data));
+        }
+        match data {
+            b"" => Sight::Preamble,
+            b"[DONE]" => {
+                self.done = true;
+                Sight::Done
+            }
+            _ => self.chunk(data),
+        }
+    }
+
+    fn chunk(&mut self, data: &[u8]) -> Sight {
+        let mut chunk = Chunk::default();
+        for member in scan::members(data) {
+            let Ok(member) = member else {
+                return self.unreadable(data);
+            };
+            chunk.take(
+                &data[member.key..member.key_end],
+                &data[member.value..member.end],
+            );
+        }
+        if chunk.is_error {
+            return Sight::Error(error::read(data));
+        }
+        if let Some(usage) = chunk.usage.and_then(Usage::read) {
+            self.usage = Some(usage);
+            if chunk.is_without_choices {
+                return Sight::UsageOnly;
+            }
+        }
+        self.finished |= chunk.finished;
+        if chunk.meaningful || chunk.finished {
+            Sight::Meaningful
+        } else {
+            Sight::Preamble
+        }
+    }
+
+    fn unreadable(&mut self, data: &[u8]) -> Sight {
+        match error::recognise(data) {
+            Some(error) => Sight::Error(error),
+            None => {
+                self.unreadable += 1;
+                Sight::Preamble
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Chunk<'a> {
+    is_error: bool,
+    is_without_choices: bool,
+    meaningful: bool,
+    finished: bool,
+    usage: Option<&'a [u8]>,
+}
+
+impl<'a> Chunk<'a> {
+    fn take(&mut self, key: &[u8], value: &'a [u8]) {
+        match key {
+            b"error" => self.is_error = !scan::is_blank(value),
+            b"choices" if scan::is_blank(value) => self.is_without_choices = true,
+            b"choices" => scan::elements(value)
+                .flatten()
+                .for_each(|choice| self.choice(choice)),
+            b"usage" if value.starts_with(b"{") => self.usage = Some(value),
+            // Streams of other endpoints (speech, images) have typed events with their own payload.
+            b"delta" | b"audio" | b"b64_json" | b"text" => {
+                self.meaningful |= !scan::is_blank(value)
+            }
+            b"type" => {
+                self.finished |= value.ends_with(b".done\"") || value.ends_with(b".completed\"")
+            }
+            _ => {}
+        }
+    }
+
+    fn choice(&mut self, choice: &[u8]) {
+        for member in scan::members(choice).flatten() {
+            let value = &choice[member.value..member.end];
+            match &choice[member.key..member.key_end] {
+                b"delta" | b"message" => self.meaningful |= is_meaningful(value),
+                b"text" => self.meaningful |= !scan::is_blank(value),
+                b"finish_reason" => self.finished |= !scan::is_blank(value),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether a delta holds more than a role: any field with something in it counts, known or not.
+fn is_meaningful(delta: &[u8]) -> bool {
+    scan::members(delta).flatten().any(|member| {
+        &delta[member.key..member.key_end] != b"role"
+            && !scan::is_blank(&delta[member.value..member.end])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sight(data: &str) -> Sight {
+        Observer::default().observe(format!("data: {data}\n\n").as_bytes())
+    }
+
+    #[test]
+    fn roles_and_empty_deltas_are_preamble() {
+        for data in [
+            r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
+            r#"{"choices":[{"delta":{"content":null,"tool_calls":[]}}]}"#,
+            r#"{"choices":[],"prompt_filter_results":[{"x":1}]}"#,
+            "not json at all",
+            "",
+        ] {
+            assert_eq!(sight(data), Sight::Preamble, "{data}");
+        }
+        assert_eq!(
+            Observer::default().observe(b": OPENROUTER PROCESSING\n\n"),
+            Sight::Preamble
+        );
+    }
+
+    #[test]
+    fn content_of_any_kind_is_meaningful() {
+        for data in [
+            r#"{"choices":[{"delta":{"content":"x"}}]}"#,
+            r#"{"choices":[{"delta":{"reasoning_content":"x"}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#,
+            r#"{"choices":[{"delta":{"refusal":"no"}}]}"#,
+            r#"{"choices":[{"text":"x"}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
+        ] {
+            assert_eq!(sight(data), Sight::Meaningful, "{data}");
+        }
+    }
+
+    #[test]
+    fn the_usage_chunk_is_told_from_usage_beside_choices() {
+        let counts = r#"{"prompt_tokens":1,"completion_tokens":2}"#;
+        assert_eq!(
+            sight(&format!(r#"{{"choices":[],"usage":{counts}}}"#)),
+            Sight::UsageOnly
+        );
+        let beside =
+            format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"stop"}}],"usage":{counts}}}"#);
+        assert_eq!(sight(&beside), Sight::Meaningful);
+        assert_eq!(sight(r#"{"choices":[],"usage":null}"#), Sight::Preamble);
+    }
+
+    #[test]
+    fn errors_are_seen_in_every_disguise() {
+        for data in [
+            r#"{"error":{"message":"m"}}"#,
+            r#"{"id":"x","choices":[{"delta":{"content":""},"finish_reason":"error"}],"error":{"message":"m"}}"#,
+            r#"{error: {message: "m"}}"#,
+            r#"{"error":"m"}"#,
+        ] {
+            match sight(data) {
+                Sight::Error(error) => assert_eq!(error.message, "m"),
+                other => panic!("{data}: {other:?}"),
+            }
+        }
+        let named = Observer::default().observe(b"event: error\ndata: {\"message\":\"m\"}\n\n");
+        assert!(matches!(named, Sight::Error(_)));
+    }
+
+    #[test]
+    fn completion_needs_a_finish_or_done() {
+        let mut observer = Observer::default();
+        observer.observe(
+            b"data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":null}]}\n\n",
+        );
+        assert!(!observer.is_complete());
+        observer.observe(b"data: [DONE]\n\n");
+        assert!(observer.is_complete());
+    }
+}

@@ -1,0 +1,169 @@
+//! The index of what is offered by whom: built once per generation, looked up per request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Offer;
+use super::wanted::normalised;
+use crate::provider::{Models, Provider};
+
+/// Names suggested with a 404.
+const SUGGESTIONS: usize = 3;
+
+/// Least similarity (Jaro–Winkler) of a name worth suggesting.
+const SIMILAR: f64 = 0.75;
+
+/// Every offer, by name.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// All offers in config order, without duplicates.
+    offers: Vec<Arc<Offer>>,
+    /// By exact name: exact ones first, then those equal only after normalising.
+    exact: HashMap<Arc<str>, Vec<Arc<Offer>>>,
+    /// By normalised name.
+    normalised: HashMap<String, Vec<Arc<Offer>>>,
+    /// Providers by name.
+    providers: HashMap<Arc<str>, usize>,
+    /// Providers that serve everything and have not said yet what that is.
+    open: Vec<usize>,
+}
+
+impl Index {
+    /// Builds the index; `listings[i]` is what provider `i` was seen to list, if it serves everything.
+    pub fn build(providers: &[Arc<Provider>], listings: &[Option<Vec<String>>]) -> Self {
+        let mut index = Index::default();
+        for (place, provider) in providers.iter().enumerate() {
+            index.providers.insert(provider.name.clone(), place);
+            match (
+                &provider.models,
+                listings.get(place).and_then(Option::as_ref),
+            ) {
+                (Models::Listed(models), _) => {
+                    for model in models {
+                        let upstream = model.upstream.as_deref().unwrap_or(&model.name);
+                        index.add(Offer::new(place, &model.name, upstream, model.features));
+                    }
+                }
+                (Models::Everything, Some(names)) => {
+                    names
+                        .iter()
+                        .for_each(|name| index.add(Offer::new(place, name, name, None)));
+                }
+                (Models::Everything, None) => index.open.push(place),
+            }
+        }
+        index.join_normalised();
+        index
+    }
+
+    fn add(&mut self, offer: Offer) {
+        let same = self.exact.entry(offer.name.clone()).or_default();
+        if same.iter().any(|known| known.provider == offer.provider) {
+            return;
+        }
+        let offer = Arc::new(offer);
+        same.push(offer.clone());
+        self.normalised
+            .entry(normalised(&offer.name))
+            .or_default()
+            .push(offer.clone());
+        self.offers.push(offer);
+    }
+
+    fn join_normalised(&mut self) {
+        for (name, offers) in &mut self.exact {
+            let later = self.normalised.get(&normalised(name)).into_iter().flatten();
+            let joining: Vec<_> = later.filter(|offer| offer.name != *name).cloned().collect();
+            for offer in joining {
+                if offers.iter().all(|known| known.provider != offer.provider) {
+                    offers.push(offer);
+                }
+            }
+        }
+    }
+
+    /// All offers in config order.
+    pub fn offers(&self) -> &[Arc<Offer>] {
+        &self.offers
+    }
+
+    /// Whether `name` is exactly the name of a model.
+    pub fn has(&self, name: &str) -> bool {
+        self.exact.contains_key(name)
+    }
+
+    /// Whether a provider has not said yet what it serves.
+    pub fn is_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// The place of the provider called `name`.
+    pub fn provider(&self, name: &str) -> Option<usize> {
+        self.providers.get(name).copied()
+    }
+
+    /// Who offers `name`: the first level of matching that has anybody. `pin` limits it to one provider.
+    pub fn find(&self, name: &str, pin: Option<usize>) -> Vec<Arc<Offer>> {
+        let fits = |offer: &&Arc<Offer>| pin.is_none_or(|place| offer.provider == place);
+        let pick = |offers: Option<&Vec<Arc<Offer>>>| -> Vec<_> {
+            offers.into_iter().flatten().filter(fits).cloned().collect()
+        };
+        let mut found = pick(self.exact.get(name));
+        if found.is_empty() {
+            found = self
+                .qualified(name)
+                .into_iter()
+                .filter(|offer| fits(&offer))
+                .collect();
+        }
+        if found.is_empty() {
+            found = pick(self.normalised.get(&normalised(name)));
+        }
+        if found.is_empty() {
+            let open = self
+                .open
+                .iter()
+                .filter(|place| pin.is_none_or(|pin| pin == **place));
+            found = open
+                .map(|place| Arc::new(Offer::new(*place, name, name, None)))
+                .collect();
+        }
+        found
+    }
+
+    /// `provider/model`.
+    fn qualified(&self, name: &str) -> Option<Arc<Offer>> {
+        let (provider, model) = name.split_once('/')?;
+        let place = self.provider(provider)?;
+        let listed = self
+            .exact
+            .get(model)
+            .into_iter()
+            .flatten()
+            .find(|offer| offer.provider == place);
+        match listed {
+            Some(offer) => Some(offer.clone()),
+            None if self.open.contains(&place) => {
+                Some(Arc::new(Offer::new(place, model, model, None)))
+            }
+            None => None,
+        }
+    }
+
+    /// Names like `name`, the nearest first.
+    pub fn suggest(&self, name: &str) -> Vec<Arc<str>> {
+        let wanted = normalised(name);
+        let mut scored: Vec<(f64, &Arc<str>)> = self
+            .exact
+            .keys()
+            .map(|known| (strsim::jaro_winkler(&wanted, &normalised(known)), known))
+            .filter(|(score, _)| *score >= SIMILAR)
+            .collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+        scored
+            .into_iter()
+            .take(SUGGESTIONS)
+            .map(|(_, name)| name.clone())
+            .collect()
+    }
+}

@@ -1,0 +1,49 @@
+//! Routing: from a model string to an ordered list of targets. Pure functions over immutable views.
+
+pub mod index;
+pub mod plan;
+pub mod wanted;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::health::TargetId;
+use crate::provider::Features;
+
+/// A model at a provider, ready to be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Place of the provider in the configuration.
+    pub provider: usize,
+    /// The name clients use, and answers are attributed to.
+    pub name: Arc<str>,
+    /// The name sent upstream, as JSON text.
+    pub upstream_json: Bytes,
+    /// What it can do; `None` = unknown.
+    pub features: Option<Features>,
+}
+
+impl Offer {
+    /// An offer of `name`, which the upstream knows as `upstream`.
+    pub fn new(provider: usize, name: &str, upstream: &str, features: Option<Features>) -> Self {
+        let upstream_json = serde_json::to_string(upstream).expect("a string is JSON");
+        Self {
+            provider,
+            name: name.into(),
+            upstream_json: upstream_json.into(),
+            features,
+        }
+    }
+}
+
+/// Provider × key × model: what one attempt is sent to.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The model and its provider.
+    pub offer: Arc<Offer>,
+    /// Place of the key in the provider's list; `None` for a provider without keys.
+    pub key: Option<usize>,
+    /// Its identity in the books.
+    pub id: TargetId,
+}

@@ -1,0 +1,271 @@
+//! The plan of one request: which targets, in which order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use super::index::Index;
+use super::wanted::Wanted;
+use super::{Offer, Target};
+use crate::chat::FailureClass;
+use crate::health::{Health, Standing, TargetId};
+use crate::provider::{Feature, Features, Provider};
+
+/// What a request asks of routing.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The model string.
+    pub model: &'a str,
+    /// The provider it is pinned to.
+    pub provider: Option<&'a str>,
+    /// The key it wants.
+    pub alias: Option<&'a str>,
+    /// Whether no other key will do.
+    pub strict_alias: bool,
+    /// Whether targets that lack a capability stay, because the parts can be removed.
+    pub may_strip: bool,
+}
+
+/// What routing knows of a provider, beside its offers.
+#[derive(Debug)]
+pub struct Keyring {
+    /// The provider.
+    pub provider: Arc<Provider>,
+    /// Digests of its keys, in their order.
+    pub key_ids: Vec<u64>,
+    /// Where the rotation of keys stands.
+    pub turn: AtomicUsize,
+}
+
+/// Ordered targets, and those left out.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Targets, the best first.
+    pub targets: Vec<Target>,
+    /// Targets that rest: when they wake and why they sleep.
+    pub resting: Vec<(Target, Instant, FailureClass)>,
+    /// What the request needs, as far as it mattered.
+    pub needs: Features,
+}
+
+/// Why there is no target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoTarget {
+    /// Nobody offers the model.
+    UnknownModel {
+        /// Names like it.
+        suggestions: Vec<Arc<str>>,
+    },
+    /// No such provider.
+    UnknownProvider {
+        /// Those there are.
+        known: Vec<Arc<str>>,
+    },
+    /// The pinned provider does not offer the model.
+    NotAtProvider {
+        /// Names like it.
+        suggestions: Vec<Arc<str>>,
+    },
+    /// No candidate has a key of that name.
+    UnknownAlias {
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// No candidate can do what the request needs.
+    Incapable {
+        /// What is missing everywhere.
+        missing: Features,
+    },
+    /// Every provider of the model says that it does not have it.
+    Unavailable,
+}
+
+/// Capabilities without which a request cannot be served. The others (`json`, `reasoning`,
+/// `embeddings`) are younger than the configs that list features, so they only prefer.
+fn hard(needs: Features) -> Features {
+    let soft = Features::NONE
+        .with(Feature::Json)
+        .with(Feature::Reasoning)
+        .with(Feature::Embeddings);
+    needs.without(soft)
+}
+
+/// What `needs` asks for and `has` lacks; `media` covers audio, as the old configs meant it.
+pub fn missing(needs: Features, has: Option<Features>) -> Features {
+    let Some(has) = has else {
+        return Features::NONE;
+    };
+    let has = if has.has(Feature::Media) {
+        has.with(Feature::Audio)
+    } else {
+        has
+    };
+    hard(needs).without(has)
+}
+
+/// Makes the plan. `needs` is asked only if a candidate's capabilities are known.
+pub fn make(
+    ask: &Ask<'_>,
+    index: &Index,
+    keyrings: &[Keyring],
+    health: &Health,
+    needs: impl FnOnce() -> Features,
+    now: Instant,
+) -> Result<Plan, NoTarget> {
+    let offers = candidates(ask, index, keyrings)?;
+    let needs = if offers.iter().any(|offer| offer.features.is_some()) {
+        needs()
+    } else {
+        Features::NONE
+    };
+    let offers = capable(ask, offers, needs)?;
+    let mut plan = Plan {
+        needs,
+        ..Plan::default()
+    };
+    let mut suspects = Vec::new();
+    let mut has_key = false;
+    for offer in &offers {
+        for target in targets(offer, &keyrings[offer.provider], ask) {
+            has_key = true;
+            match health.standing(&target.id, now) {
+                Standing::Ready => plan.targets.push(target),
+                Standing::Suspect => suspects.push(target),
+                Standing::Resting { until, class } => plan.resting.push((target, until, class)),
+                Standing::Unavailable => {}
+            }
+        }
+    }
+    if !has_key {
+        return Err(NoTarget::UnknownAlias {
+            known: aliases(&offers, keyrings),
+        });
+    }
+    plan.targets.append(&mut suspects);
+    if plan.targets.is_empty() && plan.resting.is_empty() {
+        Err(NoTarget::Unavailable)
+    } else {
+        Ok(plan)
+    }
+}
+
+fn candidates(
+    ask: &Ask<'_>,
+    index: &Index,
+    keyrings: &[Keyring],
+) -> Result<Vec<Arc<Offer>>, NoTarget> {
+    let pin = match ask.provider {
+        None => None,
+        Some(name) => Some(index.provider(name).ok_or_else(|| {
+            NoTarget::UnknownProvider {
+                known: keyrings
+                    .iter()
+                    .map(|ring| ring.provider.name.clone())
+                    .collect(),
+            }
+        })?),
+    };
+    let found = match Wanted::parse(ask.model, |name| index.has(name)) {
+        Wanted::Anything => {
+            let all = index.offers().iter();
+            all.filter(|offer| pin.is_none_or(|place| offer.provider == place))
+                .cloned()
+                .collect()
+        }
+        Wanted::Names(names) => {
+            let mut found: Vec<Arc<Offer>> = Vec::new();
+            for offer in names.iter().flat_map(|name| index.find(name, pin)) {
+                if !found.contains(&offer) {
+                    found.push(offer);
+                }
+            }
+            found
+        }
+    };
+    match (found.is_empty(), pin) {
+        (false, _) => Ok(found),
+        (true, Some(_)) => Err(NoTarget::NotAtProvider {
+            suggestions: index.suggest(ask.model),
+        }),
+        (true, None) => Err(NoTarget::UnknownModel {
+            suggestions: index.suggest(ask.model),
+        }),
+    }
+}
+
+fn capable(
+    ask: &Ask<'_>,
+    offers: Vec<Arc<Offer>>,
+    needs: Features,
+) -> Result<Vec<Arc<Offer>>, NoTarget> {
+    let lacks = |offer: &Arc<Offer>| missing(needs, offer.features);
+    let (mut able, unable): (Vec<_>, Vec<_>) = offers
+        .into_iter()
+        .partition(|offer| lacks(offer).is_empty());
+    if able.is_empty() {
+        let first = unable.first().map(lacks).unwrap_or_default();
+        let missing = unable
+            .iter()
+            .map(lacks)
+            .fold(first, |common, lack| common.without(common.without(lack)));
+        let missing = if missing.is_empty() { first } else { missing };
+        return if ask.may_strip {
+            Ok(unable)
+        } else {
+            Err(NoTarget::Incapable { missing })
+        };
+    }
+    let lacks_soft = |offer: &Arc<Offer>| {
+        offer
+            .features
+            .is_some_and(|has| !needs.without(has).is_empty())
+    };
+    able.sort_by_key(lacks_soft);
+    Ok(able)
+}
+
+/// The targets of one offer: its provider's keys in rotation, or those the alias allows.
+fn targets<'a>(
+    offer: &'a Arc<Offer>,
+    ring: &'a Keyring,
+    ask: &'a Ask<'_>,
+) -> impl Iterator<Item = Target> + 'a {
+    let keys = &ring.provider.keys;
+    let count = keys.len();
+    let turn = if count > 1 {
+        ring.turn.fetch_add(1, Ordering::Relaxed)
+    } else {
+        0
+    };
+    let is_wanted =
+        move |place: usize| ask.alias.is_some() && keys[place].alias.as_deref() == ask.alias;
+    let rotated = (0..count).map(move |step| (turn + step) % count);
+    let preferred = rotated.clone().filter(move |place| is_wanted(*place));
+    let others = rotated
+        .filter(move |place| !is_wanted(*place) && !(ask.alias.is_some() && ask.strict_alias));
+    let keyless = (count == 0 && (ask.alias.is_none() || !ask.strict_alias)).then_some(None);
+    preferred
+        .chain(others)
+        .map(Some)
+        .chain(keyless)
+        .map(move |key| Target {
+            offer: offer.clone(),
+            key,
+            id: TargetId {
+                provider: ring.provider.name.clone(),
+                key: key.map_or(0, |place| ring.key_ids[place]),
+                model: offer.name.clone(),
+            },
+        })
+}
+
+fn aliases(offers: &[Arc<Offer>], keyrings: &[Keyring]) -> Vec<String> {
+    let mut known: Vec<String> = offers
+        .iter()
+        .flat_map(|offer| &keyrings[offer.provider].provider.keys)
+        .filter_map(|key| key.alias.clone())
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    known
+}

@@ -1,0 +1,3 @@
+//! What the gateway tells about itself: the log.
+
+pub mod log;
