@@ -2,11 +2,41 @@
 //!
 //! How a file becomes a [`Config`] is told in the modules below; nothing here reads or writes.
 
+pub mod base_url;
+pub mod diagnostic;
+pub mod environment;
+pub mod paths;
+pub mod schema;
+
+mod demo;
+mod format;
+mod json;
+mod load;
+mod mask;
+mod nearest;
+mod node;
+mod read;
+mod report;
+mod scalar;
+mod section;
+mod toml;
+mod units;
+mod variables;
+mod yaml;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::provider::{Provider, Secret};
+
+pub use demo::demo;
+pub use diagnostic::{ConfigError, Diagnostic, Severity, Style, render};
+pub use environment::Environment;
+pub use format::Format;
+pub use load::{Loaded, from_text, load};
+pub use nearest::nearest;
+pub use paths::{Home, Name};
 
 /// A whole, valid configuration.
 #[derive(Debug, Clone)]
@@ -136,6 +166,10 @@ pub struct TunnelSettings {
 
 /// `router.*`
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the configuration of its own, not a state"
+)]
 pub struct Router {
     /// In which order targets are tried.
     pub strategy: Strategy,
@@ -279,7 +313,7 @@ impl Default for Circuit {
             min_samples: 20,
             window: Duration::from_secs(30),
             open: Duration::from_secs(15),
-            open_max: Duration::from_secs(300),
+            open_max: Duration::from_mins(5),
             successes: 3,
         }
     }

@@ -1,0 +1,109 @@
+//! Keeps keys out of the excerpts that faults are shown with.
+//!
+//! Two ways, because there are two situations. With a tree, the spans of secrets are known and starred
+//! out. Without one (the text does not parse) every word is starred out that is not part of the
+//! schema's own vocabulary: what remains shows the structure, and cannot be a key.
+
+use std::collections::BTreeSet;
+
+use super::node::{Node, Span, Value};
+use super::report::Report;
+
+/// Words up to this length are shown even when unknown: a key is longer.
+const SHORT: usize = 5;
+
+/// `text` with every byte of `secrets` replaced by a star; offsets and lines stay.
+pub(super) fn spans(text: &str, secrets: &[Span]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for byte in secrets
+        .iter()
+        .filter_map(|span| text.get(span.clone()).map(|_| span.clone()))
+    {
+        for at in byte {
+            if bytes[at] != b'\n' && bytes[at] != b'\r' {
+                bytes[at] = b'*';
+            }
+        }
+    }
+    // Whole characters were replaced, so this cannot fail; if it did, showing nothing is right.
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// `text` with every longer word replaced by stars that is not in `vocabulary`.
+pub(super) fn unknown_words(text: &str, vocabulary: &BTreeSet<String>) -> String {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, letter) in text.char_indices().chain([(text.len(), ' ')]) {
+        let in_word = letter.is_alphanumeric() || letter == '_' || letter == '-';
+        match (in_word, start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                words.push(from..at);
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    words.retain(|span| span.len() > SHORT && !vocabulary.contains(&text[span.clone()]));
+    spans(text, &words)
+}
+
+/// Hides every string below `root` whose key says that it is one to be kept.
+pub(super) fn hide_secrets(root: &Node, report: &mut Report) {
+    match &root.value {
+        Value::Object(entries) => {
+            for entry in entries {
+                if is_secret_key(&entry.key) {
+                    hide_strings(&entry.value, report);
+                } else {
+                    hide_secrets(&entry.value, report);
+                }
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| hide_secrets(item, report)),
+        Value::Text(text) if text.text.contains("://") && text.text.contains('@') => {
+            report.hide(root.span.clone());
+        }
+        _ => {}
+    }
+}
+
+/// Hides every string and number below `node`.
+pub(super) fn hide_strings(node: &Node, report: &mut Report) {
+    node.walk("", &mut |node, _| {
+        if matches!(node.value, Value::Text(_) | Value::Number(_)) {
+            report.hide(node.span.clone());
+        }
+    });
+}
+
+fn is_secret_key(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key == "extra_headers"
+        || ["key", "token", "secret", "password", "auth"]
+            .iter()
+            .any(|word| key.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_keep_offsets_and_lines() {
+        let secrets = vec![3..13, 14..15];
+        assert_eq!(spans("a: \"sé\ncret\" b", &secrets), "a: ****\n***** *");
+    }
+
+    #[test]
+    fn unknown_words_are_starred_and_structure_stays() {
+        let vocabulary = BTreeSet::from(["providers".to_owned(), "api_key".to_owned()]);
+        assert_eq!(
+            unknown_words(
+                r#"{"providers": [{"api_key": "sk-canary_1" "x"#,
+                &vocabulary
+            ),
+            r#"{"providers": [{"api_key": "***********" "x"#
+        );
+    }
+}

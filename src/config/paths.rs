@@ -1,0 +1,146 @@
+//! `~/.auto-gateway`: where files lie, and what they may be called.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::environment::Environment;
+
+/// The directory that holds the configuration, the state, the logs and the sockets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home(PathBuf);
+
+/// There is no place for files.
+#[derive(Debug, Error)]
+#[error("there is no home directory; set AUTOGW_HOME to a directory for autogw's files")]
+pub struct NoHome;
+
+impl Home {
+    /// `$AUTOGW_HOME`, else `~/.auto-gateway`.
+    pub fn of(env: &Environment) -> Result<Self, NoHome> {
+        if let Some(home) = env.filled("AUTOGW_HOME") {
+            return Ok(Self(env.expand_home(home)));
+        }
+        let home = env.home().filter(|home| home.is_absolute());
+        home.map(|home| Self(home.join(".auto-gateway")))
+            .ok_or(NoHome)
+    }
+
+    /// This directory.
+    pub fn at(directory: impl Into<PathBuf>) -> Self {
+        Self(directory.into())
+    }
+
+    /// The directory itself.
+    pub fn directory(&self) -> &Path {
+        &self.0
+    }
+
+    /// `config.json`, or `config.NAME.json`, with the extension given.
+    pub fn config_file(&self, name: Option<&Name>, extension: &str) -> PathBuf {
+        self.0.join(file_name("config", name, extension))
+    }
+
+    /// `state.json`, or `state.NAME.json`.
+    pub fn state_file(&self, name: Option<&Name>) -> PathBuf {
+        self.0.join(file_name("state", name, "json"))
+    }
+
+    /// The directory of the log files.
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
+    /// The directory of sockets and of keys made for one run.
+    pub fn run(&self) -> PathBuf {
+        self.0.join("run")
+    }
+}
+
+fn file_name(stem: &str, name: Option<&Name>, extension: &str) -> String {
+    match name {
+        Some(Name(name)) => format!("{stem}.{name}.{extension}"),
+        None => format!("{stem}.{extension}"),
+    }
+}
+
+/// The `X` of `--name X`: letters, digits, `-`, `_` and at most one dot inside, so that it can be part of
+/// a file name and never a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(String);
+
+/// A name that cannot be part of a file name.
+#[derive(Debug, Error)]
+#[error(
+    "`{0}` is not a configuration name: use letters, digits, `-`, `_` and at most one dot inside"
+)]
+pub struct BadName(String);
+
+/// Longest name: file names have 255 bytes, and some are ours.
+const MAX_NAME: usize = 64;
+
+impl Name {
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Name {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let is_good = !text.is_empty()
+            && text.len() <= MAX_NAME
+            && text.bytes().all(allowed)
+            && text.matches('.').count() <= 1
+            && !text.starts_with(['.', '-'])
+            && !text.ends_with('.');
+        if is_good {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadName(text.to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn autogw_home_replaces_the_directory_under_home() {
+        let env = Environment::empty().with_home("/home/p");
+        let home = Home::of(&env).expect("a home");
+        assert_eq!(home.directory(), Path::new("/home/p/.auto-gateway"));
+        let home = Home::of(&env.with("AUTOGW_HOME", "~/gw")).expect("a home");
+        assert_eq!(home.directory(), Path::new("/home/p/gw"));
+        assert!(Home::of(&Environment::empty()).is_err());
+    }
+
+    #[test]
+    fn names_are_part_of_a_file_name_and_never_a_path() {
+        let home = Home::at("/h");
+        let name: Name = "team-a_1.eu".parse().expect("a name");
+        assert_eq!(
+            home.config_file(Some(&name), "yaml"),
+            Path::new("/h/config.team-a_1.eu.yaml")
+        );
+        assert_eq!(home.state_file(None), Path::new("/h/state.json"));
+        for bad in [
+            "",
+            "a/b",
+            "..",
+            "a.b.c",
+            ".a",
+            "a.",
+            "-a",
+            "a b",
+            "ä",
+            &"x".repeat(65),
+        ] {
+            assert!(bad.parse::<Name>().is_err(), "{bad}");
+        }
+    }
+}

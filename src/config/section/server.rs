@@ -1,0 +1,227 @@
+//! `server`: the listener and its guards.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::environment::Environment;
+use crate::config::read::{At, Object, Read, Section};
+use crate::config::report::{Place, Report};
+use crate::config::scalar::{Named, OneOf, OneOrMany, Switch, Whole, address};
+use crate::config::units::Size;
+use crate::config::{Admin, Listen, Server, Tls, Tunnel};
+use crate::provider::Secret;
+
+/// Longest path that fits into a socket address on Linux, its terminator left out.
+const MAX_SOCKET_PATH: usize = 107;
+
+impl Named for Tunnel {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("none", Tunnel::None),
+        ("ngrok", Tunnel::Ngrok),
+        ("cloudflared", Tunnel::Cloudflared),
+    ];
+}
+
+/// `server` as written.
+#[derive(Debug, Default)]
+pub(super) struct ServerFile {
+    host: Option<String>,
+    port: Option<Whole<0, 65535>>,
+    socket_path: Option<(String, Place)>,
+    api_key: Option<OneOrMany<Secret>>,
+    accept_base64_keys: Option<bool>,
+    tunnel: Option<OneOf<Tunnel>>,
+    cors: Option<Switch<OneOrMany<Origin>>>,
+    max_body: Option<Size>,
+    drain: Option<Duration>,
+    allowed_hosts: Option<Switch<OneOrMany<String>>>,
+    tls: Option<Switch<TlsFile>>,
+    admin: Option<Switch<AdminFile>>,
+}
+
+impl Section for ServerFile {
+    fn fields(object: &mut Object<'_>, report: &mut Report) -> Option<Self> {
+        Some(Self {
+            host: object.take("host", report),
+            port: object.take("port", report),
+            socket_path: object.take_at("socket_path", report),
+            api_key: object.take("api_key", report),
+            accept_base64_keys: object.take("accept_base64_keys", report),
+            tunnel: take_tunnel(object, report),
+            cors: object.take("cors", report),
+            max_body: object.take("max_body", report),
+            drain: object.take("drain", report),
+            allowed_hosts: object.take("allowed_hosts", report),
+            tls: take_later(object, "tls", report),
+            admin: take_later(object, "admin", report),
+        })
+    }
+}
+
+fn take_tunnel(object: &mut Object<'_>, report: &mut Report) -> Option<OneOf<Tunnel>> {
+    let (tunnel, place): (OneOf<Tunnel>, Place) = object.take_at("tunnel", report)?;
+    if tunnel.0 != Tunnel::None {
+        report.not_available(&place, &format!("tunnel {}", tunnel.0.name()));
+    }
+    Some(tunnel)
+}
+
+/// A part that is read and checked, and warned about when it is switched on.
+pub(super) fn take_later<T: Read>(
+    object: &mut Object<'_>,
+    key: &'static str,
+    report: &mut Report,
+) -> Option<Switch<T>> {
+    let (part, place) = object.take_at(key, report)?;
+    if matches!(part, Switch::On(_)) {
+        let path = object.path_of(key);
+        report.not_available(&place, &path);
+    }
+    Some(part)
+}
+
+impl ServerFile {
+    /// The server with its defaults; `PORT` counts where the file does not set a port.
+    pub(super) fn resolve(self, env: &Environment, report: &mut Report) -> Server {
+        Server {
+            listen: listen(self.host, self.port, self.socket_path, env, report),
+            api_keys: self.api_key.map_or_else(Vec::new, |keys| keys.0),
+            accept_base64_keys: self.accept_base64_keys.unwrap_or(false),
+            tunnel: self.tunnel.map_or(Tunnel::None, |tunnel| tunnel.0),
+            cors: many(self.cors).into_iter().map(|origin| origin.0).collect(),
+            max_body: self.max_body.map_or(32 << 20, |size| size.0),
+            drain: self.drain.unwrap_or(Duration::from_secs(30)),
+            allowed_hosts: many(self.allowed_hosts),
+            tls: on(self.tls).map(|tls| tls.resolve(env)),
+            admin: on(self.admin).map(|admin| admin.resolve(env)),
+        }
+    }
+}
+
+fn on<T>(switch: Option<Switch<T>>) -> Option<T> {
+    match switch {
+        Some(Switch::On(value)) => Some(value),
+        _ => None,
+    }
+}
+
+fn many<T>(switch: Option<Switch<OneOrMany<T>>>) -> Vec<T> {
+    on(switch).map_or_else(Vec::new, |many| many.0)
+}
+
+fn listen(
+    host: Option<String>,
+    port: Option<Whole<0, 65535>>,
+    socket_path: Option<(String, Place)>,
+    env: &Environment,
+    report: &mut Report,
+) -> Listen {
+    if let Some((path, place)) = socket_path {
+        let path = env.expand_home(&path);
+        if path.as_os_str().len() > MAX_SOCKET_PATH {
+            let message = format!("a socket path has at most {MAX_SOCKET_PATH} bytes");
+            report.error(&place, message);
+        }
+        return Listen::Unix(path);
+    }
+    let chosen = port
+        .and_then(|port| u16::try_from(port.0).ok())
+        .or_else(|| port_of(env, report));
+    Listen::Tcp {
+        host: host.unwrap_or_else(|| "127.0.0.1".to_owned()),
+        port: chosen.unwrap_or(8000),
+        port_is_chosen: chosen.is_some(),
+    }
+}
+
+fn port_of(env: &Environment, report: &mut Report) -> Option<u16> {
+    let text = env.filled("PORT")?;
+    let port = text.parse().ok();
+    if port.is_none() {
+        report
+            .error_elsewhere("environment variable PORT is not a port (0 to 65535)")
+            .hint("set server.port in the file, or unset PORT");
+    }
+    port
+}
+
+/// An origin as browsers send it, or `*`.
+#[derive(Debug)]
+struct Origin(String);
+
+impl Read for Origin {
+    fn read(at: &At<'_>, report: &mut Report) -> Option<Self> {
+        let text = String::read(at, report)?;
+        if text == "*" {
+            return Some(Self(text));
+        }
+        let url = address(at, &["http", "https"], report)?;
+        let origin = url.origin().ascii_serialization();
+        if text.trim_end_matches('/') != origin {
+            report
+                .error(&at.place(), format!("{} is not an origin", at.quoted()))
+                .hint(format!("did you mean `{origin}`?"));
+            return None;
+        }
+        Some(Self(origin))
+    }
+
+    fn schema() -> serde_json::Value {
+        String::schema()
+    }
+}
+
+#[derive(Debug)]
+struct TlsFile {
+    cert: String,
+    key: String,
+}
+
+impl Section for TlsFile {
+    fn fields(object: &mut Object<'_>, report: &mut Report) -> Option<Self> {
+        let cert = object.required("cert", report);
+        let key = object.required("key", report);
+        Some(Self {
+            cert: cert?,
+            key: key?,
+        })
+    }
+}
+
+impl TlsFile {
+    fn resolve(self, env: &Environment) -> Tls {
+        Tls {
+            cert: env.expand_home(&self.cert),
+            key: env.expand_home(&self.key),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct AdminFile {
+    socket: Option<String>,
+    listen: Option<String>,
+    token: Option<Secret>,
+}
+
+impl Section for AdminFile {
+    fn fields(object: &mut Object<'_>, report: &mut Report) -> Option<Self> {
+        Some(Self {
+            socket: object.take("socket", report),
+            listen: object.take("listen", report),
+            token: object.take("token", report),
+        })
+    }
+}
+
+impl AdminFile {
+    fn resolve(self, env: &Environment) -> Admin {
+        Admin {
+            socket: self
+                .socket
+                .map(|path: String| -> PathBuf { env.expand_home(&path) }),
+            listen: self.listen,
+            token: self.token,
+        }
+    }
+}
