@@ -391,6 +391,17 @@ async fn connections_to_an_upstream_are_used_again() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_closes_after_each_answer_is_served_by_new_connections() {
+    let a = Upstream::always(Reply::json(200, chat::answer("A")).closing()).await;
+    let b = Upstream::always(Reply::json(200, chat::answer("B"))).await;
+    let gateway = before(&a, &b).await;
+    for _ in 0..5 {
+        assert_eq!(gateway.ask().await.expect_status(200).provider(), "a");
+    }
+    assert_eq!(a.count(), 5);
+}
+
+#[tokio::test]
 async fn statuses_of_a_provider_can_be_declared_worth_another_target() {
     let error = chat::error("from A", "invalid_request_error", None);
     let a = Upstream::always(Reply::json(400, error)).await;

@@ -243,11 +243,7 @@ async fn a_broken_configuration_is_explained_without_its_keys() {
         json!({"providers": [{"type": "openai", "name": "a", "api_key": key("x"),
             "base_url": format!("nonsense://{}", key("url"))}]}),
     ] {
-        let home = tempfile::tempdir().expect("a temporary directory");
-        let file = home.path().join("test.json");
-        std::fs::write(&file, broken.to_string()).expect("a writable temporary directory");
-        let file = file.to_string_lossy().into_owned();
-        let mut binary = Binary::run_in(home, ["check", "--config", &file]);
+        let mut binary = Binary::launch(&broken.to_string(), &["check"]);
         assert_eq!(binary.exit().await.code(), Some(2), "{broken}");
         assert_clean("what check says", &output(&binary));
     }

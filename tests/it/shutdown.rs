@@ -53,6 +53,25 @@ async fn a_signal_lets_a_running_stream_finish_and_then_ends_with_zero() {
 }
 
 #[tokio::test]
+async fn a_stop_waits_for_a_whole_answer_too() {
+    let gate = Gate::new();
+    let reply = Reply::json(200, chat::answer("A")).behind(&gate);
+    let upstream = Upstream::always(reply).await;
+    let gateway = Config::over([&upstream]).start().await;
+    let client = gateway.client();
+    let waiting = client.chat(chat::ask("m")).wired().await;
+    upstream.request(0).await;
+    let stopping = tokio::spawn(gateway.stop());
+    refused(&client).await;
+    gate.open();
+    assert_eq!(
+        waiting.answer().await.whole().await.json(),
+        chat::answer("A")
+    );
+    stopping.await.expect("the gateway stops");
+}
+
+#[tokio::test]
 async fn an_idle_gateway_ends_at_once_even_with_open_connections() {
     let upstream = Upstream::always(Reply::json(200, chat::answer("A"))).await;
     let (mut binary, client) = Binary::start(&Config::over([&upstream]).text()).await;
@@ -134,11 +153,7 @@ async fn on_socket(prepare: impl FnOnce(&std::path::Path)) -> Socketed {
     prepare(&path);
     let upstream = Upstream::refusing();
     let config = Config::over([&upstream]).server("socket_path", path.to_string_lossy());
-    let home = tempfile::tempdir().expect("a temporary directory");
-    let file = home.path().join("test.json");
-    std::fs::write(&file, config.text()).expect("a writable temporary directory");
-    let file = file.to_string_lossy().into_owned();
-    let binary = Binary::run_in(home, ["start", "--json", "--config", &file]);
+    let binary = Binary::launch(&config.text(), &["start", "--json"]);
     Socketed {
         binary,
         path,
@@ -209,11 +224,7 @@ async fn a_file_that_is_no_socket_is_left_alone() {
 async fn a_socket_that_cannot_be_bound_is_an_error_with_a_reason() {
     let upstream = Upstream::refusing();
     let config = Config::over([&upstream]).server("socket_path", "/proc/no/such/place.sock");
-    let home = tempfile::tempdir().expect("a temporary directory");
-    let file = home.path().join("test.json");
-    std::fs::write(&file, config.text()).expect("a writable temporary directory");
-    let file = file.to_string_lossy().into_owned();
-    let mut binary = Binary::run_in(home, ["start", "--config", &file]);
+    let mut binary = Binary::launch(&config.text(), &["start"]);
     assert_eq!(binary.exit().await.code(), Some(1));
     let stderr = binary.stderr();
     assert!(stderr.contains("/proc/no/such/place.sock"), "{stderr}");
@@ -225,11 +236,7 @@ async fn a_taken_port_is_an_error_with_a_reason() {
     let port = taken.local_addr().expect("a bound listener").port();
     let upstream = Upstream::refusing();
     let config = Config::over([&upstream]).server("port", port);
-    let home = tempfile::tempdir().expect("a temporary directory");
-    let file = home.path().join("test.json");
-    std::fs::write(&file, config.text()).expect("a writable temporary directory");
-    let file = file.to_string_lossy().into_owned();
-    let mut binary = Binary::run_in(home, ["start", "--config", &file]);
+    let mut binary = Binary::launch(&config.text(), &["start"]);
     assert_eq!(binary.exit().await.code(), Some(1));
     let stderr = binary.stderr();
     assert!(stderr.contains(&port.to_string()), "{stderr}");

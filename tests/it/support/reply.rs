@@ -177,12 +177,6 @@ impl Reply {
         self
     }
 
-    /// Waits for `time` before the first byte.
-    pub(crate) fn after(mut self, time: Duration) -> Self {
-        self.before.push(Step::Delay(time));
-        self
-    }
-
     /// Waits for `gate` before the first byte.
     pub(crate) fn behind(mut self, gate: &Gate) -> Self {
         self.before.push(Step::Wait(gate.clone()));
