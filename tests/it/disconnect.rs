@@ -68,8 +68,8 @@ async fn after_the_first_token() {
 
 #[tokio::test]
 async fn in_a_stream_that_never_pauses() {
-    let token = chat::wire(&[chat::token("A")]).repeat(1000);
-    let endless = (0..20_000).fold(Reply::stream(), |reply, _| reply.bytes(token.clone()));
+    let tokens = chat::wire(&[chat::token("A")]).repeat(100);
+    let endless = Reply::stream().flood(&tokens);
     let (gateway, upstream) = before(endless).await;
     let mut stream = gateway.chat(chat::ask_stream("m")).open().await;
     assert_eq!(stream.event().await, Some(chat::token("A")));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Answer, Config, Gateway, Reply, Upstream, chat};
+use crate::support::{Answer, Config, Gateway, Reply, Upstream, chat, within};
 
 /// Far above every configured time here and far below every default one.
 const SOON: Duration = Duration::from_secs(4);
@@ -129,6 +129,18 @@ async fn a_stream_has_a_longest_life() {
     let events = answer.events();
     assert!(events.iter().any(|e| chat::is_error(e)), "{events:?}");
     assert!(!chat::claims_completion(&events), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_stream_that_never_pauses_has_a_longest_life_too() {
+    let tokens = chat::wire(&[chat::token("A")]).repeat(100);
+    let a = Upstream::always(Reply::stream().flood(&tokens)).await;
+    let config = Config::over([&a]).router("timeouts.stream_total", 0.3);
+    let gateway = config.start().await;
+    let answer = within(SOON, "the end of a flood", gateway.ask_stream()).await;
+    let tail = &answer.body[answer.body.len() - 1000..];
+    let last = chat::events(tail).pop().expect("an event");
+    assert!(chat::is_error(&last), "{last}");
 }
 
 #[tokio::test]

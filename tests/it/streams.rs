@@ -310,6 +310,20 @@ async fn an_event_of_ten_mebibytes_passes() {
 }
 
 #[tokio::test]
+async fn a_cut_inside_a_large_event_is_told_in_an_event_of_its_own() {
+    let events = [
+        chat::role(),
+        chat::token("A"),
+        chat::token(&"x".repeat(1 << 20)),
+    ];
+    let sent = chat::wire(&events[..2]).len() + (900 << 10);
+    let a = Upstream::always(Reply::sse(&events).reset_after(sent)).await;
+    let answer = Config::over([&a]).start().await.ask_stream().await;
+    let last = answer.events().pop().expect("an event");
+    assert!(chat::is_error(&last), "{:.200}", last);
+}
+
+#[tokio::test]
 async fn an_unpaced_stream_arrives_whole() {
     let tokens: Vec<String> = (0..2000).map(|n| n.to_string()).collect();
     let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();

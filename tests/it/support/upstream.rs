@@ -281,6 +281,9 @@ async fn play(writer: &mut WriteHalf<'_>, reply: &Reply) -> Option<Ending> {
             Step::Write(bytes) => writer.write_all(&bytes).await.ok()?,
             Step::Delay(time) => tokio::time::sleep(time).await,
             Step::Wait(gate) => gate.passed().await,
+            Step::Flood(bytes) => loop {
+                writer.write_all(&bytes).await.ok()?;
+            },
         }
     }
     match ending {
