@@ -1,5 +1,7 @@
 //! The one place that knows how the library starts a gateway.
 
+use autogw::config::{Environment, Format, from_text};
+
 use super::client::Endpoint;
 
 /// A running gateway.
@@ -19,5 +21,8 @@ impl Running {
 
 /// Starts a gateway from the JSON text of its configuration.
 pub(crate) async fn start(config: &str) -> Running {
-    panic!("the library cannot start a gateway yet: {config}")
+    let environment = Environment::empty();
+    let loaded = from_text("test.json", config, Format::Json, &environment);
+    let loaded = loaded.unwrap_or_else(|error| panic!("CONFIG BAD {error:?}\n{config}"));
+    panic!("CONFIG OK {}", loaded.warnings.len());
 }
