@@ -1,5 +1,6 @@
 //! autogw: one endpoint over many AI providers.
 
+pub mod app;
 pub mod chat;
 pub mod cli;
 pub mod codec;

@@ -22,6 +22,7 @@ mod node;
 mod read;
 mod report;
 mod scalar;
+mod secrets;
 mod section;
 mod toml;
 mod units;
