@@ -69,22 +69,20 @@ fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))
 }
 
-/// The root modules that `text` names through `crate::`, or through the library's name in the binary.
-fn imports(text: &str) -> BTreeSet<String> {
+/// The root modules that `text` names through `root`.
+fn imports(text: &str, root: &str) -> BTreeSet<String> {
     let code: String = text
         .lines()
         .map(without_comment)
         .collect::<Vec<_>>()
         .join("\n");
-    let starts = ["crate::", "autogw::"];
-    let places = starts.iter().flat_map(|start| {
-        let ends = code.match_indices(start).filter(|(at, _)| {
-            let before = code[..*at].chars().next_back();
-            !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
-        });
-        ends.map(|(at, found)| at + found.len()).collect::<Vec<_>>()
+    let places = code.match_indices(root).filter(|(at, _)| {
+        let before = code[..*at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
     });
-    places.flat_map(|at| heads(&code[at..])).collect()
+    places
+        .flat_map(|(at, found)| heads(&code[at + found.len()..]))
+        .collect()
 }
 
 /// The first segments of the path or the braced group that `rest` begins with.
@@ -161,7 +159,13 @@ fn import_faults(source: &Source) -> Vec<String> {
             "module `{module}` stands on no floor; give it one in tests/tidy.rs"
         )];
     };
-    let others = imports(&source.text)
+    // The binary is a crate of its own and knows the library by its name.
+    let root = if module == "main" {
+        "autogw::"
+    } else {
+        "crate::"
+    };
+    let others = imports(&source.text, root)
         .into_iter()
         .filter(|name| name != module);
     let faults = others.filter_map(|other| match floor(&other) {

@@ -196,6 +196,12 @@ impl Features {
         Self(self.0 & !other.0)
     }
 
+    /// The members of both.
+    #[must_use]
+    pub fn common(self, other: Features) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether nothing is in it.
     pub fn is_empty(self) -> bool {
         self.0 == 0

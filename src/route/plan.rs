@@ -125,8 +125,10 @@ pub fn make(
     };
     let mut suspects = Vec::new();
     let mut has_key = false;
+    let mut turns = Turns::default();
     for offer in &offers {
-        for target in targets(offer, &keyrings[offer.provider], ask) {
+        let ring = &keyrings[offer.provider];
+        for target in targets(offer, ring, turns.of(offer.provider, ring), ask) {
             has_key = true;
             match health.standing(&target.id, now) {
                 Standing::Ready => plan.targets.push(target),
@@ -204,11 +206,12 @@ fn capable(
         .partition(|offer| lacks(offer).is_empty());
     if able.is_empty() {
         let first = unable.first().map(lacks).unwrap_or_default();
-        let missing = unable
-            .iter()
-            .map(lacks)
-            .fold(first, |common, lack| common.without(common.without(lack)));
-        let missing = if missing.is_empty() { first } else { missing };
+        let everywhere = unable.iter().map(lacks).fold(first, Features::common);
+        let missing = if everywhere.is_empty() {
+            first
+        } else {
+            everywhere
+        };
         return if ask.may_strip {
             Ok(unable)
         } else {
@@ -224,19 +227,34 @@ fn capable(
     Ok(able)
 }
 
+/// Where each provider's rotation stands for this request: it moves on once per request, however many
+/// of the provider's models are candidates.
+#[derive(Default)]
+struct Turns(Vec<(usize, usize)>);
+
+impl Turns {
+    fn of(&mut self, place: usize, ring: &Keyring) -> usize {
+        if ring.provider.keys.len() < 2 {
+            return 0;
+        }
+        if let Some((_, turn)) = self.0.iter().find(|(known, _)| *known == place) {
+            return *turn;
+        }
+        let turn = ring.turn.fetch_add(1, Ordering::Relaxed);
+        self.0.push((place, turn));
+        turn
+    }
+}
+
 /// The targets of one offer: its provider's keys in rotation, or those the alias allows.
 fn targets<'a>(
     offer: &'a Arc<Offer>,
     ring: &'a Keyring,
+    turn: usize,
     ask: &'a Ask<'_>,
 ) -> impl Iterator<Item = Target> + 'a {
     let keys = &ring.provider.keys;
     let count = keys.len();
-    let turn = if count > 1 {
-        ring.turn.fetch_add(1, Ordering::Relaxed)
-    } else {
-        0
-    };
     let is_wanted =
         move |place: usize| ask.alias.is_some() && keys[place].alias.as_deref() == ask.alias;
     let rotated = (0..count).map(move |step| (turn + step) % count);

@@ -3,5 +3,16 @@
 //! Every test starts a gateway of its own in front of scripted upstreams on loopback and asks it
 //! over HTTP; nothing below the wire is touched.
 
+mod disconnect;
+mod edge;
+mod exhausted;
+mod failover;
 mod harness;
+mod keys;
+mod limits;
+mod matching;
+mod native;
+mod secrets;
+mod shutdown;
+mod streams;
 mod support;

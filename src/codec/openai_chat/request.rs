@@ -23,6 +23,9 @@ const READ: [&str; 10] = [
     "store",
 ];
 
+/// Longest `model`: a list of preferences is a few hundred bytes.
+const MAX_MODEL: usize = 1024;
+
 /// Fields that an `extra_body` may not set: they decide where a request goes and what it asks.
 pub const PROTECTED: [&str; 4] = ["model", "messages", "input", "stream"];
 
@@ -91,7 +94,7 @@ impl Head {
             return Ok(());
         }
         match key {
-            "model" => self.model = Some(non_empty("model", value)?),
+            "model" => self.model = Some(model_name(value)?),
             "stream" => self.stream = Some(boolean("stream", value)?),
             "stream_options" => self.include_usage = asks_for_usage(value)?,
             // OpenRouter's `provider` object is the upstream's business.
@@ -122,6 +125,18 @@ fn non_empty(field: &'static str, value: &[u8]) -> Result<String, HeadError> {
     } else {
         Ok(text.into_owned())
     }
+}
+
+/// A model name ends up in headers and logs, and is looked up as it is: it has no business with line breaks.
+fn model_name(value: &[u8]) -> Result<String, HeadError> {
+    let name = non_empty("model", value)?;
+    if name.len() > MAX_MODEL || name.chars().any(char::is_control) {
+        return Err(wrong(
+            "model",
+            "a name of at most 1024 bytes without control characters",
+        ));
+    }
+    Ok(name)
 }
 
 fn boolean(field: &'static str, value: &[u8]) -> Result<bool, HeadError> {
@@ -199,7 +214,25 @@ pub fn part_feature(kind: &[u8]) -> Option<Feature> {
     }
 }
 
+/// Whether anything, at whatever depth, has the `type` of a part that needs a capability.
+fn mentions_media(messages: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"type\"";
+    memchr::memmem::find_iter(messages, KEY).any(|at| {
+        let value = messages[at + KEY.len()..].trim_ascii_start();
+        let value = value.strip_prefix(b":").unwrap_or_default();
+        let value = value.trim_ascii_start();
+        let end = value.iter().skip(1).position(|&byte| byte == b'"');
+        end.is_some_and(|end| part_feature(&value[..end + 2]).is_some())
+    })
+}
+
 fn media(messages: &[u8]) -> impl Iterator<Item = Feature> {
+    // Nearly every request has none, and is told apart by a search that runs at the speed of memory.
+    let messages = if mentions_media(messages) {
+        messages
+    } else {
+        b"[]"
+    };
     scan::elements(messages)
         .flatten()
         .filter_map(|message| member(message, "content"))

@@ -86,19 +86,16 @@ fn lock(text: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
 }
 
 impl Binary {
-    /// Runs the binary with `args` and nothing of this process's environment but the path.
-    pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
+    /// Runs the binary with `args` and `--config` with a file that holds `config`. Of this process's
+    /// environment it gets nothing but the path.
+    pub(crate) fn launch(config: &str, args: &[&str]) -> Self {
         let home = tempfile::tempdir().expect("a temporary directory");
-        Self::run_in(home, args)
-    }
-
-    /// Runs the binary with `args` in the home directory `home`.
-    pub(crate) fn run_in<S>(home: TempDir, args: impl IntoIterator<Item = S>) -> Self
-    where
-        S: AsRef<std::ffi::OsStr>,
-    {
+        let file = home.path().join("test.json");
+        std::fs::write(&file, config).expect("a writable temporary directory");
         let mut child = Command::new(env!("CARGO_BIN_EXE_autogw"))
             .args(args)
+            .arg("--config")
+            .arg(file)
             .env_clear()
             .env("AUTOGW_HOME", home.path())
             .env("HOME", home.path())
@@ -126,12 +123,7 @@ impl Binary {
 
     /// Starts a gateway with the configuration `config` and more arguments.
     pub(crate) async fn start_with(config: &str, args: &[&str]) -> (Self, Client) {
-        let home = tempfile::tempdir().expect("a temporary directory");
-        let file = home.path().join("test.json");
-        std::fs::write(&file, config).expect("a writable temporary directory");
-        let file = file.to_string_lossy().into_owned();
-        let fixed = ["start", "--json", "--config", &file];
-        let binary = Self::run_in(home, fixed.iter().chain(args));
+        let binary = Self::launch(config, &[&["start", "--json"], args].concat());
         let client = binary.client().await;
         (binary, client)
     }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::http::{Body, Headers, Incoming, header};
@@ -273,16 +273,20 @@ impl Opened {
         }
     }
 
+    /// Reads to the end of the answer and forgets it.
+    pub(crate) async fn drain(&mut self) {
+        loop {
+            let more = self.body.next(&mut self.wire.incoming);
+            match patiently("the rest of an answer", more).await {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
     /// The connection, to send the next request on it.
     pub(crate) fn into_wire(self) -> Wire {
         self.wire
-    }
-
-    /// Reads one byte of whatever is there; only so that the connection's buffers fill up behind it.
-    pub(crate) async fn sip(&mut self) -> usize {
-        let mut one = [0];
-        let read = self.wire.incoming.reader().read(&mut one);
-        patiently("a byte", read).await.unwrap_or(0)
     }
 }
 

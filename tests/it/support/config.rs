@@ -30,8 +30,8 @@ impl Config {
     /// Providers `a`, `b`, … in this order, each with key `key-a`, … and the model `m`.
     pub(crate) fn over<'a>(upstreams: impl IntoIterator<Item = &'a Upstream>) -> Self {
         let names = ["a", "b", "c", "d"].into_iter();
-        let named = names.zip(upstreams);
-        named.fold(Self::new(), |config, (name, upstream)| {
+        let pairs = names.zip(upstreams);
+        pairs.fold(Self::new(), |config, (name, upstream)| {
             config.provider(name, upstream, json!({}))
         })
     }

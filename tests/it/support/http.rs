@@ -51,11 +51,6 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         }
     }
 
-    /// The reader below the buffer.
-    pub(crate) fn reader(&mut self) -> &mut R {
-        &mut self.reader
-    }
-
     /// Reads ahead once; `false` at the end of the connection.
     async fn fill(&mut self) -> io::Result<bool> {
         Ok(self.reader.read_buf(&mut self.buffer).await? > 0)

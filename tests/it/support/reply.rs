@@ -42,6 +42,8 @@ pub(crate) enum Step {
     Delay(Duration),
     /// Waits for the test.
     Wait(Gate),
+    /// Writes these bytes again and again, for as long as the peer stays.
+    Flood(Vec<u8>),
 }
 
 /// What an upstream does last.
@@ -171,15 +173,16 @@ impl Reply {
         self
     }
 
-    /// Waits for `gate` at this place of the body.
-    pub(crate) fn pause_until(mut self, gate: &Gate) -> Self {
-        self.parts.push(Step::Wait(gate.clone()));
+    /// Sends `bytes` without end and without pause.
+    pub(crate) fn flood(mut self, bytes: &[u8]) -> Self {
+        let flood = self.framed(bytes);
+        self.parts.push(Step::Flood(flood));
         self
     }
 
-    /// Waits for `time` before the first byte.
-    pub(crate) fn after(mut self, time: Duration) -> Self {
-        self.before.push(Step::Delay(time));
+    /// Waits for `gate` at this place of the body.
+    pub(crate) fn pause_until(mut self, gate: &Gate) -> Self {
+        self.parts.push(Step::Wait(gate.clone()));
         self
     }
 
@@ -287,6 +290,6 @@ impl Reply {
 fn written(step: &Step) -> &[u8] {
     match step {
         Step::Write(bytes) => bytes,
-        Step::Delay(_) | Step::Wait(_) => &[],
+        Step::Delay(_) | Step::Wait(_) | Step::Flood(_) => &[],
     }
 }

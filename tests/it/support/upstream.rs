@@ -158,11 +158,6 @@ impl Upstream {
         self.log.borrow().requests.len()
     }
 
-    /// How many connections have come.
-    pub(crate) fn connections(&self) -> usize {
-        self.log.borrow().connections
-    }
-
     /// The only request so far.
     pub(crate) fn only_request(&self) -> Recorded {
         let requests = self.requests();
@@ -286,6 +281,9 @@ async fn play(writer: &mut WriteHalf<'_>, reply: &Reply) -> Option<Ending> {
             Step::Write(bytes) => writer.write_all(&bytes).await.ok()?,
             Step::Delay(time) => tokio::time::sleep(time).await,
             Step::Wait(gate) => gate.passed().await,
+            Step::Flood(bytes) => loop {
+                writer.write_all(&bytes).await.ok()?;
+            },
         }
     }
     match ending {

@@ -1,0 +1,155 @@
+//! What a request and a streamed event cost inside autogw, without a network: `cargo bench --bench hot_path`.
+//!
+//! How to read it. Times are for one body or, under `stream`, for 1000 events: a µs there is a ns for each event.
+//! Beside the bodies stands `two fields by serde`, the least that any proxy pays which must know `model` and `stream`: it is what the
+//! yardstick of the end-to-end bench does. A regression shows here first; what it matters to a user shows there.
+
+use std::borrow::Cow;
+use std::hint::black_box;
+
+use autogw::codec::openai_chat::request::{Head, needs};
+use autogw::codec::openai_chat::stream::Observer;
+use autogw::json::raw::RawObject;
+use autogw::sse::Splitter;
+use bytes::Bytes;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Body sizes in bytes: a question, a long conversation, one with documents in it.
+const SIZES: [(&str, usize); 3] = [("1 KB", 1_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
+/// Events in a stream.
+const EVENTS: usize = 1000;
+
+fn bodies(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("body");
+    for (name, size) in SIZES {
+        let body = body(size);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_with_input(
+            BenchmarkId::new("two fields by serde", name),
+            &body,
+            |bencher, body| {
+                bencher.iter(|| {
+                    serde_json::from_slice::<TwoFields>(body)
+                        .map(|head| (head.model.len(), head.stream))
+                        .ok()
+                });
+            },
+        );
+        group.bench_with_input(
+            BenchmarkId::new("head peek", name),
+            &body,
+            |bencher, body| {
+                bencher.iter(|| peek(black_box(body)));
+            },
+        );
+        let object = RawObject::parse(body.clone()).expect("the body is valid");
+        group.bench_with_input(
+            BenchmarkId::new("needed features", name),
+            &object,
+            |bencher, object| {
+                bencher.iter(|| needs(black_box(object)));
+            },
+        );
+        group.bench_with_input(
+            BenchmarkId::new("edit", name),
+            &object,
+            |bencher, object| {
+                bencher.iter(|| edit(black_box(object)));
+            },
+        );
+    }
+    group.finish();
+}
+
+fn streams(criterion: &mut Criterion) {
+    let stream = stream();
+    let mut group = criterion.benchmark_group("stream");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.bench_function("split", |bencher| {
+        bencher.iter(|| {
+            each_event(black_box(&stream), |event| {
+                black_box(event);
+            });
+        });
+    });
+    group.bench_function("split and observe", |bencher| {
+        bencher.iter(|| {
+            let mut observer = Observer::default();
+            each_event(black_box(&stream), |event| {
+                black_box(observer.observe(event));
+            });
+            observer
+        });
+    });
+    group.finish();
+}
+
+#[derive(Deserialize)]
+struct TwoFields<'a> {
+    #[serde(borrow)]
+    model: Cow<'a, str>,
+    stream: Option<bool>,
+}
+
+/// What happens to every body before a target is chosen.
+fn peek(body: &Bytes) -> Head {
+    let object = RawObject::parse(body.clone()).expect("the body is valid");
+    Head::peek(&object).expect("the head is valid")
+}
+
+/// What happens to it for a target whose name for the model differs and whose usage is wanted.
+fn edit(object: &RawObject) -> Vec<Bytes> {
+    let mut edit = object.edit();
+    edit.set("model", Bytes::from_static(b"\"upstream/model\""));
+    edit.set(
+        "stream_options",
+        Bytes::from_static(b"{\"include_usage\":true}"),
+    );
+    edit.finish()
+}
+
+/// Splits a stream that arrives as most do: an event with each read.
+fn each_event(chunks: &[String], mut event: impl FnMut(&[u8])) {
+    let mut splitter = Splitter::default();
+    for chunk in chunks {
+        let (chunk, mut start) = (chunk.as_bytes(), 0);
+        while let Some(end) = splitter.next(chunk, start) {
+            event(&chunk[start..end]);
+            start = end;
+        }
+    }
+}
+
+/// A conversation of about `size` bytes, `messages` first, as the official SDKs write it.
+fn body(size: usize) -> Bytes {
+    let text = "Why does \"Zoë\" never match?\n\tif (name == other) { return; }\n".repeat(8);
+    let message = json!({"role": "user", "content": [{"type": "text", "text": text}]});
+    let count = size / message.to_string().len();
+    let messages: Vec<Value> = std::iter::repeat_n(message, count.max(1)).collect();
+    json!({"messages": messages, "model": "gpt-4o", "temperature": 0.7, "stream": true})
+        .to_string()
+        .into()
+}
+
+/// One token in each event; `usage` is null in every chunk, as it is in the real thing.
+fn stream() -> Vec<String> {
+    let event = |place: usize| {
+        let delta = json!({"content": format!(" token {place}")});
+        let chunk = json!({
+            "id": "chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG",
+            "object": "chat.completion.chunk",
+            "created": 1_741_570_283,
+            "model": "gpt-4o-2024-08-06",
+            "system_fingerprint": "fp_fc9f1d7035",
+            "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}],
+            "usage": null,
+        });
+        format!("data: {chunk}\n\n")
+    };
+    (0..EVENTS).map(event).collect()
+}
+
+criterion_group!(benches, bodies, streams);
+criterion_main!(benches);

@@ -1,0 +1,68 @@
+//! The end: a signal drains, a second one does not wait.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Running;
+
+/// How long streams have to hand over their last event once they are told to end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Waits for SIGTERM or SIGINT, then drains; a second signal ends the wait.
+pub(super) async fn on_signal(running: Running) {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!(target: "autogw::app", %error, "cannot wait for signals");
+            return running.stop().await;
+        }
+    };
+    let name = signals.next().await;
+    tracing::info!(target: "autogw::app", signal = name, "draining");
+    tokio::select! {
+        () = drain(&running) => {}
+        name = signals.next() => tracing::warn!(target: "autogw::app", signal = name, "stopping at once"),
+    }
+    running.end().await;
+    tracing::info!(target: "autogw::app", "stopped");
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Takes no new connections, waits for running requests, and ends what is left with an error.
+pub(super) async fn drain(running: &Running) {
+    running.gateway.drain();
+    running.drain.cancel();
+    running.connections.close();
+    let patience = running.gateway.config().server.drain;
+    if tokio::time::timeout(patience, running.connections.wait())
+        .await
+        .is_ok()
+    {
+        return;
+    }
+    tracing::warn!(target: "autogw::app", connections = running.connections.len(), "drain time is over: ending what still runs");
+    running.gateway.stop();
+    let _ = tokio::time::timeout(LAST_WORDS, running.connections.wait()).await;
+}

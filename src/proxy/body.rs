@@ -1,0 +1,104 @@
+//! The body of a reply: complete, a stream under watch, or bytes passed on unread.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::hold::Held;
+use super::live::Live;
+use super::record::Record;
+use super::upstream::{AnswerBody, describe};
+
+/// See the module's head.
+#[derive(Debug, Default)]
+pub enum Body {
+    /// Nothing (more).
+    #[default]
+    Empty,
+    /// All of it.
+    Full(Bytes),
+    /// Events of an upstream.
+    Live(Box<Live>),
+    /// A stream that was promised before an upstream had answered.
+    Held(Box<Held>),
+    /// Bytes of an upstream, passed on unread.
+    Raw(Box<Raw>),
+}
+
+/// An answer that is passed on unread.
+#[derive(Debug)]
+pub struct Raw {
+    /// The upstream's body.
+    pub answer: AnswerBody,
+    /// The request's book.
+    pub record: Record,
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut *self {
+            Body::Empty => Poll::Ready(None),
+            Body::Full(_) => match std::mem::take(&mut *self) {
+                Body::Full(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                _ => Poll::Ready(None),
+            },
+            Body::Live(live) => live
+                .poll_bytes(cx)
+                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Body::Held(held) => held
+                .poll_bytes(cx)
+                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Body::Raw(raw) => raw
+                .poll_bytes(cx)
+                .map(|bytes| bytes.map(|bytes| bytes.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Empty => true,
+            Body::Full(bytes) => bytes.is_empty(),
+            Body::Live(_) | Body::Held(_) | Body::Raw(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Empty => SizeHint::with_exact(0),
+            Body::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Body::Raw(raw) => raw
+                .answer
+                .announced()
+                .map_or_else(SizeHint::default, SizeHint::with_exact),
+            Body::Live(_) | Body::Held(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Raw {
+    /// The next bytes; an upstream that breaks off breaks the answer off, since nothing can be said in it.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let polled = self.answer.poll_chunk(cx);
+        match polled {
+            Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(bytes))),
+            Poll::Ready(Some(Err(error))) => {
+                self.record.failed(http::StatusCode::BAD_GATEWAY.as_u16());
+                Poll::Ready(Some(Err(io::Error::other(describe(&error)))))
+            }
+            Poll::Ready(None) => {
+                self.record.complete();
+                Poll::Ready(None)
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The gateway: everything a request needs, made once and shared by all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
+use ring::digest::{SHA256, digest};
+use tokio_util::sync::CancellationToken;
+
+use super::upstream::{Tls, Upstream};
+use crate::chat::ErrorBody;
+use crate::config::Config;
+use crate::health::Health;
+use crate::provider::redact::Redactor;
+use crate::provider::{Provider, Secret};
+use crate::route::Target;
+use crate::route::index::Index;
+use crate::route::plan::Keyring;
+
+/// Why a gateway cannot be made of a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// A provider cannot be reached as configured.
+    #[error("provider `{provider}`: {reason}")]
+    Provider {
+        /// Its name.
+        provider: Arc<str>,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Gateway {
+    config: Config,
+    keyrings: Vec<Keyring>,
+    upstreams: Vec<Upstream>,
+    index: ArcSwap<Index>,
+    listings: Mutex<Vec<Option<Vec<String>>>>,
+    health: Health,
+    redactor: Arc<Redactor>,
+    /// Marks requests that pass through, so that a provider that leads back here is noticed.
+    via: String,
+    started: Instant,
+    is_draining: AtomicBool,
+    /// Cancelled when the time to drain is over: what still streams ends with an error.
+    stop: CancellationToken,
+}
+
+impl Gateway {
+    /// Makes a gateway. `via` is what marks this instance in requests it sends on.
+    pub fn new(config: Config, redactor: Arc<Redactor>, via: String) -> Result<Self, GatewayError> {
+        let tls = Arc::new(Tls::default());
+        let upstream = |provider: &Provider| {
+            Upstream::new(provider, &tls, &via).map_err(|error| GatewayError::Provider {
+                provider: provider.name.clone(),
+                reason: error.to_string(),
+            })
+        };
+        let upstreams = config
+            .providers
+            .iter()
+            .map(upstream)
+            .collect::<Result<_, _>>()?;
+        let keyrings: Vec<Keyring> = config.providers.iter().cloned().map(keyring).collect();
+        let listings = vec![None; keyrings.len()];
+        let index = Index::build(&providers(&keyrings), &listings);
+        Ok(Self {
+            health: Health::new(config.router.backoff),
+            config,
+            keyrings,
+            upstreams,
+            index: ArcSwap::from_pointee(index),
+            listings: Mutex::new(listings),
+            redactor,
+            via,
+            started: Instant::now(),
+            is_draining: AtomicBool::new(false),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Providers with their keys.
+    pub fn keyrings(&self) -> &[Keyring] {
+        &self.keyrings
+    }
+
+    /// What is offered by whom, as of now.
+    pub fn index(&self) -> Guard<Arc<Index>> {
+        self.index.load()
+    }
+
+    /// Who is in trouble.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Takes secrets out of texts.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// What marks requests of this instance.
+    pub fn via(&self) -> &str {
+        &self.via
+    }
+
+    /// When it was made.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The provider of a target.
+    pub fn provider(&self, target: &Target) -> &Arc<Provider> {
+        &self.keyrings[target.offer.provider].provider
+    }
+
+    /// The connections to the provider of a target.
+    pub fn upstream(&self, target: &Target) -> &Upstream {
+        &self.upstreams[target.offer.provider]
+    }
+
+    /// An upstream's error without key material.
+    pub fn clean(&self, body: ErrorBody) -> ErrorBody {
+        let clean = |text: String| self.redactor.redact(&text).into_owned();
+        ErrorBody {
+            message: clean(body.message),
+            kind: body.kind.map(clean),
+            code: body.code.map(clean),
+            param: body.param.map(clean),
+        }
+    }
+
+    /// Takes in what provider `place` lists, and rebuilds the index if that is news.
+    pub fn learn_models(&self, place: usize, names: Vec<String>) {
+        let mut listings = self.listings.lock();
+        if listings[place].as_ref() != Some(&names) {
+            listings[place] = Some(names);
+            self.index.store(Arc::new(Index::build(
+                &providers(&self.keyrings),
+                &listings,
+            )));
+        }
+    }
+
+    /// Whether some target could be tried now.
+    pub fn is_ready(&self) -> bool {
+        let index = self.index.load();
+        !self.is_draining() && (index.is_open() || !index.offers().is_empty())
+    }
+
+    /// Whether the gateway is shutting down.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Begins to shut down: `/ready` says so from now on.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends every stream that still runs.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Resolves when streams must end.
+    pub fn stopped(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Closes upstream connections that have idled too long.
+    pub fn sweep(&self, now: Instant) {
+        self.upstreams
+            .iter()
+            .for_each(|upstream| upstream.sweep(now));
+    }
+
+    /// Prepares what the first requests would otherwise wait for.
+    pub async fn warm_up(&self) {
+        for upstream in &self.upstreams {
+            upstream.warm_up().await;
+        }
+    }
+}
+
+fn providers(keyrings: &[Keyring]) -> Vec<Arc<Provider>> {
+    keyrings.iter().map(|ring| ring.provider.clone()).collect()
+}
+
+fn keyring(provider: Provider) -> Keyring {
+    let key_ids = provider
+        .keys
+        .iter()
+        .map(|key| key_id(&provider.name, &key.secret))
+        .collect();
+    Keyring {
+        provider: Arc::new(provider),
+        key_ids,
+        turn: AtomicUsize::new(0),
+    }
+}
+
+/// An identity for a key that survives a reload and gives nothing away; never 0, which stands for no key.
+fn key_id(provider: &str, secret: &Secret) -> u64 {
+    let hash = digest(
+        &SHA256,
+        format!("{provider}\0{}", secret.expose()).as_bytes(),
+    );
+    let mut id = [0; 8];
+    id.copy_from_slice(&hash.as_ref()[..8]);
+    u64::from_le_bytes(id) | 1
+}

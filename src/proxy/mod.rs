@@ -1,0 +1,324 @@
+//! The request path: from a call to a reply.
+//!
+//! ```text
+//! Call ── Prepared::read ── route::plan ── Failover ──> Attempt ──> Upstream
+//!                                             │             └─ failure: classified, booked, next target
+//!                                             └─ good: committed ──> Body (whole · live stream · raw)
+//! ```
+//!
+//! A request that matches its provider's dialect is never re-encoded: bytes in, a few edits at the top
+//! level, bytes out, and a watcher beside the stream.
+
+pub mod attempt;
+pub mod body;
+pub mod call;
+pub mod failover;
+pub mod gateway;
+pub mod hold;
+pub mod live;
+pub mod prepared;
+pub mod problem;
+pub mod record;
+pub mod relay;
+pub mod upstream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use tokio::time::Instant;
+
+use crate::config::OnUnknownModel;
+use crate::route::Target;
+use crate::route::plan::{self, NoTarget, Plan};
+use crate::route::wanted::Wanted;
+use crate::sse;
+use attempt::{Attempt, Good, GoodBody};
+use body::{Body, Raw};
+use call::Call;
+use failover::Failover;
+use gateway::Gateway;
+use hold::Held;
+use live::Live;
+use prepared::Prepared;
+use problem::Problem;
+use record::Record;
+
+/// What a client gets.
+#[derive(Debug)]
+pub struct Reply {
+    /// Status line.
+    pub status: StatusCode,
+    /// Headers, without those of the edge (request id, date).
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Body,
+}
+
+/// An answer that is the client's from here on.
+#[derive(Debug)]
+pub struct Committed {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Body,
+}
+
+/// Upstream headers that clients may see, beside the content type.
+const PASSED_BACK: [HeaderName; 4] = [
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_LANGUAGE,
+    header::CACHE_CONTROL,
+    HeaderName::from_static("openai-processing-ms"),
+];
+
+/// Answers a call.
+///
+/// # Cancel safety
+/// Dropping the future ends the attempt under way and writes the request's log line.
+pub async fn handle(gateway: Arc<Gateway>, call: Call) -> Result<Reply, Problem> {
+    let mut record = Record::new(
+        call.request_id.clone(),
+        call.client,
+        call.endpoint.path,
+        call.received,
+    );
+    let read = Prepared::read(&call).and_then(|prepared| {
+        let plan = make_plan(&gateway, &prepared, &mut record)?;
+        Ok((prepared, plan))
+    });
+    let (prepared, plan) = match read {
+        Ok(read) => read,
+        Err(problem) => {
+            record.failed(problem.status.as_u16());
+            return Err(problem);
+        }
+    };
+    let hold = gateway
+        .config()
+        .router
+        .commit_hold
+        .filter(|_| prepared.streams);
+    let id = call.request_id.clone();
+    let search = search(gateway, call, prepared, plan, record);
+    match hold {
+        None => search.await.map(Reply::from),
+        Some(hold) => answer_within(hold, id, Box::pin(search)).await,
+    }
+}
+
+type BoxedSearch = std::pin::Pin<Box<dyn Future<Output = Result<Committed, Problem>> + Send>>;
+
+/// Waits `hold` for a target, then promises a stream and goes on searching inside of it.
+async fn answer_within(
+    hold: Duration,
+    id: HeaderValue,
+    mut search: BoxedSearch,
+) -> Result<Reply, Problem> {
+    match tokio::time::timeout(hold, &mut search).await {
+        Ok(result) => result.map(Reply::from),
+        Err(_) => {
+            let mut headers = HeaderMap::new();
+            stream_headers(&mut headers);
+            Ok(Reply {
+                status: StatusCode::OK,
+                headers,
+                body: Body::Held(Box::new(Held::new(&id, search))),
+            })
+        }
+    }
+}
+
+async fn search(
+    gateway: Arc<Gateway>,
+    call: Call,
+    prepared: Prepared,
+    plan: Plan,
+    mut record: Record,
+) -> Result<Committed, Problem> {
+    let total = gateway.config().router.timeouts.total;
+    let limit = prepared.timeout.map_or(total, |own| own.min(total));
+    let attempt = Attempt {
+        gateway: &gateway,
+        call: &call,
+        prepared: &prepared,
+        needs: plan.needs,
+        deadline: Instant::from_std(call.received) + limit,
+    };
+    let limits = Exposed::of(&plan);
+    match Failover::new(attempt, plan).run(&mut record).await {
+        Ok((good, target)) => Ok(commit(&gateway, good, target, limits, record)),
+        Err(problem) => {
+            record.failed(problem.status.as_u16());
+            Err(problem)
+        }
+    }
+}
+
+fn make_plan(gateway: &Gateway, prepared: &Prepared, record: &mut Record) -> Result<Plan, Problem> {
+    let router = &gateway.config().router;
+    let asked = prepared.head.model.as_deref();
+    let Some(asked) = asked else {
+        return Err(Problem::bad_field(
+            "model",
+            "`model` is required: a name from GET /v1/models, or `auto`",
+        ));
+    };
+    record.asked(asked);
+    let index = gateway.index();
+    let model = match (
+        &router.default_model,
+        Wanted::parse(asked, |name| index.has(name)),
+    ) {
+        (Some(default), Wanted::Anything) => default,
+        _ => asked,
+    };
+    let plan_for = |model: &str| {
+        let ask = prepared.ask(model, router.strip_unsupported);
+        plan::make(
+            &ask,
+            &index,
+            gateway.keyrings(),
+            gateway.health(),
+            || prepared.needs(),
+            std::time::Instant::now(),
+        )
+    };
+    let plan = match (plan_for(model), &router.default_model) {
+        (Err(NoTarget::UnknownModel { .. }), Some(default))
+            if router.on_unknown_model == OnUnknownModel::Default =>
+        {
+            plan_for(default)
+        }
+        (plan, _) => plan,
+    };
+    plan.map_err(|reason| {
+        Problem::no_target(
+            reason,
+            model,
+            prepared.head.provider.as_deref(),
+            prepared.head.alias.as_deref(),
+        )
+    })
+}
+
+/// Makes the answer of a target the client's.
+fn commit(
+    gateway: &Arc<Gateway>,
+    good: Good,
+    target: Target,
+    limits: Exposed,
+    mut record: Record,
+) -> Committed {
+    let mut headers = passed_back(&good.headers);
+    if limits == Exposed::Limits {
+        pass_limits(&good.headers, &mut headers);
+    }
+    describe(&mut headers, &target, record.attempts(), &good.dropped);
+    record.served_by(target, good.status.as_u16());
+    let body = match good.body {
+        GoodBody::Whole(bytes, usage) => {
+            record.usage(usage);
+            record.complete();
+            Body::Full(bytes)
+        }
+        GoodBody::Stream(opened) => {
+            stream_headers(&mut headers);
+            Body::Live(Box::new(Live::new(gateway.clone(), opened, record)))
+        }
+        GoodBody::Raw(answer) => Body::Raw(Box::new(Raw { answer, record })),
+    };
+    Committed {
+        status: good.status,
+        headers,
+        body,
+    }
+}
+
+fn passed_back(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(
+        header::CONTENT_TYPE,
+        upstream.get(header::CONTENT_TYPE).cloned().unwrap_or(json),
+    );
+    for name in &PASSED_BACK {
+        if let Some(value) = upstream.get(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers
+}
+
+/// Whether an upstream's rate limits are shown to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exposed {
+    /// There is one target, so its limits are the client's.
+    Limits,
+    /// There are several: the limits of one would mislead.
+    Nothing,
+}
+
+impl Exposed {
+    fn of(plan: &Plan) -> Self {
+        if plan.targets.len() + plan.resting.len() == 1 {
+            Self::Limits
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+fn pass_limits(upstream: &HeaderMap, headers: &mut HeaderMap) {
+    let limits = upstream
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("x-ratelimit-"));
+    headers.extend(limits.map(|(name, value)| (name.clone(), value.clone())));
+}
+
+/// Headers without which something on the way would buffer the stream.
+fn stream_headers(headers: &mut HeaderMap) {
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(sse::CONTENT_TYPE),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-transform"),
+    );
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+}
+
+/// Says who answered.
+fn describe(headers: &mut HeaderMap, target: &Target, attempts: u32, dropped: &[String]) {
+    let mut set = |name: &'static str,
+                   value: Result<HeaderValue, http::header::InvalidHeaderValue>| {
+        if let Ok(value) = value {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set(
+        "x-autogw-provider",
+        HeaderValue::from_str(&target.id.provider),
+    );
+    set("x-autogw-model", HeaderValue::from_str(&target.offer.name));
+    set("x-autogw-attempts", Ok(HeaderValue::from(attempts)));
+    if !dropped.is_empty() {
+        set(
+            "x-autogw-dropped",
+            HeaderValue::from_str(&dropped.join(",")),
+        );
+    }
+}
+
+impl From<Committed> for Reply {
+    fn from(committed: Committed) -> Self {
+        Self {
+            status: committed.status,
+            headers: committed.headers,
+            body: committed.body,
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Prepared: a request that has been read, and can be written for any target.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::call::Call;
+use super::problem::Problem;
+use super::upstream::Pieces;
+use crate::codec::multipart::Multipart;
+use crate::codec::openai_chat::request::{Head, PROTECTED, needs};
+use crate::codec::openai_chat::strip::strip;
+use crate::json::raw::{Edit, RawObject};
+use crate::provider::{Features, Provider, Quirk};
+use crate::route::plan::missing;
+use crate::route::{Offer, plan};
+
+/// Fields that are ours, not the upstream's.
+const CONTROL: [&str; 4] = ["provider", "alias", "strict_alias", "extra_body"];
+
+/// Client headers that every provider may see. Everything else stays here: credentials, cookies,
+/// addresses, and whatever else a client's surroundings add.
+const FORWARDED: [&str; 1] = ["openai-beta"];
+
+/// A request ready to be planned and sent.
+#[derive(Debug)]
+pub struct Prepared {
+    payload: Payload,
+    /// Its head, with what headers say filled in.
+    pub head: Head,
+    /// Whether the client wants a stream.
+    pub streams: bool,
+    /// The client's own limit for the whole request.
+    pub timeout: Option<Duration>,
+}
+
+#[derive(Debug)]
+enum Payload {
+    Json(RawObject),
+    Form {
+        form: Multipart,
+        content_type: HeaderValue,
+    },
+}
+
+/// A request written for one target.
+#[derive(Debug)]
+pub struct Written {
+    /// The body.
+    pub body: Pieces,
+    /// Headers that go with it.
+    pub headers: HeaderMap,
+    /// Whether the usage chunk was asked for by us and is to be taken out again.
+    pub strips_usage: bool,
+    /// What was removed from the request.
+    pub dropped: Vec<String>,
+}
+
+impl Prepared {
+    /// Reads a call.
+    pub fn read(call: &Call) -> Result<Self, Problem> {
+        let content_type = call.headers.get(header::CONTENT_TYPE);
+        let is_form =
+            content_type.is_some_and(|value| value.as_bytes().starts_with(b"multipart/form-data"));
+        let (payload, mut head) = match content_type {
+            Some(content_type) if is_form && call.endpoint.forms => {
+                read_form(content_type, call.body.clone())?
+            }
+            _ => {
+                let object = RawObject::parse(call.body.clone())?;
+                let head = Head::peek(&object)?;
+                (Payload::Json(object), head)
+            }
+        };
+        head.provider = head
+            .provider
+            .or_else(|| header_text(call, "x-autogw-provider"));
+        head.alias = head.alias.or_else(|| header_text(call, "x-autogw-alias"));
+        if head.strict_alias.is_none() {
+            head.strict_alias = header_text(call, "x-autogw-strict-alias")
+                .map(|text| text != "false" && text != "0");
+        }
+        let accepts_events = call
+            .header("accept")
+            .is_some_and(|accept| accept.trim().starts_with("text/event-stream"));
+        let streams = head
+            .stream
+            .unwrap_or(accepts_events && call.endpoint.generates);
+        Ok(Self {
+            payload,
+            head,
+            streams,
+            timeout: client_timeout(call)?,
+        })
+    }
+
+    /// The capabilities the request needs.
+    pub fn needs(&self) -> Features {
+        match &self.payload {
+            Payload::Json(object) => needs(object),
+            Payload::Form { .. } => Features::NONE,
+        }
+    }
+
+    /// What routing is asked, for the model string `model`.
+    pub fn ask<'a>(&'a self, model: &'a str, may_strip: bool) -> plan::Ask<'a> {
+        plan::Ask {
+            model,
+            provider: self.head.provider.as_deref(),
+            alias: self.head.alias.as_deref(),
+            strict_alias: self.head.strict_alias.unwrap_or(true),
+            may_strip,
+        }
+    }
+
+    /// Writes the request for `offer` at `provider`.
+    pub fn write(
+        &self,
+        call: &Call,
+        offer: &Offer,
+        provider: &Provider,
+        needs: Features,
+    ) -> Written {
+        let mut headers = forwarded(call, provider);
+        match &self.payload {
+            Payload::Json(object) => {
+                headers.insert(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/json"),
+                );
+                let accept = if self.streams {
+                    "text/event-stream"
+                } else {
+                    "application/json, */*;q=0.5"
+                };
+                headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+                self.write_json(object, call, offer, provider, needs, headers)
+            }
+            Payload::Form { form, content_type } => {
+                headers.insert(header::CONTENT_TYPE, content_type.clone());
+                let model =
+                    serde_json::from_slice::<String>(&offer.upstream_json).unwrap_or_default();
+                let body = Pieces::new(form.with("model", &model, &CONTROL));
+                Written {
+                    body,
+                    headers,
+                    strips_usage: false,
+                    dropped: Vec::new(),
+                }
+            }
+        }
+    }
+
+    fn write_json(
+        &self,
+        object: &RawObject,
+        call: &Call,
+        offer: &Offer,
+        provider: &Provider,
+        needs: Features,
+        headers: HeaderMap,
+    ) -> Written {
+        let mut edit = object.edit();
+        if object.get("model") != Some(&offer.upstream_json) {
+            edit.set("model", offer.upstream_json.clone());
+        }
+        self.remove_control_fields(&mut edit);
+        if self.streams && self.head.stream.is_none() {
+            edit.set("stream", "true");
+        }
+        let mut dropped = strip_missing(object, missing(needs, offer.features), &mut edit);
+        let mut strips_usage = false;
+        if self.streams && call.endpoint.generates {
+            if provider.preset.quirks.contains(&Quirk::NoStreamOptions) {
+                if object.get("stream_options").is_some() {
+                    edit.remove("stream_options");
+                    dropped.push("stream_options".to_owned());
+                }
+            } else if !self.head.include_usage {
+                edit.set(
+                    "stream_options",
+                    asking_for_usage(object.get("stream_options")),
+                );
+                strips_usage = true;
+            }
+        }
+        self.merge_extras(&mut edit, provider);
+        Written {
+            body: Pieces::new(edit.finish()),
+            headers,
+            strips_usage,
+            dropped,
+        }
+    }
+
+    fn remove_control_fields(&self, edit: &mut Edit<'_>) {
+        for field in CONTROL {
+            // OpenRouter's `provider` object stays.
+            if field != "provider" || self.has_pin_in_body() {
+                edit.remove(field);
+            }
+        }
+    }
+
+    fn has_pin_in_body(&self) -> bool {
+        match &self.payload {
+            Payload::Json(object) => object
+                .get("provider")
+                .is_some_and(|value| value.starts_with(b"\"") || value == b"null"),
+            Payload::Form { .. } => true,
+        }
+    }
+
+    /// The client's field wins over its `extra_body`, and that over the provider's.
+    fn merge_extras(&self, edit: &mut Edit<'_>, provider: &Provider) {
+        for (field, value) in &self.head.extra_body {
+            if !PROTECTED.contains(&field.as_str()) {
+                edit.set_default(field, value.clone());
+            }
+        }
+        for (field, value) in &provider.extra_body {
+            edit.set_default(field, Bytes::copy_from_slice(value.get().as_bytes()));
+        }
+    }
+}
+
+fn strip_missing(object: &RawObject, missing: Features, edit: &mut Edit<'_>) -> Vec<String> {
+    if missing.is_empty() {
+        Vec::new()
+    } else {
+        strip(object, missing, edit)
+    }
+}
+
+fn read_form(content_type: &HeaderValue, body: Bytes) -> Result<(Payload, Head), Problem> {
+    let text = content_type
+        .to_str()
+        .map_err(|_| Problem::bad_request("the content type is not text"))?;
+    let form = Multipart::parse(text, body)?;
+    let head = Head {
+        model: form.text("model")?.filter(|model| !model.is_empty()),
+        stream: form.text("stream")?.map(|stream| stream == "true"),
+        provider: form.text("provider")?,
+        alias: form.text("alias")?,
+        strict_alias: form.text("strict_alias")?.map(|strict| strict != "false"),
+        ..Head::default()
+    };
+    Ok((
+        Payload::Form {
+            form,
+            content_type: content_type.clone(),
+        },
+        head,
+    ))
+}
+
+/// `stream_options` with `include_usage`, whatever else the client put there kept.
+fn asking_for_usage(given: Option<&[u8]>) -> Bytes {
+    let given = given.and_then(|text| RawObject::parse(Bytes::copy_from_slice(text)).ok());
+    let Some(given) = given else {
+        return Bytes::from_static(b"{\"include_usage\":true}");
+    };
+    let mut edit = given.edit();
+    edit.set("include_usage", "true");
+    edit.finish().concat().into()
+}
+
+fn forwarded(call: &Call, provider: &Provider) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    let own = provider.preset.forward_headers.iter().map(String::as_str);
+    for name in FORWARDED.into_iter().chain(own) {
+        if let (Some(value), Ok(name)) = (call.headers.get(name), HeaderName::try_from(name)) {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers
+}
+
+fn header_text(call: &Call, name: &str) -> Option<String> {
+    let text = call.header(name)?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The shortest limit the client names: ours in seconds or with a unit, the OpenAI SDKs' in seconds.
+fn client_timeout(call: &Call) -> Result<Option<Duration>, Problem> {
+    let ours = match call.header("x-autogw-timeout") {
+        None => None,
+        Some(text) => Some(seconds(text).ok_or_else(|| {
+            Problem::bad_field(
+                "x-autogw-timeout",
+                "the header `x-autogw-timeout` must be a number of seconds above zero",
+            )
+        })?),
+    };
+    let sdk = ["x-stainless-read-timeout", "x-stainless-timeout"]
+        .iter()
+        .filter_map(|name| seconds(call.header(name)?));
+    Ok(sdk.chain(ours).min())
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let value: f64 = text.trim().trim_end_matches('s').parse().ok()?;
+    Duration::try_from_secs_f64(value)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+}

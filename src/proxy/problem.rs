@@ -1,0 +1,476 @@
+//! Problem: why a client gets an error, with which status and words. The one place that decides statuses.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::chat::{ErrorBody, Failure, FailureClass};
+use crate::codec::multipart::MultipartError;
+use crate::codec::openai_chat::request::HeadError;
+use crate::json::raw::RawError;
+use crate::provider::Features;
+use crate::route::plan::NoTarget;
+
+/// An error for the client, before it is written in a dialect.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What is said.
+    pub body: ErrorBody,
+    /// The attempts that were made, without key material.
+    pub attempts: Vec<AttemptNote>,
+    /// When trying again may help.
+    pub retry_after: Option<Duration>,
+    /// Whether the client's SDK should try again by itself; `None` leaves it to the status.
+    pub should_retry: Option<bool>,
+    /// The methods that would have been right.
+    pub allow: Option<&'static str>,
+}
+
+/// One failed attempt, as told to the client.
+#[derive(Debug, Clone)]
+pub struct AttemptNote {
+    /// Name of the provider.
+    pub provider: String,
+    /// Model asked for there.
+    pub model: String,
+    /// What went wrong.
+    pub class: FailureClass,
+    /// The upstream's status, if one came.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl AttemptNote {
+    /// The entry of `error.attempts[]`.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "provider": self.provider,
+            "model": self.model,
+            "class": self.class.name(),
+            "status": self.status,
+            "ms": u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &str, code: Option<&str>, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            body: ErrorBody {
+                message: message.into(),
+                kind: Some(kind.to_owned()),
+                code: code.map(str::to_owned),
+                param: None,
+            },
+            attempts: Vec::new(),
+            retry_after: None,
+            should_retry: None,
+            allow: None,
+        }
+    }
+
+    fn about(mut self, field: &str) -> Self {
+        self.body.param = Some(field.to_owned());
+        self
+    }
+
+    /// 400: the request is wrong.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            None,
+            message,
+        )
+    }
+
+    /// 400: the request is wrong in the field `field`.
+    pub fn bad_field(field: &str, message: impl Into<String>) -> Self {
+        Self::bad_request(message).about(field)
+    }
+
+    /// 401: no key, or none of ours.
+    pub fn bad_key() -> Self {
+        let message = "missing or unknown client key: send one of the gateway's keys as `Authorization: Bearer …`";
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_request_error",
+            Some("invalid_api_key"),
+            message,
+        )
+    }
+
+    /// 429: too many wrong keys from this address.
+    pub fn too_many_bad_keys(wait: Duration) -> Self {
+        let message = "too many wrong client keys from this address";
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_error",
+            Some("too_many_bad_keys"),
+            message,
+        );
+        Self {
+            retry_after: Some(wait),
+            ..problem
+        }
+    }
+
+    /// 404: no such path.
+    pub fn no_such_path(path: &str) -> Self {
+        let message =
+            format!("there is nothing at {path}; see GET /v1/models, POST /v1/chat/completions");
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("unknown_url"),
+            message,
+        )
+    }
+
+    /// 404: a dialect that this version does not speak.
+    pub fn dialect_unavailable(path: &str) -> Self {
+        let message = format!(
+            "{path} is not available yet in autogw {}",
+            env!("CARGO_PKG_VERSION")
+        );
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("unknown_url"),
+            message,
+        )
+    }
+
+    /// 404: no model of that id is listed.
+    pub fn no_such_model(model: &str) -> Self {
+        let message = format!("no provider offers the model `{model}`");
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("model_not_found"),
+            message,
+        )
+        .about("model")
+    }
+
+    /// 405: the path exists, the method does not.
+    pub fn bad_method(allowed: &'static str) -> Self {
+        let message = format!("this endpoint takes {allowed}");
+        let problem = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "invalid_request_error",
+            Some("method_not_allowed"),
+            message,
+        );
+        Self {
+            allow: Some(allowed),
+            ..problem
+        }
+    }
+
+    /// 403: a browser page that is not allowed to call.
+    pub fn foreign_origin(origin: &str) -> Self {
+        let message =
+            format!("the origin {origin} may not call this gateway; add it to `server.cors`");
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "permission_error",
+            Some("origin_not_allowed"),
+            message,
+        )
+    }
+
+    /// 421: a `Host` that is not ours, as in DNS rebinding.
+    pub fn foreign_host(host: &str) -> Self {
+        let message =
+            format!("the host `{host}` is not served here; add it to `server.allowed_hosts`");
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "permission_error",
+            Some("host_not_allowed"),
+            message,
+        )
+    }
+
+    /// 413: the body is over `server.max_body`.
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("the request body is larger than {limit} bytes (`server.max_body`)");
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "invalid_request_error",
+            Some("request_too_large"),
+            message,
+        )
+    }
+
+    /// 408: the body did not arrive in time.
+    pub fn slow_body() -> Self {
+        let message = "the request body did not arrive in time";
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "invalid_request_error",
+            Some("request_timeout"),
+            message,
+        )
+    }
+
+    /// 400: the connection broke in the middle of the body.
+    pub fn broken_body() -> Self {
+        Self::bad_request("the request body ended early")
+    }
+
+    /// 508: the request has been here before.
+    pub fn request_loop() -> Self {
+        let message = "this request has already passed through this gateway: a provider's base_url leads back here";
+        Self::new(
+            StatusCode::LOOP_DETECTED,
+            "server_error",
+            Some("loop_detected"),
+            message,
+        )
+        .finally()
+    }
+
+    /// 500: a bug of ours.
+    pub fn internal() -> Self {
+        let message = "the gateway failed while handling this request; its log has the place";
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "server_error",
+            Some("internal_error"),
+            message,
+        )
+    }
+
+    /// 503: draining.
+    pub fn shutting_down() -> Self {
+        let message = "the gateway is shutting down";
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            Some("shutting_down"),
+            message,
+        );
+        Self {
+            retry_after: Some(Duration::from_secs(1)),
+            ..problem
+        }
+    }
+
+    /// The upstream's verdict on the request, passed on once.
+    pub fn rejected(failure: Failure) -> Self {
+        let status = failure
+            .status
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .unwrap_or(StatusCode::BAD_GATEWAY);
+        let kind = failure
+            .kind
+            .unwrap_or_else(|| default_kind(status).to_owned());
+        let body = ErrorBody {
+            message: failure.message,
+            kind: Some(kind),
+            code: failure.code,
+            param: failure.param,
+        };
+        Self {
+            status,
+            body,
+            attempts: Vec::new(),
+            retry_after: failure.retry_after,
+            should_retry: Some(false),
+            allow: None,
+        }
+    }
+
+    /// 429: every key that could be asked is over its rate or its quota.
+    pub fn rate_limited(wait: Option<Duration>) -> Self {
+        let message = "every provider of this model is rate-limited or out of quota";
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_error",
+            Some("rate_limit_exceeded"),
+            message,
+        );
+        Self {
+            retry_after: wait,
+            ..problem
+        }
+    }
+
+    /// 504: nobody answered in time.
+    pub fn timed_out() -> Self {
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "server_error",
+            Some("timeout"),
+            "no provider answered in time",
+        )
+    }
+
+    /// 502: every target failed; `last` is what the last one said.
+    pub fn all_failed(last: &str) -> Self {
+        let message = format!("every provider of this model failed; the last one said: {last}");
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "server_error",
+            Some("upstream_error"),
+            message,
+        )
+    }
+
+    /// 502: our own keys were refused, which is not the client's fault.
+    pub fn keys_refused() -> Self {
+        let message = "the providers of this model refused the gateway's own keys";
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "server_error",
+            Some("upstream_credentials_refused"),
+            message,
+        )
+        .finally()
+    }
+
+    /// An upstream failed after the answer had begun.
+    pub fn broken_stream(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "server_error",
+            Some("stream_interrupted"),
+            message,
+        )
+    }
+
+    /// Says that trying again will not help.
+    #[must_use]
+    pub fn finally(self) -> Self {
+        Self {
+            should_retry: Some(false),
+            ..self
+        }
+    }
+
+    /// Adds the attempts that led here.
+    #[must_use]
+    pub fn after(self, attempts: Vec<AttemptNote>) -> Self {
+        Self { attempts, ..self }
+    }
+
+    /// There is nothing to send the request to.
+    pub fn no_target(
+        reason: NoTarget,
+        model: &str,
+        pin: Option<&str>,
+        alias: Option<&str>,
+    ) -> Self {
+        let not_found = |code, message: String| {
+            Self::new(
+                StatusCode::NOT_FOUND,
+                "invalid_request_error",
+                Some(code),
+                message,
+            )
+        };
+        match reason {
+            NoTarget::UnknownModel { suggestions } => {
+                let message = format!(
+                    "no provider offers the model `{model}`{}",
+                    did_you_mean(&suggestions)
+                );
+                not_found("model_not_found", message).about("model")
+            }
+            NoTarget::NotAtProvider { suggestions } => {
+                let pin = pin.unwrap_or_default();
+                let message = format!(
+                    "the provider `{pin}` does not offer the model `{model}`{}",
+                    did_you_mean(&suggestions)
+                );
+                not_found("model_not_found", message).about("model")
+            }
+            NoTarget::UnknownProvider { known } => {
+                let message = format!(
+                    "there is no provider `{}`; there are: {}",
+                    pin.unwrap_or_default(),
+                    known.join(", ")
+                );
+                not_found("provider_not_found", message).about("provider")
+            }
+            NoTarget::UnknownAlias { known } => {
+                let names = if known.is_empty() {
+                    "none here has one".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                let message = format!(
+                    "no key of this model's providers is called `{}`; known: {names}",
+                    alias.unwrap_or_default()
+                );
+                not_found("alias_not_found", message).about("alias")
+            }
+            NoTarget::Incapable { missing } => Self::incapable(missing, model),
+            NoTarget::Unavailable => {
+                let message = format!(
+                    "every provider of `{model}` said within the last minutes that it does not have it"
+                );
+                not_found("model_not_found", message).about("model")
+            }
+        }
+    }
+
+    fn incapable(missing: Features, model: &str) -> Self {
+        let names: Vec<_> = missing
+            .iter()
+            .map(|feature| format!("`{}`", feature.name()))
+            .collect();
+        let message = format!(
+            "no provider of `{model}` has the capability {} that this request needs",
+            names.join(", ")
+        );
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            Some("unsupported_capability"),
+            message,
+        )
+        .about("model")
+    }
+}
+
+fn default_kind(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        500..=599 => "server_error",
+        _ => "invalid_request_error",
+    }
+}
+
+fn did_you_mean(names: &[std::sync::Arc<str>]) -> String {
+    if names.is_empty() {
+        return "; see GET /v1/models".to_owned();
+    }
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("; did you mean {}?", names.join(" or "))
+}
+
+impl From<RawError> for Problem {
+    fn from(error: RawError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<HeadError> for Problem {
+    fn from(error: HeadError) -> Self {
+        Self::bad_field(error.field(), error.to_string())
+    }
+}
+
+impl From<MultipartError> for Problem {
+    fn from(error: MultipartError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}

@@ -1,0 +1,146 @@
+//! The book of one request: filled in along the way, written as one log line when it is dropped.
+//!
+//! Dropping is what every ending has in common: an answer read to its end, a failure, a client that
+//! left, a panic. So no request goes unrecorded.
+
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+
+use crate::codec::openai_chat::Usage;
+use crate::route::Target;
+
+/// Longest model name written into a log line.
+const MODEL_IN_LOG: usize = 128;
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Nobody has said yet: if it stays so, the client left.
+    Open,
+    /// The whole answer was handed over.
+    Complete,
+    /// An error was answered, or a stream ended in one.
+    Failed,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Record {
+    request_id: HeaderValue,
+    client: &'static str,
+    endpoint: &'static str,
+    model: String,
+    received: Instant,
+    provider: Option<Target>,
+    attempts: u32,
+    status: u16,
+    first_token: Option<Duration>,
+    usage: Option<Usage>,
+    ending: Ending,
+}
+
+impl Record {
+    /// Opens the book.
+    pub fn new(
+        request_id: HeaderValue,
+        client: &'static str,
+        endpoint: &'static str,
+        received: Instant,
+    ) -> Self {
+        Self {
+            request_id,
+            client,
+            endpoint,
+            model: String::new(),
+            received,
+            provider: None,
+            attempts: 0,
+            status: 0,
+            first_token: None,
+            usage: None,
+            ending: Ending::Open,
+        }
+    }
+
+    /// The model asked for.
+    pub fn asked(&mut self, model: &str) {
+        self.model = model.chars().take(MODEL_IN_LOG).collect();
+    }
+
+    /// An attempt begins; returns how many there have been.
+    pub fn attempt(&mut self) -> u32 {
+        self.attempts += 1;
+        self.attempts
+    }
+
+    /// Attempts so far.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// A target has answered.
+    pub fn served_by(&mut self, target: Target, status: u16) {
+        self.provider = Some(target);
+        self.status = status;
+    }
+
+    /// The first meaningful event is here.
+    pub fn first_token(&mut self, now: Instant) {
+        self.first_token = Some(now.duration_since(self.received));
+    }
+
+    /// Token counts, as far as they are known.
+    pub fn usage(&mut self, usage: Option<Usage>) {
+        self.usage = usage.or(self.usage);
+    }
+
+    /// The answer was handed over whole.
+    pub fn complete(&mut self) {
+        self.ending = Ending::Complete;
+    }
+
+    /// The client was told of a failure.
+    pub fn failed(&mut self, status: u16) {
+        self.status = status;
+        self.ending = Ending::Failed;
+    }
+
+    /// The request's id.
+    pub fn request_id(&self) -> &HeaderValue {
+        &self.request_id
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let (status, outcome) = match self.ending {
+            Ending::Complete => (self.status, "complete"),
+            Ending::Failed => (self.status, "failed"),
+            // 499: the status servers log for a client that left; it is never sent.
+            Ending::Open => (499, "client left"),
+        };
+        let target = self.provider.as_ref();
+        tracing::info!(
+            target: "autogw::request",
+            request_id = self.request_id.to_str().unwrap_or_default(),
+            client = self.client,
+            endpoint = self.endpoint,
+            model = self.model.as_str(),
+            provider = target.map(|target| &*target.id.provider),
+            served = target.map(|target| &*target.offer.name),
+            attempts = self.attempts,
+            status,
+            outcome,
+            ttft_ms = self.first_token.map(milliseconds),
+            total_ms = milliseconds(self.received.elapsed()),
+            input_tokens = self.usage.map(|usage| usage.input),
+            output_tokens = self.usage.map(|usage| usage.output),
+            "request"
+        );
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,318 @@
+//! Relay: the state machine between an upstream's bytes and the client's. No IO, no clock.
+//!
+//! Whole events are forwarded as the slices they came in; only an event cut by the network is held
+//! until its rest arrives (half an event is of use to nobody). An error event is held back for good:
+//! the caller writes one that is known to be free of key material.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+
+use crate::chat::ErrorBody;
+use crate::codec::openai_chat::stream::{Observer, Sight};
+use crate::json::scan;
+use crate::sse::{Event, Splitter};
+
+/// A longer event is passed on unread: memory per stream is bounded (invariant I6).
+const MAX_HELD: usize = 256 * 1024;
+
+/// Why a stream is no good, or no good any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// The upstream says so.
+    Error(ErrorBody),
+    /// It ended without a finish or `[DONE]`.
+    Truncated,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Relay {
+    splitter: Splitter,
+    observer: Observer,
+    /// The event that has begun but not ended.
+    tail: BytesMut,
+    /// Whether the rest of an over-long event is being passed on unread.
+    is_passing: bool,
+    /// Whether the usage chunk is ours to take out.
+    strips_usage: bool,
+    /// Whether the end must be announced by a finish or `[DONE]`.
+    needs_marker: bool,
+    /// Whether something a client would miss has been seen.
+    is_meaningful: bool,
+    /// A break that was found behind the first token, in the same chunk.
+    broken: Option<Broken>,
+}
+
+impl Relay {
+    /// A relay for a stream that is just beginning.
+    pub fn new(strips_usage: bool, needs_marker: bool) -> Self {
+        Self {
+            splitter: Splitter::default(),
+            observer: Observer::default(),
+            tail: BytesMut::new(),
+            is_passing: false,
+            strips_usage,
+            needs_marker,
+            is_meaningful: false,
+            broken: None,
+        }
+    }
+
+    /// Takes the next bytes and puts what the client may have into `out`.
+    pub fn feed(&mut self, mut chunk: Bytes, out: &mut VecDeque<Bytes>) -> Result<(), Broken> {
+        if (self.is_passing || !self.tail.is_empty()) && !self.finish_begun(&mut chunk, out)? {
+            return Ok(());
+        }
+        let (mut start, mut at) = (0, 0);
+        while let Some(end) = self.splitter.next(&chunk, at) {
+            match self.look(&chunk[at..end]) {
+                Ok(true) => {}
+                Ok(false) => {
+                    push(out, chunk.slice(start..at));
+                    start = end;
+                }
+                Err(broken) => {
+                    push(out, chunk.slice(start..at));
+                    return Err(broken);
+                }
+            }
+            at = end;
+        }
+        push(out, chunk.slice(start..at));
+        self.hold(&chunk[at..], out);
+        Ok(())
+    }
+
+    /// Ends the event that an earlier chunk began; false if it goes on beyond this chunk.
+    fn finish_begun(
+        &mut self,
+        chunk: &mut Bytes,
+        out: &mut VecDeque<Bytes>,
+    ) -> Result<bool, Broken> {
+        let end = self.splitter.next(chunk, 0);
+        let part = chunk.split_to(end.unwrap_or(chunk.len()));
+        if self.is_passing {
+            push(out, part);
+            self.is_passing = end.is_none();
+        } else if end.is_some() {
+            self.tail.extend_from_slice(&part);
+            let block = self.tail.split().freeze();
+            if self.look(&block)? {
+                push(out, block);
+            }
+        } else {
+            self.hold(&part, out);
+        }
+        Ok(end.is_some() && chunk.has_remaining())
+    }
+
+    fn hold(&mut self, part: &[u8], out: &mut VecDeque<Bytes>) {
+        self.tail.extend_from_slice(part);
+        if self.tail.len() > MAX_HELD {
+            self.is_passing = true;
+            self.is_meaningful = true;
+            push(out, self.tail.split().freeze());
+        }
+    }
+
+    /// Reads one event; false if the client is not to see it.
+    fn look(&mut self, block: &[u8]) -> Result<bool, Broken> {
+        match self.observer.observe(block) {
+            Sight::Preamble | Sight::Done => Ok(true),
+            Sight::Meaningful => {
+                self.is_meaningful = true;
+                Ok(true)
+            }
+            Sight::UsageOnly => Ok(!self.strips_usage),
+            Sight::Error(error) => Err(Broken::Error(error)),
+        }
+    }
+
+    /// The upstream closed the stream in good order. What is left is passed on if it is a whole event
+    /// that only lacks its blank line; half an event is dropped.
+    pub fn finish(&mut self, out: &mut VecDeque<Bytes>) -> Result<(), Broken> {
+        let rest = self.tail.split().freeze();
+        if is_whole(&rest) && self.look(&rest)? {
+            push(out, rest);
+        }
+        if self.needs_marker && !self.observer.is_complete() {
+            Err(Broken::Truncated)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether something a client would miss has been seen: from here on there is no other target.
+    pub fn is_meaningful(&self) -> bool {
+        self.is_meaningful
+    }
+
+    /// Whether the upstream has said that nothing follows.
+    pub fn is_done(&self) -> bool {
+        self.observer.done
+    }
+
+    /// Whether an end without any content is a failure.
+    pub fn needs_content(&self) -> bool {
+        self.needs_marker
+    }
+
+    /// Keeps a break for whoever reads on.
+    pub fn break_later(&mut self, broken: Broken) {
+        self.broken = Some(broken);
+    }
+
+    /// The break that was kept, once.
+    pub fn take_break(&mut self) -> Option<Broken> {
+        self.broken.take()
+    }
+
+    /// What has been seen.
+    pub fn observer(&self) -> &Observer {
+        &self.observer
+    }
+}
+
+fn push(out: &mut VecDeque<Bytes>, bytes: Bytes) {
+    if !bytes.is_empty() {
+        out.push_back(bytes);
+    }
+}
+
+/// Whether the bytes behind the last blank line may be passed on: an event that only lacks its own blank
+/// line, or the second half of the line ending before.
+fn is_whole(block: &[u8]) -> bool {
+    if block.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+        return true;
+    }
+    let data = Event::parse(block).data;
+    data.is_some_and(|data| data.as_ref() == b"[DONE]" || scan::validate(&data).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &str = "\u{feff}data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\r\n\r\n: ping\n\n\
+        data: {\"choices\":[{\"delta\":{\"content\":\"grüße\"}}]}\n\n\
+        data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
+        data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n\
+        data: [DONE]\n\n";
+
+    /// Plays `stream` cut at `cuts`; what the client got, and the verdict.
+    fn play(
+        stream: &[u8],
+        cuts: &[usize],
+        strips_usage: bool,
+    ) -> (Vec<u8>, Result<(), Broken>, Relay) {
+        let mut relay = Relay::new(strips_usage, true);
+        let mut out = VecDeque::new();
+        let mut at = 0;
+        for cut in cuts.iter().copied().chain([stream.len()]) {
+            if let Err(broken) = relay.feed(Bytes::copy_from_slice(&stream[at..cut]), &mut out) {
+                return (Vec::from(out).concat(), Err(broken), relay);
+            }
+            at = cut;
+        }
+        let verdict = relay.finish(&mut out);
+        (Vec::from(out).concat(), verdict, relay)
+    }
+
+    fn without_usage() -> Vec<u8> {
+        let start = STREAM
+            .find("data: {\"choices\":[],\"usage\"")
+            .expect("there");
+        let end = STREAM.find("data: [DONE]").expect("there");
+        [&STREAM.as_bytes()[..start], &STREAM.as_bytes()[end..]].concat()
+    }
+
+    #[test]
+    fn bytes_are_equal_wherever_they_are_cut() {
+        for cut in 0..=STREAM.len() {
+            let (bytes, verdict, relay) = play(STREAM.as_bytes(), &[cut], false);
+            assert_eq!(
+                (bytes.as_slice(), verdict),
+                (STREAM.as_bytes(), Ok(())),
+                "cut at {cut}"
+            );
+            assert_eq!(relay.observer().usage.map(|usage| usage.output), Some(4));
+        }
+    }
+
+    #[test]
+    fn exactly_the_usage_chunk_is_taken_out_wherever_it_is_cut() {
+        let expected = without_usage();
+        for cut in 0..STREAM.len() {
+            let (bytes, verdict, _) =
+                play(STREAM.as_bytes(), &[cut, (cut + 7).min(STREAM.len())], true);
+            assert_eq!((&bytes, verdict), (&expected, Ok(())), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_stream_cut_anywhere_before_its_finish_is_truncated() {
+        let finish = STREAM
+            .find("data: {\"choices\":[{\"delta\":{},\"finish")
+            .expect("there");
+        for end in 0..finish {
+            let (bytes, verdict, _) = play(&STREAM.as_bytes()[..end], &[], true);
+            assert_eq!(verdict, Err(Broken::Truncated), "ended at {end}");
+            assert!(STREAM.as_bytes().starts_with(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_last_event_without_its_blank_line_is_still_an_event() {
+        let stream = STREAM.trim_end();
+        let (bytes, verdict, relay) = play(stream.as_bytes(), &[], false);
+        assert_eq!((bytes.as_slice(), verdict), (stream.as_bytes(), Ok(())));
+        assert!(relay.is_done());
+    }
+
+    #[test]
+    fn an_error_event_is_held_back_and_what_came_before_is_not() {
+        let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {error: {message: \"a, b: c\"}}\n\ndata: [DONE]\n\n";
+        for cut in 0..stream.len() {
+            let (bytes, verdict, relay) = play(stream.as_bytes(), &[cut], true);
+            let Err(Broken::Error(error)) = verdict else {
+                panic!("no error at {cut}")
+            };
+            assert_eq!(error.message, "a, b: c");
+            assert_eq!(
+                bytes,
+                &stream.as_bytes()[..stream.find("data: {error").expect("there")]
+            );
+            assert!(relay.is_meaningful());
+        }
+    }
+
+    #[test]
+    fn an_event_of_ten_megabytes_passes_without_being_held() {
+        let big = format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n{}",
+            "x".repeat(10_000_000),
+            without_usage_text()
+        );
+        let mut relay = Relay::new(true, true);
+        let mut out = VecDeque::new();
+        let mut seen = Vec::new();
+        for chunk in big.as_bytes().chunks(16_384) {
+            relay
+                .feed(Bytes::copy_from_slice(chunk), &mut out)
+                .expect("fine");
+            assert!(relay.tail.capacity() <= 2 * MAX_HELD);
+            out.drain(..)
+                .for_each(|piece| seen.extend_from_slice(&piece));
+        }
+        relay.finish(&mut out).expect("complete");
+        assert!(seen == big.as_bytes());
+    }
+
+    fn without_usage_text() -> String {
+        String::from_utf8(without_usage())
+            .expect("utf-8")
+            .trim_start_matches('\u{feff}')
+            .to_owned()
+    }
+}

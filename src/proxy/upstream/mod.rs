@@ -1,0 +1,350 @@
+//! Upstream: a provider made reachable. Sends one attempt and hands back the head and the body of its answer.
+//!
+//! No redirects are followed, no environment variable is obeyed, and a key is put only into requests
+//! to the host its provider was configured with (invariant I9).
+
+mod connect;
+mod link;
+mod pieces;
+mod pool;
+mod tls;
+mod wire;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use hyper::body::Incoming;
+use tokio::time::timeout_at;
+
+use crate::chat::{FailureClass, Stage};
+use crate::demo::Demo;
+use crate::provider::{Provider, auth};
+pub use connect::ConnectError;
+use connect::{Connector, Remote};
+use link::{ExchangeError, Link, Tail};
+pub use pieces::Pieces;
+use pool::Pool;
+pub use tls::Tls;
+
+/// The header that tells a gateway that a request has already passed through it.
+pub static VIA: HeaderName = HeaderName::from_static("x-autogw-via");
+
+/// A provider and the connections to it.
+#[derive(Debug)]
+pub struct Upstream {
+    connector: Connector,
+    pool: Arc<Pool>,
+    /// Path of the base URL, without trailing slash.
+    prefix: String,
+    /// Headers of every request.
+    common: HeaderMap,
+    /// The header of each key, in the provider's order.
+    keys: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// One request to an upstream.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// Path below the base URL, e.g. `/chat/completions`.
+    pub path: &'a str,
+    /// Place of the key to send; `None` sends none.
+    pub key: Option<usize>,
+    /// Headers of the client that may be seen upstream, and the content type.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: Pieces,
+    /// When the connection must stand.
+    pub connect_by: tokio::time::Instant,
+    /// When the head of the answer must be here.
+    pub answer_by: tokio::time::Instant,
+    /// Whether the request may be sent again when a reused connection broke before any answer.
+    pub may_repeat: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct SendError {
+    /// Network or timeout.
+    pub class: FailureClass,
+    /// Whether anything was sent.
+    pub stage: Stage,
+    /// In words, without addresses that carry secrets.
+    pub message: String,
+}
+
+/// The head of an answer, and its body to come.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: AnswerBody,
+}
+
+impl Upstream {
+    /// Makes `provider` reachable. Nothing is opened yet. `via` marks its requests as ours.
+    pub fn new(provider: &Provider, tls: &Arc<Tls>, via: &str) -> Result<Self, ConnectError> {
+        let connector = match (&provider.demo, &provider.base_url) {
+            (Some(profile), _) => {
+                Connector::Demo(Demo::new(&provider.name, profile.clone(), &provider.models))
+            }
+            (None, Some(url)) => Connector::Remote(Box::new(Remote::new(
+                url,
+                provider.proxy.clone(),
+                tls.clone(),
+            )?)),
+            (None, None) => return Err(ConnectError::without_address(&provider.name)),
+        };
+        let prefix = provider
+            .base_url
+            .as_ref()
+            .map_or("/v1", |url| url.path().trim_end_matches('/'));
+        let keys = provider.keys.iter().map(|key| {
+            auth::header(provider.preset.auth, &key.secret)
+                .ok_or_else(|| ConnectError::unsendable_key(&provider.name))
+        });
+        Ok(Self {
+            connector,
+            pool: Arc::default(),
+            prefix: prefix.to_owned(),
+            common: common_headers(provider, via),
+            keys: keys.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Sends one attempt.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection it was using.
+    pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<Answer, SendError> {
+        loop {
+            let link = match self.pool.take(Instant::now()) {
+                Some(link) => link,
+                None => self.open(&outgoing).await?,
+            };
+            let was_reused = link.is_reused;
+            let request = self.request(&outgoing)?;
+            match timeout_at(outgoing.answer_by, link.exchange(request)).await {
+                Ok(Ok((response, tail))) => return Ok(self.answer(response, tail)),
+                // The far end closed an idle connection while we took it from the pool.
+                Ok(Err(error))
+                    if was_reused
+                        && (error.is_unsent || (outgoing.may_repeat && is_race(&error))) => {}
+                Ok(Err(error)) => return Err(SendError::broken(&error)),
+                Err(_) => return Err(SendError::timeout(Stage::Sent, "no answer in time")),
+            }
+        }
+    }
+
+    async fn open(&self, outgoing: &Outgoing<'_>) -> Result<Link, SendError> {
+        let by = outgoing.connect_by.min(outgoing.answer_by);
+        let wire = match timeout_at(by, self.connector.connect()).await {
+            Ok(Ok(wire)) => wire,
+            Ok(Err(error)) => return Err(SendError::unreachable(error.to_string())),
+            Err(_) => return Err(SendError::timeout(Stage::Connect, "no connection in time")),
+        };
+        Link::new(wire)
+            .await
+            .map_err(|error| SendError::unreachable(error.to_string()))
+    }
+
+    fn request(&self, outgoing: &Outgoing<'_>) -> Result<Request<Pieces>, SendError> {
+        let path = [self.prefix.as_str(), outgoing.path].concat();
+        let uri = Uri::from_maybe_shared(Bytes::from(path))
+            .map_err(|error| SendError::unreachable(error.to_string()))?;
+        let mut request = Request::new(outgoing.body.clone());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        let mut headers = self.common.clone();
+        headers.extend(
+            outgoing
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        if let Some((name, value)) = outgoing.key.and_then(|place| self.keys.get(place)) {
+            headers.insert(name, value.clone());
+        }
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn answer(&self, response: hyper::Response<Incoming>, tail: Tail) -> Answer {
+        let (head, incoming) = response.into_parts();
+        let body = AnswerBody {
+            incoming,
+            tail: Some(tail),
+            pool: self.pool.clone(),
+        };
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+
+    /// Prepares what the first request would otherwise wait for.
+    pub async fn warm_up(&self) {
+        self.connector.warm_up().await;
+    }
+
+    /// Closes connections that have idled too long.
+    pub fn sweep(&self, now: Instant) {
+        self.pool.sweep(now);
+    }
+}
+
+fn common_headers(provider: &Provider, via: &str) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    let host = provider.base_url.as_ref().and_then(|url| {
+        let name = url.host_str()?;
+        HeaderValue::try_from(
+            url.port()
+                .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}")),
+        )
+        .ok()
+    });
+    headers.insert(
+        header::HOST,
+        host.unwrap_or(HeaderValue::from_static("demo")),
+    );
+    let ours = HeaderValue::from_static(concat!("autogw/", env!("CARGO_PKG_VERSION")));
+    headers.insert(
+        header::USER_AGENT,
+        provider.user_agent.clone().unwrap_or(ours),
+    );
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
+    if let Ok(via) = HeaderValue::try_from(via) {
+        headers.insert(&VIA, via);
+    }
+    for (name, value) in &provider.extra_headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    headers
+}
+
+/// Whether the exchange failed the way it does when the far end had just closed an idle connection.
+fn is_race(error: &ExchangeError) -> bool {
+    error.source.is_incomplete_message()
+        || error.source.is_canceled()
+        || error.source.is_closed()
+        || is_reset(&error.source)
+}
+
+fn is_reset(error: &hyper::Error) -> bool {
+    use std::error::Error as _;
+    use std::io::ErrorKind;
+    let io = error
+        .source()
+        .and_then(|source| source.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| {
+        matches!(
+            io.kind(),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+        )
+    })
+}
+
+impl SendError {
+    fn unreachable(message: String) -> Self {
+        Self {
+            class: FailureClass::Network,
+            stage: Stage::Connect,
+            message,
+        }
+    }
+
+    fn timeout(stage: Stage, message: &str) -> Self {
+        Self {
+            class: FailureClass::Timeout,
+            stage,
+            message: message.to_owned(),
+        }
+    }
+
+    fn broken(error: &ExchangeError) -> Self {
+        let stage = if error.is_unsent {
+            Stage::Connect
+        } else {
+            Stage::Sent
+        };
+        let class = if error.source.is_parse() {
+            FailureClass::Malformed
+        } else {
+            FailureClass::Network
+        };
+        Self {
+            class,
+            stage,
+            message: describe(&error.source),
+        }
+    }
+}
+
+/// hyper's words, with those of the cause behind them.
+pub fn describe(error: &hyper::Error) -> String {
+    use std::error::Error as _;
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// The body of an answer. Dropping it before its end closes the connection.
+#[derive(Debug)]
+pub struct AnswerBody {
+    incoming: Incoming,
+    tail: Option<Tail>,
+    pool: Arc<Pool>,
+}
+
+impl AnswerBody {
+    /// The next piece as it came from the socket; `None` at the end.
+    pub fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+        let Some(tail) = &mut self.tail else {
+            return Poll::Ready(None);
+        };
+        let polled = tail.poll_chunk(&mut self.incoming, cx);
+        if let Poll::Ready(None) = polled
+            && let Some(link) = self.tail.take().and_then(Tail::into_link)
+        {
+            self.pool.put(link, Instant::now());
+        }
+        polled
+    }
+
+    /// The next piece, as a future.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, hyper::Error>> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// The length the head announced.
+    pub fn announced(&self) -> Option<u64> {
+        http_body::Body::size_hint(&self.incoming).exact()
+    }
+}
+
+impl Drop for AnswerBody {
+    /// An answer may be complete without anybody having asked for its end: one look saves the connection.
+    fn drop(&mut self) {
+        if self.tail.is_some() && http_body::Body::is_end_stream(&self.incoming) {
+            let _ = Pin::new(self).poll_chunk(&mut Context::from_waker(std::task::Waker::noop()));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Accepts connections and serves them until it is told to stop.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Limits;
+use super::body::EdgeBody;
+use super::clock::{Presence, Timed};
+use super::edge::Edge;
+use super::listen::{Listener, Stream};
+
+/// Most headers of a request.
+const MAX_HEADERS: usize = 100;
+
+/// Longest head of a request, and read buffer of a connection.
+const MAX_BUFFER: usize = 64 * 1024;
+
+/// Rest after a failed `accept`, which usually means that file descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// At most one complaint about failing accepts in this time.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// One connection, as seen by the edge.
+#[derive(Debug)]
+pub struct Peer {
+    /// Where it comes from; `None` for a Unix socket.
+    pub address: Option<SocketAddr>,
+    /// What is known of it.
+    pub presence: Arc<Presence>,
+}
+
+/// Accepts until `drain` is cancelled. Connections go on in `tasks`, and close after their answer.
+pub async fn run(
+    listener: Listener,
+    edge: Arc<Edge>,
+    limits: Limits,
+    drain: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let room = Arc::new(Semaphore::new(limits.connections));
+    let crowd = Arc::new(Crowd::default());
+    let mut complained = None;
+    loop {
+        let accepted = tokio::select! {
+            () = drain.cancelled() => return,
+            accepted = accept(&listener, &room) => accepted,
+        };
+        match accepted {
+            Ok((stream, address, permit)) => {
+                let Some(place) = crowd.clone().enter(address, limits.per_address) else {
+                    continue;
+                };
+                let serve = serve(stream, address, edge.clone(), limits, drain.clone());
+                tasks.spawn(async move {
+                    serve.await;
+                    drop((permit, place));
+                });
+            }
+            Err(error) => pause(&error, &mut complained).await,
+        }
+    }
+}
+
+type Accepted = (Stream, Option<SocketAddr>, OwnedSemaphorePermit);
+
+/// Waits for room first: a full house leaves newcomers in the kernel's queue.
+async fn accept(listener: &Listener, room: &Arc<Semaphore>) -> io::Result<Accepted> {
+    let permit = room
+        .clone()
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, address, permit))
+}
+
+async fn pause(error: &io::Error, complained: &mut Option<std::time::Instant>) {
+    // A connection that was reset while it waited is no trouble of ours.
+    if matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    ) {
+        return;
+    }
+    if complained.is_none_or(|last| last.elapsed() > COMPLAIN_EVERY) {
+        tracing::error!(target: "autogw::server", %error, "cannot accept connections");
+        *complained = Some(std::time::Instant::now());
+    }
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+async fn serve(
+    stream: Stream,
+    address: Option<SocketAddr>,
+    edge: Arc<Edge>,
+    limits: Limits,
+    drain: CancellationToken,
+) {
+    let presence = Arc::new(Presence::default());
+    let io = TokioIo::new(Timed::new(stream, presence.clone(), limits));
+    let peer = Arc::new(Peer { address, presence });
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (edge, peer) = (edge.clone(), peer.clone());
+        async move { Ok::<Response<EdgeBody>, Infallible>(edge.answer(request, &peer).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.max_headers(MAX_HEADERS).max_buf_size(MAX_BUFFER);
+    let mut connection = std::pin::pin!(builder.serve_connection(io, service));
+    let result = tokio::select! {
+        result = &mut connection => result,
+        () = drain.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(target: "autogw::server", %error, "connection ended");
+    }
+}
+
+/// How many connections each address holds. Loopback is exempt: all of this machine shares it.
+#[derive(Debug, Default)]
+struct Crowd(Mutex<HashMap<IpAddr, usize>>);
+
+impl Crowd {
+    fn enter(self: Arc<Self>, address: Option<SocketAddr>, most: usize) -> Option<Place> {
+        let ip = address
+            .map(|address| address.ip())
+            .filter(|ip| !ip.is_loopback());
+        if let Some(ip) = ip {
+            let mut crowd = self.0.lock();
+            let count = crowd.entry(ip).or_insert(0);
+            if *count >= most {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(Place { crowd: self, ip })
+    }
+}
+
+/// A connection's place in the crowd.
+struct Place {
+    crowd: Arc<Crowd>,
+    ip: Option<IpAddr>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(ip) = self.ip else { return };
+        let mut crowd = self.crowd.0.lock();
+        if let Some(count) = crowd.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                crowd.remove(&ip);
+            }
+        }
+    }
+}

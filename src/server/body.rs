@@ -1,0 +1,142 @@
+//! Request bodies in, with a limit on size and a minimum pace; reply bodies out, with what ends with them.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use super::Limits;
+use super::clock::InFlight;
+use crate::proxy::body::Body;
+use crate::proxy::problem::Problem;
+use std::time::Duration;
+
+/// Collects a request body. One that came in one piece is not copied.
+///
+/// # Errors
+/// 413 beyond `max`, 408 when it comes too slowly, 400 when it breaks off.
+pub async fn collect(mut body: Incoming, max: usize, limits: &Limits) -> Result<Bytes, Problem> {
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|length| length > max as u64) {
+        return Err(Problem::too_large(max));
+    }
+    let began = Instant::now();
+    let (mut first, mut all) = (Bytes::new(), BytesMut::new());
+    loop {
+        let received = first.len() + all.len();
+        let Some(chunk) = next_chunk(&mut body, began + allowance(received, limits)).await? else {
+            break;
+        };
+        if received + chunk.len() > max {
+            return Err(Problem::too_large(max));
+        }
+        if received == 0 {
+            first = chunk;
+            continue;
+        }
+        if all.is_empty() {
+            // An announced length is trusted for a first allocation only as far as it is plausible.
+            all.reserve(
+                announced
+                    .map_or(0, |length| usize::try_from(length).unwrap_or(max))
+                    .clamp(received + chunk.len(), max),
+            );
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+fn allowance(received: usize, limits: &Limits) -> Duration {
+    let rate = f64::from(limits.body_rate.max(1));
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "bodies are far below 2^52 bytes"
+    )]
+    let earned = received as f64 / rate;
+    limits.body + Duration::from_secs_f64(earned)
+}
+
+async fn next_chunk(body: &mut Incoming, by: Instant) -> Result<Option<Bytes>, Problem> {
+    loop {
+        match timeout_at(by, body.frame()).await {
+            Err(_) => return Err(Problem::slow_body()),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => return Err(Problem::broken_body()),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data()
+                    && !data.is_empty()
+                {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// The body of whatever the edge answers.
+#[derive(Debug)]
+pub struct EdgeBody {
+    content: Content,
+    /// The connection's clock stands still until the answer is out.
+    _in_flight: InFlight,
+}
+
+#[derive(Debug)]
+enum Content {
+    Proxied(Body),
+    Page(axum::body::Body),
+}
+
+impl EdgeBody {
+    /// A body from the request path.
+    pub fn proxied(body: Body, in_flight: InFlight) -> Self {
+        Self {
+            content: Content::Proxied(body),
+            _in_flight: in_flight,
+        }
+    }
+
+    /// A body from a page.
+    pub fn page(body: axum::body::Body, in_flight: InFlight) -> Self {
+        Self {
+            content: Content::Page(body),
+            _in_flight: in_flight,
+        }
+    }
+}
+
+impl HttpBody for EdgeBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut self.content {
+            Content::Proxied(body) => Pin::new(body).poll_frame(cx),
+            Content::Page(body) => Pin::new(body).poll_frame(cx).map_err(io::Error::other),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Proxied(body) => body.is_end_stream(),
+            Content::Page(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Proxied(body) => body.size_hint(),
+            Content::Page(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Host and origin: who may reach a gateway that only this machine should reach.
+//!
+//! A web page can make a browser send requests to loopback, and by rebinding its own name to 127.0.0.1
+//! even read the answers. So a loopback listener answers only to loopback names (421 otherwise), and
+//! no listener answers a page whose origin is not allowed (403 otherwise).
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, header};
+
+use super::address::Address;
+use crate::proxy::problem::Problem;
+
+/// What a browser may send when it is allowed to call; named, as a wildcard does not cover `authorization`.
+const ALLOWED_HEADERS: &str = "authorization, content-type, x-api-key, api-key, x-goog-api-key, x-request-id, \
+    x-session-id, x-autogw-provider, x-autogw-alias, x-autogw-strict-alias, x-autogw-timeout, anthropic-version, \
+    anthropic-beta, openai-beta";
+
+/// Our headers that a page may read.
+const EXPOSED_HEADERS: &str = "x-request-id, x-autogw-provider, x-autogw-model, x-autogw-attempts, x-autogw-dropped, retry-after";
+
+/// The rules of one listener.
+#[derive(Debug)]
+pub struct Guard {
+    /// Host names answered to, lower case; `None` = any.
+    hosts: Option<Vec<String>>,
+    origins: Vec<String>,
+}
+
+impl Guard {
+    /// Rules for a listener at `address`.
+    pub fn new(address: &Address, allowed_hosts: &[String], origins: &[String]) -> Self {
+        let named = allowed_hosts.iter().map(|host| host.to_ascii_lowercase());
+        let hosts = if address.is_loopback() {
+            Some(["localhost".to_owned()].into_iter().chain(named).collect())
+        } else if matches!(address, Address::Tcp(_)) && !allowed_hosts.is_empty() {
+            Some(named.collect())
+        } else {
+            None
+        };
+        let origins = origins
+            .iter()
+            .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
+            .collect();
+        Self { hosts, origins }
+    }
+
+    /// Checks a request.
+    pub fn check(&self, request: &Parts) -> Result<(), Problem> {
+        let host = request
+            .headers
+            .get(header::HOST)
+            .map(HeaderValue::as_bytes)
+            .unwrap_or_default();
+        let host = String::from_utf8_lossy(host);
+        if !self
+            .hosts
+            .as_ref()
+            .is_none_or(|known| is_known_host(&host, known))
+        {
+            return Err(Problem::foreign_host(&host));
+        }
+        match origin(&request.headers) {
+            Some(origin) if !self.allows(&origin) => Err(Problem::foreign_origin(&origin)),
+            _ => Ok(()),
+        }
+    }
+
+    fn allows(&self, origin: &str) -> bool {
+        self.origins
+            .iter()
+            .any(|known| known == origin || known == "*")
+    }
+
+    /// Whether this is a browser's question whether it may call; it never reaches a handler.
+    pub fn is_preflight(request: &Parts) -> bool {
+        request.method == Method::OPTIONS
+            && request.headers.contains_key(header::ORIGIN)
+            && request
+                .headers
+                .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    }
+
+    /// What a preflight is told.
+    pub fn permissions() -> [(header::HeaderName, HeaderValue); 3] {
+        [
+            (
+                header::ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static("GET, POST, OPTIONS"),
+            ),
+            (
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                HeaderValue::from_static(ALLOWED_HEADERS),
+            ),
+            (
+                header::ACCESS_CONTROL_MAX_AGE,
+                HeaderValue::from_static("600"),
+            ),
+        ]
+    }
+
+    /// Lets the page read the answer: its own origin is named, never a wildcard.
+    pub fn permit(origin: &HeaderValue, headers: &mut HeaderMap) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(EXPOSED_HEADERS),
+        );
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
+}
+
+fn origin(headers: &HeaderMap) -> Option<String> {
+    let origin = headers.get(header::ORIGIN)?;
+    Some(String::from_utf8_lossy(origin.as_bytes()).to_ascii_lowercase())
+}
+
+/// Whether `host` (with or without a port) is a loopback address or one of `known`.
+fn is_known_host(host: &str, known: &[String]) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or(rest, |(ip, _)| ip),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    let name = name.to_ascii_lowercase();
+    let is_loopback = name
+        .parse::<std::net::IpAddr>()
+        .is_ok_and(|ip| ip.is_loopback());
+    is_loopback
+        || known
+            .iter()
+            .any(|known| *known == name || *known == host.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(address: &str, hosts: &[&str], origins: &[&str]) -> Guard {
+        let strings = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        Guard::new(
+            &Address::Tcp(address.parse().expect("address")),
+            &strings(hosts),
+            &strings(origins),
+        )
+    }
+
+    fn status(guard: &Guard, headers: &[(&str, &str)]) -> u16 {
+        let request = headers
+            .iter()
+            .fold(http::Request::builder(), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        let (parts, ()) = request.body(()).expect("valid").into_parts();
+        guard
+            .check(&parts)
+            .map_or_else(|problem| problem.status.as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn a_loopback_listener_answers_to_loopback_names_only() {
+        let guard = guard("127.0.0.1:8000", &["gw.internal"], &[]);
+        for host in [
+            "localhost",
+            "LOCALHOST:8000",
+            "127.0.0.1:1",
+            "[::1]:8000",
+            "127.8.8.8",
+            "gw.internal:80",
+        ] {
+            assert_eq!(status(&guard, &[("host", host)]), 200, "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:8000",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "",
+            "127.0.0.1.evil.example",
+        ] {
+            assert_eq!(status(&guard, &[("host", host)]), 421, "{host}");
+        }
+    }
+
+    #[test]
+    fn an_open_listener_answers_to_any_name_unless_told_which() {
+        assert_eq!(
+            status(&guard("0.0.0.0:1", &[], &[]), &[("host", "anything")]),
+            200
+        );
+        assert_eq!(
+            status(&guard("0.0.0.0:1", &["a"], &[]), &[("host", "b")]),
+            421
+        );
+    }
+
+    #[test]
+    fn only_allowed_origins_may_call() {
+        let guard = guard("127.0.0.1:1", &[], &["https://app.example/"]);
+        let with = |origin: &str| status(&guard, &[("host", "localhost"), ("origin", origin)]);
+        assert_eq!(with("https://app.example"), 200);
+        for origin in [
+            "https://app.example.evil",
+            "http://app.example",
+            "null",
+            "http://localhost",
+        ] {
+            assert_eq!(with(origin), 403, "{origin}");
+        }
+    }
+}

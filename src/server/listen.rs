@@ -1,0 +1,192 @@
+//! Binds the listener: TCP or a Unix socket, and never one instead of the other.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::Path;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use super::address::Address;
+use crate::config::Listen;
+
+/// Longest queue of connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// The last port that is tried in place of a taken 8000 that nobody chose.
+const LAST_FALLBACK_PORT: u16 = 8019;
+
+/// Why nothing can be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {place}: {reason}")]
+pub struct ListenError {
+    /// The address or path.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// A bound listener. A Unix socket's file goes with it.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener, Address),
+    /// A Unix socket.
+    Unix(UnixListener, Address),
+}
+
+/// An accepted connection.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
+impl Listener {
+    /// Binds as configured. `may_step` allows the next free port in place of one that nobody chose.
+    pub async fn bind(listen: &Listen, may_step: bool) -> Result<Self, ListenError> {
+        match listen {
+            Listen::Unix(path) => bind_unix(path),
+            Listen::Tcp {
+                host,
+                port,
+                port_is_chosen,
+            } => {
+                let may_step = may_step && !port_is_chosen && *port != 0;
+                let last = if may_step {
+                    LAST_FALLBACK_PORT.max(*port)
+                } else {
+                    *port
+                };
+                bind_tcp(host, *port, last).await
+            }
+        }
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> &Address {
+        match self {
+            Listener::Tcp(_, address) | Listener::Unix(_, address) => address,
+        }
+    }
+
+    /// The next connection and the address it comes from; `None` for a Unix socket.
+    pub async fn accept(&self) -> io::Result<(Stream, Option<std::net::SocketAddr>)> {
+        match self {
+            Listener::Tcp(listener, _) => {
+                let (stream, peer) = listener.accept().await?;
+                // A stream's events are small: without this they wait for the acknowledgement of the last.
+                stream.set_nodelay(true)?;
+                Ok((Stream::Tcp(stream), Some(peer)))
+            }
+            Listener::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Stream::Unix(stream), None))
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Listener::Unix(_, Address::Unix(path)) = self {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+async fn bind_tcp(host: &str, port: u16, last: u16) -> Result<Listener, ListenError> {
+    let mut port = port;
+    loop {
+        match try_tcp(host, port).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && port < last => port += 1,
+            Err(error) => return Err(tcp_error(host, port, &error)),
+        }
+    }
+}
+
+async fn try_tcp(host: &str, port: u16) -> io::Result<Listener> {
+    let host = host.trim_matches(['[', ']']);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in tokio::net::lookup_host((host, port)).await? {
+        let socket = match address {
+            std::net::SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+            std::net::SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => {
+                let address = Address::Tcp(listener.local_addr()?);
+                return Ok(Listener::Tcp(listener, address));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn tcp_error(host: &str, port: u16, error: &io::Error) -> ListenError {
+    let (reason, hint) = match error.kind() {
+        io::ErrorKind::AddrInUse => (
+            "the address is already in use".to_owned(),
+            "stop what uses it, or choose another port: `--port 0` takes any free one",
+        ),
+        io::ErrorKind::PermissionDenied => (
+            "permission denied".to_owned(),
+            "ports below 1024 need privileges; choose a higher one with `--port`",
+        ),
+        io::ErrorKind::AddrNotAvailable => (
+            "this machine has no such address".to_owned(),
+            "use 127.0.0.1, or 0.0.0.0 for every interface",
+        ),
+        _ => (error.to_string(), "check `server.host` and `server.port`"),
+    };
+    ListenError {
+        place: format!("{host}:{port}"),
+        reason,
+        hint: hint.to_owned(),
+    }
+}
+
+fn bind_unix(path: &Path) -> Result<Listener, ListenError> {
+    let fail = |reason: String, hint: &str| {
+        let place = path.display().to_string();
+        ListenError {
+            place,
+            reason,
+            hint: hint.to_owned(),
+        }
+    };
+    let directory =
+        "the directory must exist and be writable, and the path be shorter than 108 bytes";
+    remove_stale(path)
+        .map_err(|reason| fail(reason, "stop what uses it, or choose another `socket_path`"))?;
+    let listener = UnixListener::bind(path).map_err(|error| fail(error.to_string(), directory))?;
+    // The process' umask is 077 already; this says it where it matters.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .map_err(|error| fail(error.to_string(), directory))?;
+    Ok(Listener::Unix(listener, Address::Unix(path.to_owned())))
+}
+
+/// Removes a socket that nobody listens on any more; anything else stays and is an error.
+fn remove_stale(path: &Path) -> Result<(), String> {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if !found.file_type().is_socket() {
+        return Err("a file that is not a socket is in the way".to_owned());
+    }
+    match StdUnixStream::connect(path) {
+        Ok(_) => Err("another process is listening there".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(|error| error.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}

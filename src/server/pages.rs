@@ -1,0 +1,141 @@
+//! What is answered here and not by a provider: health and the list of models.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::error;
+use crate::proxy::call::Endpoint;
+use crate::proxy::gateway::Gateway;
+use crate::proxy::problem::Problem;
+
+/// Paths that need no key: they tell a load balancer what it needs and nothing else.
+pub const OPEN: [&str; 3] = ["/health", "/live", "/ready"];
+
+/// Paths of dialects that later versions speak; a clear word is better than a bare 404.
+const LATER: [&str; 3] = ["/messages", "/responses", "/v1beta/"];
+
+/// The routes.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/live", get(live))
+        .route("/ready", get(ready))
+        .route("/models", get(models))
+        .route("/v1/models", get(models))
+        .route("/openai/v1/models", get(models))
+        .route("/models/{*id}", get(model))
+        .route("/v1/models/{*id}", get(model))
+        .route("/openai/v1/models/{*id}", get(model))
+        .method_not_allowed_fallback(|| async { Failed(Problem::bad_method("GET")) })
+        .fallback(nothing)
+        .with_state(gateway)
+}
+
+/// A problem on its way out; the edge adds the request id to the headers.
+struct Failed(Problem);
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(axum::body::Body::empty());
+        *response.status_mut() = self.0.status;
+        response.extensions_mut().insert(PendingProblem(self.0));
+        response
+    }
+}
+
+/// Left in a response for the edge, which knows the request id and writes the body.
+#[derive(Debug, Clone)]
+pub struct PendingProblem(pub Problem);
+
+impl PendingProblem {
+    /// The finished reply.
+    pub fn reply(&self, request_id: &str) -> crate::proxy::Reply {
+        error::reply(&self.0, request_id)
+    }
+}
+
+async fn health(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
+    Json(json!({
+        "status": "ok",
+        "name": "autogw",
+        "version": env!("CARGO_PKG_VERSION"),
+        "providers": gateway.keyrings().len(),
+        "models": names(&gateway).len(),
+        "uptime_s": gateway.started().elapsed().as_secs(),
+    }))
+}
+
+async fn live() -> Json<Value> {
+    Json(json!({ "status": "live" }))
+}
+
+async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Json<Value>) {
+    let (status, word) = match (gateway.is_draining(), gateway.is_ready()) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (false, true) => (StatusCode::OK, "ready"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "no target"),
+    };
+    (status, Json(json!({ "status": word })))
+}
+
+/// Model names without duplicates, in config order, each with the first provider that offers it.
+fn names(gateway: &Gateway) -> Vec<(Arc<str>, Arc<str>)> {
+    let index = gateway.index();
+    let mut seen = std::collections::HashSet::new();
+    let offers = index
+        .offers()
+        .iter()
+        .filter(|offer| seen.insert(offer.name.clone()));
+    offers
+        .map(|offer| {
+            (
+                offer.name.clone(),
+                gateway.keyrings()[offer.provider].provider.name.clone(),
+            )
+        })
+        .collect()
+}
+
+fn entry(name: &str, owner: &str) -> Value {
+    // Nobody tells us when a model was made; clients want a number.
+    json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
+}
+
+async fn models(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
+    let data: Vec<_> = names(&gateway)
+        .iter()
+        .map(|(name, owner)| entry(name, owner))
+        .collect();
+    Json(json!({ "object": "list", "data": data }))
+}
+
+async fn model(
+    State(gateway): State<Arc<Gateway>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Failed> {
+    let offers = gateway.index().find(&id, None);
+    let offer = offers
+        .first()
+        .ok_or_else(|| Failed(Problem::no_such_model(&id)))?;
+    Ok(Json(entry(
+        &id,
+        &gateway.keyrings()[offer.provider].provider.name,
+    )))
+}
+
+async fn nothing(uri: Uri) -> Failed {
+    let path = uri.path();
+    if Endpoint::at(path).is_some() {
+        return Failed(Problem::bad_method("POST"));
+    }
+    if LATER.iter().any(|part| path.contains(part)) {
+        return Failed(Problem::dialect_unavailable(path));
+    }
+    Failed(Problem::no_such_path(path))
+}
