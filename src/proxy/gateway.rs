@@ -104,7 +104,7 @@ impl Gateway {
     }
 
     /// Takes secrets out of texts.
-    pub fn redactor(&self) -> &Redactor {
+    pub fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
     }
 
