@@ -100,13 +100,16 @@ pub fn main() -> ExitCode {
     let (mut out, mut err) = (anstream::stdout(), anstream::stderr());
     // The streams take colours out again where nobody can see them.
     let mut console = Console::new(&mut out, &mut err, Style::Coloured);
-    let exit = match cli.verb.runtime() {
-        Ok(runtime) => runtime.block_on(cli.verb.run(Environment::of_process(), &mut console)),
+    let runtime = match cli.verb.runtime() {
+        Ok(runtime) => runtime,
         Err(error) => {
             console.error(format!("cannot start the runtime: {error}"), None);
-            Exit::Failed
+            return Exit::Failed.into();
         }
     };
+    let exit = runtime.block_on(cli.verb.run(Environment::of_process(), &mut console));
+    // A name lookup that hangs in a thread of its own must not hold up the end.
+    runtime.shutdown_background();
     exit.into()
 }
 
