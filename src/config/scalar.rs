@@ -54,7 +54,6 @@ impl Read for String {
 /// A key: printable ASCII without spaces, as it has to fit into a header. Never shown.
 impl Read for Secret {
     fn read(at: &At<'_>, report: &mut Report) -> Option<Self> {
-        report.hide(at.node.span.clone());
         let Value::Text(text) = &at.node.value else {
             at.expected("a key (a string)", report);
             return None;
