@@ -63,7 +63,7 @@ impl Read for Secret {
             report.error(&at.place(), "the key is empty");
             return None;
         }
-        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !fits_a_header(key) {
             report
                 .error(
                     &at.place(),
@@ -81,6 +81,11 @@ impl Read for Secret {
     fn schema() -> serde_json::Value {
         json!({ "type": "string", "minLength": 1 })
     }
+}
+
+/// Whether `key` can be sent: printable ASCII without spaces.
+pub(super) fn fits_a_header(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A list of things; faulty items are reported and left out.

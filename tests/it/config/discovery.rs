@@ -223,3 +223,26 @@ fn nothing_found_names_the_three_ways_on() {
         assert!(hint.contains(way), "{hint}");
     }
 }
+
+#[test]
+fn what_was_only_come_across_does_not_stop_a_start() {
+    let env = Environment::empty()
+        .with("OPENAI_API_KEY", "sk canary")
+        .with("MISTRAL_BASE_URL", "not-an-address")
+        .with("GROQ_API_KEY", "gsk-1");
+    let discovery = discover(&env);
+    let names: Vec<&str> = discovery.found.iter().map(|f| &*f.provider.name).collect();
+    assert_eq!(names, ["groq"]);
+    let said: Vec<&str> = discovery
+        .warnings
+        .iter()
+        .map(|w| w.message.as_str())
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "OPENAI_API_KEY holds characters that no header can carry",
+            "environment variable MISTRAL_BASE_URL: not an http:// or https:// address",
+        ]
+    );
+}
