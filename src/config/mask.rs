@@ -34,7 +34,7 @@ pub(super) fn unknown_words(text: &str, vocabulary: &BTreeSet<String>) -> String
     let mut words = Vec::new();
     let mut start = None;
     for (at, letter) in text.char_indices().chain([(text.len(), ' ')]) {
-        let in_word = letter.is_alphanumeric() || letter == '_' || letter == '-';
+        let in_word = letter.is_alphanumeric() || "_-./+".contains(letter);
         match (in_word, start) {
             (true, None) => start = Some(at),
             (false, Some(from)) => {

@@ -1,5 +1,6 @@
 //! Configuration: what loads, with which warnings, and how everything wrong is told at once.
 
+mod anything;
 mod broken;
 mod discovery;
 mod files;
