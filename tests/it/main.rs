@@ -13,6 +13,7 @@ mod keys;
 mod limits;
 mod matching;
 mod native;
+mod patience;
 mod secrets;
 mod shutdown;
 mod streams;
