@@ -457,23 +457,3 @@ async fn several_requests_on_one_connection_are_answered_in_order() {
         wire = answer.into_wire();
     }
 }
-
-#[tokio::test]
-async fn half_open_connections_do_not_stop_a_good_client() {
-    let (gateway, _upstream) = plain().await;
-    let client = gateway.client();
-    let mut half_open = Vec::new();
-    for _ in 0..500 {
-        let mut wire = client.wire().await;
-        wire.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: loc")
-            .await;
-        half_open.push(wire);
-    }
-    let begun = Instant::now();
-    gateway.ask().await.expect_status(200);
-    assert!(
-        begun.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begun.elapsed()
-    );
-}

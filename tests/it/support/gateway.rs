@@ -1,5 +1,6 @@
 //! A gateway in this process: started from the text of a configuration, on a free port.
 
+use autogw::server::Limits;
 use serde_json::Value;
 
 use super::client::{Answer, Call, Client};
@@ -14,7 +15,13 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts a gateway from the JSON text of its configuration.
     pub(crate) async fn start(config: &str) -> Self {
-        let running = patiently("the gateway to start", shim::start(config)).await;
+        Self::start_with(config, Limits::default()).await
+    }
+
+    /// The same with other limits for clients.
+    pub(crate) async fn start_with(config: &str, limits: Limits) -> Self {
+        let starting = shim::start(config, limits);
+        let running = patiently("the gateway to start", starting).await;
         let client = Client::new(running.endpoint());
         Self { running, client }
     }

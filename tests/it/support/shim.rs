@@ -1,22 +1,24 @@
 //! The one place that knows how the library starts a gateway.
 
-use autogw::app::{self, Address, Options};
+use autogw::app::{self, Options};
 use autogw::config::{Environment, Format, Home, from_text};
+use autogw::server::Limits;
+use tempfile::TempDir;
 
 use super::client::Endpoint;
 
-/// A running gateway, and the directory its files would go to.
+/// A running gateway and the directory of its files.
 pub(crate) struct Running {
     running: app::Running,
-    _home: tempfile::TempDir,
+    _home: TempDir,
 }
 
 impl Running {
     /// Where it listens.
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self.running.address() {
-            Address::Tcp(address) => Endpoint::Tcp(*address),
-            Address::Unix(path) => Endpoint::Unix(path.clone()),
+            app::Address::Tcp(address) => Endpoint::Tcp(*address),
+            app::Address::Unix(path) => Endpoint::Unix(path.clone()),
         }
     }
 
@@ -27,16 +29,17 @@ impl Running {
 }
 
 /// Starts a gateway from the JSON text of its configuration.
-pub(crate) async fn start(config: &str) -> Running {
+pub(crate) async fn start(config: &str, limits: Limits) -> Running {
     let loaded = from_text("test.json", config, Format::Json, &Environment::empty());
     let loaded = loaded.unwrap_or_else(|error| panic!("{error:?}\n{config}"));
     let home = tempfile::tempdir().expect("a temporary directory");
-    let options = Options::new(Home::at(home.path()));
-    let running = app::start(loaded.config, options)
-        .await
-        .expect("the gateway starts");
+    let options = Options {
+        limits,
+        ..Options::new(Home::at(home.path()))
+    };
+    let running = app::start(loaded.config, options).await;
     Running {
-        running,
+        running: running.unwrap_or_else(|error| panic!("{error}\n{config}")),
         _home: home,
     }
 }
