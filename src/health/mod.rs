@@ -19,10 +19,10 @@ use crate::config::Backoffs;
 use rest::Rest;
 
 /// How long an unknown model is remembered for a provider.
-const MODEL_MEMORY: Duration = Duration::from_secs(600);
+const MODEL_MEMORY: Duration = Duration::from_mins(10);
 
 /// How often a dead key is tried again.
-const DEAD_KEY_RETRY: Duration = Duration::from_secs(3600);
+const DEAD_KEY_RETRY: Duration = Duration::from_hours(1);
 
 /// Refusals in a row that mark a key dead.
 const REFUSALS_UNTIL_DEAD: u32 = 2;
