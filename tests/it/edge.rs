@@ -432,16 +432,12 @@ async fn line_breaks_in_a_model_name_become_no_header() {
     let upstream = good().await;
     let fields = json!({"models": "*"});
     let gateway = Config::new().provider("a", &upstream, fields).start().await;
-    let answer = gateway
-        .chat(chat::ask("a/x\r\nset-cookie: canary"))
-        .send()
-        .await;
+    let model = "a/x\r\nset-cookie: canary";
+    let answer = gateway.chat(chat::ask(model)).send().await;
     assert_eq!(answer.header("set-cookie"), None);
-    assert!(
-        answer.status == 400 || answer.status == 404,
-        "{}",
-        answer.status
-    );
+    let model = "unheard-of\r\nset-cookie: canary";
+    let answer = gateway.chat(chat::ask(model)).send().await;
+    assert_eq!(answer.header("set-cookie"), None);
 }
 
 #[tokio::test]

@@ -319,10 +319,30 @@ async fn models_of_a_star_are_fetched_from_the_upstream() {
         .await
         .expect_status(200);
     assert_eq!(answer.provider(), "a");
-    let answer = gateway
-        .chat(chat::ask("a/unlisted"))
-        .send()
-        .await
-        .expect_status(200);
-    assert_eq!(answer.header("x-autogw-model"), Some("unlisted"));
+    let unlisted = gateway.chat(chat::ask("a/unlisted")).send().await;
+    assert_eq!(unlisted.expect_status(404).error("code"), "model_not_found");
+}
+
+#[tokio::test]
+async fn until_a_star_is_known_its_provider_takes_names_that_no_other_lists() {
+    let star = Upstream::answering(|request, _| match &*request.method {
+        "GET" => Reply::silence(),
+        _ => Reply::json(200, chat::answer("star")),
+    })
+    .await;
+    let other = named("other").await;
+    let config = Config::new()
+        .provider("star", &star, json!({"models": "*"}))
+        .provider("other", &other, json!({"models": ["listed"]}));
+    let gateway = config.start().await;
+    for (model, provider, served) in [
+        ("star/any", "star", "any"),
+        ("something", "star", "something"),
+        ("listed", "other", "listed"),
+    ] {
+        let answer = gateway.chat(chat::ask(model)).send().await;
+        let answer = answer.expect_status(200);
+        assert_eq!(answer.provider(), provider, "{model}");
+        assert_eq!(answer.header("x-autogw-model"), Some(served), "{model}");
+    }
 }

@@ -255,6 +255,12 @@ impl Opened {
         }
     }
 
+    /// The next bytes of the body, as many as come at once.
+    pub(crate) async fn piece(&mut self) -> Option<Vec<u8>> {
+        let piece = self.body.next(&mut self.wire.incoming);
+        patiently("bytes", piece).await.ok().flatten()
+    }
+
     /// Everything that is still to come.
     pub(crate) async fn whole(mut self) -> Answer {
         let mut body = std::mem::take(&mut self.events);

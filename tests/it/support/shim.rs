@@ -35,7 +35,7 @@ pub(crate) async fn start(config: &str, limits: Limits) -> Running {
     let home = tempfile::tempdir().expect("a temporary directory");
     let options = Options {
         limits,
-        ..Options::new(Home::new(home.path()))
+        ..Options::new(Home::at(home.path()))
     };
     let running = app::start(loaded.config, options).await;
     Running {
