@@ -4,13 +4,12 @@
 //! answer. What is found is written as the object that a file would hold and read by the same reader,
 //! so the rules are the file's rules.
 
-use url::Url;
-
 use super::diagnostic::{ConfigError, Diagnostic, Severity};
 use super::environment::Environment;
 use super::node::{Entry, Node, Text, Value};
 use super::read::{At, Read};
 use super::report::Report;
+use super::section::keys::variable_of;
 use super::section::provider::ProviderFile;
 use super::section::root::standard_server_and_router;
 use super::{Config, TunnelSettings, base_url};
@@ -62,9 +61,11 @@ pub fn discover(env: &Environment) -> Result<Discovery, ConfigError> {
         if known {
             continue;
         }
+        let is_explicit = candidate.is_explicit;
         match candidate.read(env) {
             Ok((found, warnings)) => discovery.add(found, warnings),
-            Err(diagnostics) => errors.extend(diagnostics),
+            Err(faults) if is_explicit => errors.extend(faults),
+            Err(faults) => discovery.pass_over(faults),
         }
     }
     if !errors.is_empty() {
@@ -111,14 +112,16 @@ pub fn nothing_found() -> ConfigError {
 impl Discovery {
     /// Names of the providers so far, those of open questions included.
     fn names(&self) -> impl Iterator<Item = &str> {
-        let open = self.probes.iter().filter_map(|probe| match probe {
-            Probe::NotAutogw(found) => Some(&**found),
-            Probe::Port { .. } => None,
-        });
         self.found
             .iter()
-            .chain(open)
+            .chain(self.open())
             .map(|found| &*found.provider.name)
+    }
+
+    /// What was only come across must not stop a start: its faults become warnings.
+    fn pass_over(&mut self, faults: Vec<Diagnostic>) {
+        let warning = |fault: Diagnostic| Diagnostic::warning(fault.message).with_hint(fault.hint);
+        self.warnings.extend(faults.into_iter().map(warning));
     }
 
     fn add(&mut self, found: Found, warnings: Vec<Diagnostic>) {
@@ -146,32 +149,44 @@ impl Discovery {
 
     /// The ports to look at: those of the catalogue that no variable already leads to.
     fn free_ports(&self) -> Vec<Probe> {
-        let taken: Vec<Option<u16>> = self
-            .probes
-            .iter()
-            .filter_map(|probe| match probe {
-                Probe::NotAutogw(found) => found.provider.base_url.as_ref(),
-                Probe::Port { .. } => None,
-            })
-            .map(Url::port_or_known_default)
+        let taken: Vec<u16> = self
+            .open()
+            .filter_map(|found| found.provider.base_url.as_ref()?.port_or_known_default())
             .collect();
-        let mut probes: Vec<(u16, Vec<&'static Preset>)> = Vec::new();
-        for preset in preset::PRESETS.iter() {
-            for (rank, port) in preset.local_ports.iter().enumerate() {
-                if taken.contains(&Some(*port)) {
-                    continue;
-                }
-                match probes.iter_mut().find(|(known, _)| known == port) {
-                    None => probes.push((*port, vec![preset])),
-                    // Whose first choice the port is, is the likelier one.
-                    Some((_, kinds)) if rank == 0 => kinds.insert(0, preset),
-                    Some((_, kinds)) => kinds.push(preset),
-                }
+        let mut ports: Vec<u16> = Vec::new();
+        for port in preset::PRESETS
+            .iter()
+            .flat_map(|preset| &preset.local_ports)
+        {
+            if !ports.contains(port) && !taken.contains(port) {
+                ports.push(*port);
             }
         }
-        let probe = |(port, kinds)| Probe::Port { port, kinds };
-        probes.into_iter().map(probe).collect()
+        let probe = |port| Probe::Port {
+            port,
+            kinds: kinds_on(port),
+        };
+        ports.into_iter().map(probe).collect()
     }
+
+    /// Providers that wait for an answer.
+    fn open(&self) -> impl Iterator<Item = &Found> {
+        self.probes.iter().filter_map(|probe| match probe {
+            Probe::NotAutogw(found) => Some(&**found),
+            Probe::Port { .. } => None,
+        })
+    }
+}
+
+/// The kinds of server that use `port`; whose first choice it is, comes first.
+fn kinds_on(port: u16) -> Vec<&'static Preset> {
+    let rank = |preset: &Preset| preset.local_ports.iter().position(|own| *own == port);
+    let mut kinds: Vec<&'static Preset> = preset::PRESETS
+        .iter()
+        .filter(|preset| rank(preset).is_some())
+        .collect();
+    kinds.sort_by_key(|preset| rank(preset));
+    kinds
 }
 
 /// The provider of a local server of kind `preset` that answered on `port`.
@@ -191,6 +206,8 @@ struct Candidate {
     name: String,
     origin: String,
     key_variable: Option<String>,
+    /// Whether somebody listed it, so that its faults are theirs to mend.
+    is_explicit: bool,
     fields: Vec<(&'static str, Value)>,
     /// The variable behind a field, for faults.
     variable: Box<dyn Fn(&str) -> String>,
@@ -303,6 +320,7 @@ fn listed_one(id: &str, env: &Environment) -> Candidate {
         name,
         origin: "LLM_PROVIDERS".to_owned(),
         key_variable: variable("API_KEY").or_else(|| key_variable(preset?, env)),
+        is_explicit: true,
         fields,
         variable: Box::new(move |field| match field {
             "max_rpm" => format!("LLM_PROVIDER_{owner}_MAX_QPS"),
@@ -311,10 +329,8 @@ fn listed_one(id: &str, env: &Environment) -> Candidate {
     }
 }
 
-/// The first filled variable that holds a key of `preset`.
 fn key_variable(preset: &Preset, env: &Environment) -> Option<String> {
-    let mut names = preset.key_variables.iter();
-    names.find(|name| env.filled(name).is_some()).cloned()
+    variable_of(preset, env).map(|(name, _)| name.to_owned())
 }
 
 /// A rate per second as one per minute; what is no number is left for the reader to refuse.
@@ -351,6 +367,7 @@ fn well_known_one(preset: &'static Preset, env: &Environment) -> Option<Candidat
         name: preset.kind.clone(),
         origin,
         key_variable: key,
+        is_explicit: false,
         fields,
         variable: Box::new(move |_| variable.clone()),
     })

@@ -1,6 +1,8 @@
 //! From a file to a [`Config`]: read, parse, expand, check, resolve.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Config;
@@ -12,7 +14,7 @@ use super::node::{Node, Value, child};
 use super::read::{At, Read};
 use super::report::{Place, Report};
 use super::schema;
-use super::section::root::File;
+use super::section::root::File as ConfigFile;
 use super::variables;
 
 /// Largest configuration file. A real one has a few kilobytes; this only keeps a wrong path harmless.
@@ -35,13 +37,15 @@ pub fn load(path: &Path, env: &Environment) -> Result<Loaded, ConfigError> {
     let unreadable = |reason: &str| -> ConfigError {
         Diagnostic::error(format!("cannot read {name}: {reason}")).into()
     };
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error.to_string()))?;
-    if metadata.len() > MAX_FILE {
+    let io_error = |error: std::io::Error| unreadable(&error.to_string());
+    let file = File::open(path).map_err(io_error)?;
+    let others = permissions_of_others(&file.metadata().map_err(io_error)?);
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    if read.map_err(io_error)? as u64 > MAX_FILE {
         return Err(unreadable("it is far too large for a configuration"));
     }
-    let bytes = std::fs::read(path).map_err(|error| unreadable(&error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text"))?;
-    let others = permissions_of_others(&metadata);
     let (config, warnings) = interpret(&name, &text, Format::of(path), env, others)?;
     Ok(Loaded {
         config,
@@ -98,7 +102,7 @@ fn interpret(
         node: &root,
         path: String::new(),
     };
-    let config = File::read(&at, &mut report).map(|file| file.resolve(env, &mut report));
+    let config = ConfigFile::read(&at, &mut report).map(|file| file.resolve(env, &mut report));
     warn_about_loose_mode(name, loose_mode, &mut report);
     let is_valid = !report.has_errors();
     let diagnostics = report.finish(name, text);

@@ -34,7 +34,7 @@ pub(super) fn unknown_words(text: &str, vocabulary: &BTreeSet<String>) -> String
     let mut words = Vec::new();
     let mut start = None;
     for (at, letter) in text.char_indices().chain([(text.len(), ' ')]) {
-        let in_word = letter.is_alphanumeric() || letter == '_' || letter == '-';
+        let in_word = letter.is_alphanumeric() || "_-./+".contains(letter);
         match (in_word, start) {
             (true, None) => start = Some(at),
             (false, Some(from)) => {
@@ -61,26 +61,47 @@ pub(super) fn hide_secrets(root: &Node, report: &mut Report) {
             }
         }
         Value::List(items) => items.iter().for_each(|item| hide_secrets(item, report)),
-        Value::Text(text) if text.text.contains("://") && text.text.contains('@') => {
+        Value::Text(text) if may_hold_credentials(&text.text) => {
             report.hide(root.span.clone());
         }
         _ => {}
     }
 }
 
-/// Hides every string and number below `node`.
+/// Hides every string and number below `node`, but shows the name of a variable.
 pub(super) fn hide_strings(node: &Node, report: &mut Report) {
     node.walk("", &mut |node, _| {
-        if matches!(node.value, Value::Text(_) | Value::Number(_)) {
+        let is_hidden = match &node.value {
+            Value::Text(text) => !is_reference(&text.text),
+            Value::Number(_) => true,
+            _ => false,
+        };
+        if is_hidden {
             report.hide(node.span.clone());
         }
     });
 }
 
+/// An address with a user name, a password or a query in it.
+fn may_hold_credentials(text: &str) -> bool {
+    text.contains("://") && text.contains(['@', '?'])
+}
+
+/// Whether `text` is one variable and nothing else: no default, no text around it.
+fn is_reference(text: &str) -> bool {
+    let name = text
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
 fn is_secret_key(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     key == "extra_headers"
-        || ["key", "token", "secret", "password", "auth"]
+        || ["key", "token", "secret", "password", "authorization"]
             .iter()
             .any(|word| key.contains(word))
 }

@@ -121,6 +121,15 @@ impl<T: Section> Read for T {
     }
 }
 
+/// What became of a key whose absence would be a fault of its own.
+#[derive(Debug)]
+pub(super) enum Written<T> {
+    Absent,
+    /// There, and already reported.
+    Faulty,
+    Given(T),
+}
+
 /// A take-cursor over the entries of an object.
 pub(super) struct Object<'a> {
     path: String,
@@ -166,6 +175,18 @@ impl<'a> Object<'a> {
     pub(super) fn take<T: Read>(&mut self, key: &'static str, report: &mut Report) -> Option<T> {
         let at = self.given(key, T::schema())?;
         T::read(&at, report)
+    }
+
+    /// As `take`, telling a faulty value from none.
+    pub(super) fn written<T: Read>(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Written<T> {
+        match self.given(key, T::schema()) {
+            None => Written::Absent,
+            Some(at) => T::read(&at, report).map_or(Written::Faulty, Written::Given),
+        }
     }
 
     /// As `take`, together with its place.

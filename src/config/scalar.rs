@@ -54,7 +54,6 @@ impl Read for String {
 /// A key: printable ASCII without spaces, as it has to fit into a header. Never shown.
 impl Read for Secret {
     fn read(at: &At<'_>, report: &mut Report) -> Option<Self> {
-        report.hide(at.node.span.clone());
         let Value::Text(text) = &at.node.value else {
             at.expected("a key (a string)", report);
             return None;
@@ -64,7 +63,7 @@ impl Read for Secret {
             report.error(&at.place(), "the key is empty");
             return None;
         }
-        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !fits_a_header(key) {
             report
                 .error(
                     &at.place(),
@@ -82,6 +81,11 @@ impl Read for Secret {
     fn schema() -> serde_json::Value {
         json!({ "type": "string", "minLength": 1 })
     }
+}
+
+/// Whether `key` can be sent: printable ASCII without spaces.
+pub(super) fn fits_a_header(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A list of things; faulty items are reported and left out.

@@ -134,7 +134,7 @@ mod tests {
                 assert_eq!(url.scheme(), if is_local { "http" } else { "https" });
                 assert_eq!(is_local, !preset.local_ports.is_empty(), "{text}");
             }
-            for path in &preset.default_path {
+            if let Some(path) = &preset.default_path {
                 assert!(path.starts_with('/') && !path.ends_with('/'), "{path}");
             }
         }

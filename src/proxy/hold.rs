@@ -30,7 +30,15 @@ pub struct Held {
 }
 
 enum State {
-    Searching { search: Search, beat: Interval },
+    /// The first comment follows the head at once: headers alone do not wake every client.
+    Promised {
+        search: Search,
+        beat: Interval,
+    },
+    Searching {
+        search: Search,
+        beat: Interval,
+    },
     Streaming(Body),
     Over,
 }
@@ -38,13 +46,19 @@ enum State {
 impl Held {
     /// A stream whose target is still being searched for.
     pub fn new(request_id: &http::HeaderValue, search: Search) -> Self {
-        // The first comment follows at once: headers alone do not wake every client.
-        let mut beat = interval_at(Instant::now(), KEEP_ALIVE);
+        let mut beat = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             request_id: request_id.to_str().unwrap_or_default().to_owned(),
-            state: State::Searching { search, beat },
+            state: State::Promised { search, beat },
         }
+    }
+
+    fn begin(&mut self) -> Bytes {
+        if let State::Promised { search, beat } = std::mem::replace(&mut self.state, State::Over) {
+            self.state = State::Searching { search, beat };
+        }
+        Bytes::from_static(sse::KEEP_ALIVE)
     }
 
     /// The next bytes for the client; `None` at the end.
@@ -52,6 +66,7 @@ impl Held {
         loop {
             match &mut self.state {
                 State::Over => return Poll::Ready(None),
+                State::Promised { .. } => return Poll::Ready(Some(self.begin())),
                 State::Streaming(Body::Live(live)) => return live.poll_bytes(cx),
                 State::Streaming(Body::Full(bytes)) => {
                     let bytes = std::mem::take(bytes);

@@ -49,10 +49,11 @@ impl Live {
     /// Goes on with a stream that has begun well.
     pub fn new(gateway: Arc<Gateway>, opened: Opened, mut record: Record) -> Self {
         let now = Instant::now();
+        let ends_by = now + gateway.config().router.timeouts.stream_total;
         record.first_token(now.into_std());
         let stopped = Box::pin(gateway.stopped().cancelled_owned());
         let mut live = Self {
-            ends_by: now + gateway.config().router.timeouts.stream_total,
+            ends_by,
             gateway,
             record,
             relay: opened.relay,
@@ -60,7 +61,7 @@ impl Live {
             rest: opened.rest,
             last_bytes: now,
             idle: opened.idle,
-            timer: Box::pin(tokio::time::sleep_until(now + opened.idle)),
+            timer: Box::pin(tokio::time::sleep_until(ends_by.min(now + opened.idle))),
             stopped,
             is_over: false,
         };
@@ -95,7 +96,9 @@ impl Live {
 
     fn take(&mut self, chunk: Bytes) {
         self.last_bytes = Instant::now();
-        if let Err(broken) = self.relay.feed(chunk, &mut self.ready) {
+        if self.last_bytes >= self.ends_by {
+            self.cut("it has lasted as long as a stream may");
+        } else if let Err(broken) = self.relay.feed(chunk, &mut self.ready) {
             self.break_off(broken);
         } else if self.relay.is_done() && !self.is_over {
             self.is_over = true;

@@ -144,8 +144,9 @@ async fn search(
         needs: plan.needs,
         deadline: Instant::from_std(call.received) + limit,
     };
+    let limits = Exposed::of(&plan);
     match Failover::new(attempt, plan).run(&mut record).await {
-        Ok((good, target)) => Ok(commit(&gateway, good, target, record)),
+        Ok((good, target)) => Ok(commit(&gateway, good, target, limits, record)),
         Err(problem) => {
             record.failed(problem.status.as_u16());
             Err(problem)
@@ -201,8 +202,17 @@ fn make_plan(gateway: &Gateway, prepared: &Prepared, record: &mut Record) -> Res
 }
 
 /// Makes the answer of a target the client's.
-fn commit(gateway: &Arc<Gateway>, good: Good, target: Target, mut record: Record) -> Committed {
+fn commit(
+    gateway: &Arc<Gateway>,
+    good: Good,
+    target: Target,
+    limits: Exposed,
+    mut record: Record,
+) -> Committed {
     let mut headers = passed_back(&good.headers);
+    if limits == Exposed::Limits {
+        pass_limits(&good.headers, &mut headers);
+    }
     describe(&mut headers, &target, record.attempts(), &good.dropped);
     record.served_by(target, good.status.as_u16());
     let body = match good.body {
@@ -237,6 +247,32 @@ fn passed_back(upstream: &HeaderMap) -> HeaderMap {
         }
     }
     headers
+}
+
+/// Whether an upstream's rate limits are shown to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exposed {
+    /// There is one target, so its limits are the client's.
+    Limits,
+    /// There are several: the limits of one would mislead.
+    Nothing,
+}
+
+impl Exposed {
+    fn of(plan: &Plan) -> Self {
+        if plan.targets.len() + plan.resting.len() == 1 {
+            Self::Limits
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+fn pass_limits(upstream: &HeaderMap, headers: &mut HeaderMap) {
+    let limits = upstream
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("x-ratelimit-"));
+    headers.extend(limits.map(|(name, value)| (name.clone(), value.clone())));
 }
 
 /// Headers without which something on the way would buffer the stream.

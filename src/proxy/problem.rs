@@ -25,6 +25,8 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// Whether the client's SDK should try again by itself; `None` leaves it to the status.
     pub should_retry: Option<bool>,
+    /// The methods that would have been right.
+    pub allow: Option<&'static str>,
 }
 
 /// One failed attempt, as told to the client.
@@ -68,6 +70,7 @@ impl Problem {
             attempts: Vec::new(),
             retry_after: None,
             should_retry: None,
+            allow: None,
         }
     }
 
@@ -156,14 +159,18 @@ impl Problem {
     }
 
     /// 405: the path exists, the method does not.
-    pub fn bad_method(allowed: &str) -> Self {
+    pub fn bad_method(allowed: &'static str) -> Self {
         let message = format!("this endpoint takes {allowed}");
-        Self::new(
+        let problem = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "invalid_request_error",
             Some("method_not_allowed"),
             message,
-        )
+        );
+        Self {
+            allow: Some(allowed),
+            ..problem
+        }
     }
 
     /// 403: a browser page that is not allowed to call.
@@ -276,6 +283,7 @@ impl Problem {
             attempts: Vec::new(),
             retry_after: failure.retry_after,
             should_retry: Some(false),
+            allow: None,
         }
     }
 

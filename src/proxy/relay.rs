@@ -180,7 +180,12 @@ fn push(out: &mut VecDeque<Bytes>, bytes: Bytes) {
     }
 }
 
+/// Whether the bytes behind the last blank line may be passed on: an event that only lacks its own blank
+/// line, or the second half of the line ending before.
 fn is_whole(block: &[u8]) -> bool {
+    if block.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+        return true;
+    }
     let data = Event::parse(block).data;
     data.is_some_and(|data| data.as_ref() == b"[DONE]" || scan::validate(&data).is_ok())
 }

@@ -74,6 +74,8 @@ pub struct Timed {
     due: Instant,
     reading: Alarm,
     writing: Alarm,
+    /// Whether hyper itself is waiting for the client's next byte, and so would see it leave.
+    is_watched: bool,
     /// Since when the client has not taken what we have for it.
     stalled: Option<Instant>,
 }
@@ -91,6 +93,7 @@ impl Timed {
             due,
             reading,
             writing,
+            is_watched: false,
             stalled: None,
         }
     }
@@ -120,6 +123,28 @@ impl Timed {
         }
         let late = || io::Error::new(io::ErrorKind::TimedOut, "the client took too long");
         self.reading.poll(self.due, cx).map(|()| late())
+    }
+
+    /// Looks for a client that left while its request is being answered.
+    ///
+    /// hyper does that by reading on, but not while it holds bytes of a second request that the client
+    /// sent without waiting. Then this look is all that would notice.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Stream::Tcp(stream) = &self.stream else {
+            return Ok(());
+        };
+        if self.is_watched || self.phase != Phase::Busy {
+            return Ok(());
+        }
+        let mut byte = [0];
+        match stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(0)) => Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "the client left",
+            )),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Ready(Ok(_)) | Poll::Pending => Ok(()),
+        }
     }
 
     /// Turns a write that never ends into an error.
@@ -190,9 +215,13 @@ impl AsyncRead for Timed {
                 if buf.filled().len() > before {
                     self.heard();
                 }
+                self.is_watched = false;
                 Poll::Ready(result)
             }
-            Poll::Pending => self.poll_patience(cx).map(Err),
+            Poll::Pending => {
+                self.is_watched = true;
+                self.poll_patience(cx).map(Err)
+            }
         }
     }
 }
@@ -221,6 +250,10 @@ impl AsyncWrite for Timed {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.look();
+        if let Err(error) = self.poll_left(cx) {
+            return Poll::Ready(Err(error));
+        }
         on_stream!(self, io => io.poll_flush(cx))
     }
 

@@ -30,6 +30,9 @@ pub fn reply(problem: &Problem, request_id: &str) -> Reply {
     if let Some(wait) = problem.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
+    if let Some(allow) = problem.allow {
+        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
     if let Some(should_retry) = problem.should_retry {
         let value = HeaderValue::from_static(if should_retry { "true" } else { "false" });
         headers.insert(HeaderName::from_static("x-should-retry"), value);

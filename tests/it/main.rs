@@ -3,6 +3,7 @@
 //! Every test starts a gateway of its own in front of scripted upstreams on loopback and asks it
 //! over HTTP; nothing below the wire is touched.
 
+mod config;
 mod disconnect;
 mod edge;
 mod exhausted;
@@ -17,3 +18,4 @@ mod secrets;
 mod shutdown;
 mod streams;
 mod support;
+mod verbs;

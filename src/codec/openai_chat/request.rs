@@ -23,6 +23,9 @@ const READ: [&str; 10] = [
     "store",
 ];
 
+/// Longest `model`: a list of preferences is a few hundred bytes.
+const MAX_MODEL: usize = 1024;
+
 /// Fields that an `extra_body` may not set: they decide where a request goes and what it asks.
 pub const PROTECTED: [&str; 4] = ["model", "messages", "input", "stream"];
 
@@ -91,7 +94,7 @@ impl Head {
             return Ok(());
         }
         match key {
-            "model" => self.model = Some(non_empty("model", value)?),
+            "model" => self.model = Some(model_name(value)?),
             "stream" => self.stream = Some(boolean("stream", value)?),
             "stream_options" => self.include_usage = asks_for_usage(value)?,
             // OpenRouter's `provider` object is the upstream's business.
@@ -122,6 +125,18 @@ fn non_empty(field: &'static str, value: &[u8]) -> Result<String, HeadError> {
     } else {
         Ok(text.into_owned())
     }
+}
+
+/// A model name ends up in headers and logs, and is looked up as it is: it has no business with line breaks.
+fn model_name(value: &[u8]) -> Result<String, HeadError> {
+    let name = non_empty("model", value)?;
+    if name.len() > MAX_MODEL || name.chars().any(char::is_control) {
+        return Err(wrong(
+            "model",
+            "a name of at most 1024 bytes without control characters",
+        ));
+    }
+    Ok(name)
 }
 
 fn boolean(field: &'static str, value: &[u8]) -> Result<bool, HeadError> {

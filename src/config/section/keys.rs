@@ -6,6 +6,7 @@ use crate::config::environment::Environment;
 use crate::config::node::Value;
 use crate::config::read::{At, Object, Read};
 use crate::config::report::{Place, Report};
+use crate::config::scalar::fits_a_header;
 use crate::provider::{ApiKey, Preset, Secret};
 
 /// What the file says about keys.
@@ -116,23 +117,31 @@ impl KeysFile {
         if let KeysFile::Given(keys) = self {
             return keys;
         }
-        let found = key_of_environment(preset, env);
-        if found.is_none() && preset.needs_key() {
-            let names = preset.key_variables.join(" or ");
-            report
-                .warning(place, format!("no api_key, and {names} is not set"))
-                .hint("requests go without a key; `\"api_key\": null` says that this is meant");
+        let Some((name, text)) = variable_of(preset, env) else {
+            if preset.needs_key() {
+                let names = preset.key_variables.join(" or ");
+                report
+                    .warning(place, format!("no api_key, and {names} is not set"))
+                    .hint("requests go without a key; `\"api_key\": null` says that this is meant");
+            }
+            return Vec::new();
+        };
+        if !fits_a_header(text) {
+            let message = format!("{name} holds characters that no header can carry");
+            report.error(place, message);
         }
-        found.into_iter().collect()
+        vec![ApiKey {
+            alias: None,
+            secret: Secret::new(text),
+        }]
     }
 }
 
-/// The key that the first filled variable of `preset` holds.
-fn key_of_environment(preset: &Preset, env: &Environment) -> Option<ApiKey> {
+/// The first variable of `preset` that is filled: its name and the key in it.
+pub(in crate::config) fn variable_of<'a>(
+    preset: &'a Preset,
+    env: &'a Environment,
+) -> Option<(&'a str, &'a str)> {
     let mut names = preset.key_variables.iter();
-    let text = names.find_map(|name| env.filled(name))?;
-    Some(ApiKey {
-        alias: None,
-        secret: Secret::new(text),
-    })
+    names.find_map(|name| Some((name.as_str(), env.filled(name)?)))
 }

@@ -10,7 +10,7 @@ use crate::config::base_url;
 use crate::config::demo::demo_models;
 use crate::config::environment::Environment;
 use crate::config::nearest::nearest;
-use crate::config::read::{At, Object, Read, Section};
+use crate::config::read::{At, Object, Read, Section, Written};
 use crate::config::report::{Place, Report};
 use crate::config::scalar::{Amount, Whole, address};
 use crate::config::units::Span;
@@ -21,8 +21,8 @@ use crate::provider::{DemoProfile, Models, Preset, Provider, StatusSet, preset};
 pub(in crate::config) struct ProviderFile {
     place: Place,
     kind: Option<(Kind, Place)>,
-    name: Option<(Name, Place)>,
-    base_url: Option<BaseUrl>,
+    name: Written<Placed<Name>>,
+    base_url: Written<BaseUrl>,
     keys: KeysFile,
     models: Option<Models>,
     extra_body: Option<ExtraBody>,
@@ -47,8 +47,8 @@ impl Section for ProviderFile {
         Some(Self {
             place: object.place(),
             kind: kind.map(|placed| (placed.value, placed.place)),
-            name: object.take_at("name", report),
-            base_url: object.take("base_url", report),
+            name: object.written("name", report),
+            base_url: object.written("base_url", report),
             keys: take_keys(object, report),
             models: object.take("models", report),
             extra_body: object.take("extra_body", report),
@@ -81,15 +81,15 @@ fn take_limit(
 impl ProviderFile {
     /// Its routing id and where that is said, known as soon as it has a name or a type.
     pub(super) fn id(&self) -> Option<(String, Place)> {
-        let own = self
-            .name
-            .as_ref()
-            .map(|(name, place)| (name.0.clone(), place.clone()));
-        own.or_else(|| {
-            let (kind, place) = self.kind.as_ref()?;
-            kind.names_itself()
-                .then(|| (kind.0.kind.clone(), place.clone()))
-        })
+        match &self.name {
+            Written::Given(name) => Some((name.value.0.clone(), name.place.clone())),
+            Written::Faulty => None,
+            Written::Absent => {
+                let (kind, place) = self.kind.as_ref()?;
+                kind.names_itself()
+                    .then(|| (kind.0.kind.clone(), place.clone()))
+            }
+        }
     }
 
     /// The provider with its preset's defaults. `None` after reporting what it lacks.
@@ -101,17 +101,17 @@ impl ProviderFile {
         let id = self.id();
         let (kind, kind_place) = self.kind?;
         let preset = kind.0;
-        let Some((name, _)) = id else {
+        if id.is_none() && matches!(self.name, Written::Absent) {
             report.error(&self.place, "`name` is missing");
-            return None;
-        };
+        }
+        let base_url = resolve_base_url(self.base_url, preset, env).unwrap_or_else(|| {
+            report.error(&self.place, missing_base_url(preset));
+            None
+        });
+        let (name, _) = id?;
         if !preset.is_available() {
             let what = format!("provider {name} (type {})", preset.kind);
             report.not_available(&kind_place, &what);
-        }
-        let base_url = resolve_base_url(self.base_url, preset, env);
-        if base_url.is_none() && !preset.is_simulated() {
-            report.error(&self.place, missing_base_url(preset));
         }
         let standard = Provider::new(&name, preset, base_url);
         Some(Provider {
@@ -156,13 +156,23 @@ fn resolve_demo(
     None
 }
 
-fn resolve_base_url(written: Option<BaseUrl>, preset: &Preset, env: &Environment) -> Option<Url> {
-    let url = written.map(|url| url.0);
-    let url = url.or_else(|| default_base_url(preset, env))?;
-    Some(base_url::with_default_path(
-        url,
-        preset.default_path.as_deref(),
-    ))
+/// The address; the outer `None` if there should be one and is none.
+#[expect(
+    clippy::option_option,
+    reason = "having no address and lacking one are two things"
+)]
+fn resolve_base_url(
+    written: Written<BaseUrl>,
+    preset: &Preset,
+    env: &Environment,
+) -> Option<Option<Url>> {
+    let url = match written {
+        Written::Faulty => return Some(None),
+        Written::Given(url) => Some(url.0),
+        Written::Absent => default_base_url(preset, env),
+    };
+    let url = url.map(|url| base_url::with_default_path(url, preset.default_path.as_deref()));
+    (url.is_some() || preset.is_simulated()).then_some(url)
 }
 
 /// The preset's base URL. Its variable counts only where the preset has none of its own: `OPENAI_BASE_URL`

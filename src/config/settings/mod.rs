@@ -1,0 +1,15 @@
+//! The settings as the rest of the program sees them: resolved, with defaults, one file per part.
+
+mod health;
+mod parts;
+mod route;
+mod router;
+mod server;
+
+pub use health::{Backoff, Backoffs, Circuit};
+pub use parts::{
+    Affinity, Bandit, Capture, Fidelity, HealthCheck, Hedge, Limits, Profile, SmallModels, Weighted,
+};
+pub use route::{ConflictResolution, Route, Step};
+pub use router::{OnUnknownModel, Router, Strategy, Timeouts};
+pub use server::{Admin, Listen, Server, Tls, Tunnel, TunnelSettings};

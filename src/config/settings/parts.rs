@@ -1,0 +1,97 @@
+//! The parts of `router` that are one object each.
+
+use std::time::Duration;
+
+/// `router.fidelity`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fidelity {
+    /// Drop and report.
+    #[default]
+    Warn,
+    /// 400 on any loss.
+    Strict,
+    /// Drop.
+    Silent,
+}
+
+/// `router.capture`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capture {
+    /// Bytes kept of all bodies together.
+    pub max_bytes: usize,
+    /// Requests kept.
+    pub entries: usize,
+}
+
+/// `router.small_models`
+#[derive(Debug, Clone, PartialEq)]
+pub struct SmallModels {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Their bonus.
+    pub factor: f64,
+}
+
+/// `router.bandit`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bandit {
+    /// Time in which the past loses half its weight.
+    pub half_life: Duration,
+}
+
+/// `router.weighted`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Weighted {
+    /// Which figures count how much.
+    pub profile: Profile,
+}
+
+/// `router.weighted.profile`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// All of them.
+    #[default]
+    Balanced,
+    /// Latency first.
+    Latency,
+    /// Cost first.
+    Cost,
+    /// Error rate first.
+    Reliability,
+}
+
+/// `router.affinity`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Affinity {
+    /// How long a session is remembered.
+    pub ttl: Duration,
+    /// Whether the conversation's stable prefix stands for a session id.
+    pub prefix: bool,
+}
+
+/// `router.hedge`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hedge {
+    /// Wait before the second request; `None` = the target's own p95.
+    pub after: Option<Duration>,
+    /// Most requests hedged, as a share of all.
+    pub max_ratio: f64,
+}
+
+/// `router.health_check`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Time between probes.
+    pub interval: Duration,
+}
+
+/// `router.limits`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most requests in flight.
+    pub in_flight: usize,
+    /// Most bytes of request bodies held at once.
+    pub buffered_bytes: usize,
+    /// How long a request may wait for room; zero = not at all.
+    pub wait: Duration,
+}
