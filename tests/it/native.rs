@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::http::Payload;
 use crate::support::{Answer, Config, Gateway, Reply, Upstream, chat};
 
 async fn answering() -> Upstream {
@@ -18,7 +19,7 @@ async fn answering() -> Upstream {
 }
 
 /// One request through the gateway, and what the upstream was sent.
-async fn sent(config: Config, upstream: &Upstream, body: impl ToString) -> Value {
+async fn sent(config: Config, upstream: &Upstream, body: impl Into<Payload>) -> Value {
     let gateway = config.start().await;
     gateway.chat(body).send().await.expect_status(200);
     upstream.only_request().json()

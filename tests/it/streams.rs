@@ -346,7 +346,7 @@ async fn a_cut_inside_a_large_event_is_told_in_an_event_of_its_own() {
     let a = Upstream::always(Reply::sse(&events).cut_after(sent)).await;
     let answer = Config::over([&a]).start().await.ask_stream().await;
     let last = answer.events().pop().expect("an event");
-    assert!(chat::is_error(&last), "{:.200}", last);
+    assert!(chat::is_error(&last), "{last:.200}");
 }
 
 #[tokio::test]
