@@ -1,3 +1,7 @@
 //! The `autogw` binary: nothing but the way into the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    autogw::cli::main()
+}

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::client_key::MadeKey;
 use crate::config::{Config, Home, Name, Tunnel};
+use crate::provider::Redactor;
 use crate::proxy::gateway::{Gateway, GatewayError};
 use crate::server::Limits;
 use crate::server::accept;
@@ -187,6 +188,11 @@ impl Running {
     /// The client key that was made for this run, if none was configured and one is needed.
     pub fn made_key(&self) -> Option<&MadeKey> {
         self.made_key.as_ref()
+    }
+
+    /// Hides every secret of this run, the key made for it included.
+    pub fn redactor(&self) -> Arc<Redactor> {
+        Arc::clone(self.gateway.redactor())
     }
 
     /// Runs until a signal, then drains; a second signal ends at once.

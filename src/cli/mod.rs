@@ -1,6 +1,10 @@
-//! The command line: one file per verb, and what they share.
+//! The command line: what can be asked, and who answers.
+//!
+//! A verb per file, each with its arguments, whose doc comments are the help text, and a `run`. This
+//! module parses, prepares the process and hands over; the verb says how it went with an [`Exit`].
 
 pub mod ask;
+pub mod banner;
 pub mod check;
 pub mod completions;
 pub mod console;
@@ -9,5 +13,168 @@ pub mod init;
 pub mod live;
 pub mod local;
 pub mod save_global;
+pub mod setup;
 pub mod source;
+pub mod start;
 pub mod template;
+pub mod version;
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use rustix::fs::Mode;
+
+use crate::config::{Environment, Style};
+use crate::telemetry::log;
+
+use ask::Ask;
+use check::CheckArgs;
+use completions::CompletionsArgs;
+use console::Console;
+use exit::Exit;
+use init::InitArgs;
+use save_global::SaveGlobalArgs;
+use start::StartArgs;
+use version::VersionArgs;
+
+/// One endpoint over many AI providers: every OpenAI client works through it, and keeps working
+/// when a provider falls over.
+#[derive(Debug, Parser)]
+#[command(name = "autogw", version, styles = STYLES, arg_required_else_help = true)]
+#[command(propagate_version = false, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  autogw start --demo      try it: simulated providers, no key, no network
+  autogw start             serve what the environment offers (OPENAI_API_KEY, Ollama, …)
+  autogw init              write a commented configuration
+  autogw check --live      ask every provider once
+
+`autogw <COMMAND> --help` says more about each.")]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+
+    /// When to use colours; `auto` means on a terminal, unless `NO_COLOR` is set
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        display_order = 900
+    )]
+    color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Start(StartArgs),
+    Check(CheckArgs),
+    SaveGlobal(SaveGlobalArgs),
+    Init(InitArgs),
+    Version(VersionArgs),
+    Completions(CompletionsArgs),
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Cyan.on_default().bold())
+    .usage(AnsiColor::Cyan.on_default().bold())
+    .literal(AnsiColor::Green.on_default())
+    .placeholder(AnsiColor::BrightBlack.on_default());
+
+/// The whole program: parses the arguments of the process, does what they ask, says how it went.
+pub fn main() -> ExitCode {
+    prepare_process();
+    let cli = Cli::parse();
+    cli.color.apply();
+    let (mut out, mut err) = (anstream::stdout(), anstream::stderr());
+    // The streams take colours out again where nobody can see them.
+    let mut console = Console::new(&mut out, &mut err, Style::Coloured);
+    let runtime = match cli.verb.runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            console.error(format!("cannot start the runtime: {error}"), None);
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(cli.verb.run(Environment::of_process(), &mut console));
+    // A name lookup that hangs in a thread of its own must not hold up the end.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+/// What has to hold before anything opens a file, a connection or panics.
+fn prepare_process() {
+    // Configurations, logs and sockets are nobody else's business.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    // Fails only if a provider is installed already, which is all that is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    log::install_panic_hook();
+}
+
+impl Verb {
+    /// A gateway uses every core; the other verbs ask a few questions at most.
+    fn runtime(&self) -> io::Result<tokio::runtime::Runtime> {
+        let mut builder = match self {
+            Verb::Start(_) => tokio::runtime::Builder::new_multi_thread(),
+            _ => tokio::runtime::Builder::new_current_thread(),
+        };
+        builder.enable_all().build()
+    }
+
+    async fn run(&self, env: Environment, console: &mut Console<'_>) -> Exit {
+        match self {
+            Verb::Start(args) => start::run(args, env, console).await,
+            Verb::Check(args) => check::run(args, env, console).await,
+            Verb::SaveGlobal(args) => save_global::run(args, env, console),
+            Verb::Init(args) => {
+                let mut terminal = ask::Terminal;
+                let person: Option<&mut dyn Ask> = if can_answer() {
+                    Some(&mut terminal)
+                } else {
+                    None
+                };
+                init::run(args, env, person, console).await
+            }
+            Verb::Version(args) => version::run(args, console),
+            Verb::Completions(args) => completions::run(args, &mut Cli::command(), console),
+        }
+    }
+}
+
+/// Whether a person can be asked: both ends of a dialogue are a terminal.
+fn can_answer() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+impl Color {
+    /// Tells the writers of the process. `auto` is what they do by themselves.
+    fn apply(self) {
+        match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -59,7 +59,7 @@ mod tests {
         let text = r#"{
             "server": { "api_key": ["canary-client-1", "canary-client-2"], "admin": { "token": "canary-admin" } },
             "providers": [{
-                "type": "openai_compatible", "name": "a", "base_url": "https://u:canary-url@example.com/v1",
+                "type": "openai_compatible", "name": "a", "base_url": "https://example.com/v1",
                 "api_key": { "first": "canary-up-1", "second": "canary-up-2" },
                 "extra_headers": { "authorization": "Bearer canary-header", "x-team": "blue" },
                 "proxy": "socks5://u:canary-proxy@127.0.0.1:1080", "models": ["m"]
@@ -85,7 +85,6 @@ mod tests {
                 "canary-proxy",
                 "canary-up-1",
                 "canary-up-2",
-                "canary-url",
             ]
         );
         assert_eq!(

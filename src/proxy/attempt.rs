@@ -17,7 +17,7 @@ use crate::codec::openai_chat::response::{NoAnswer, check};
 use crate::codec::openai_chat::{Usage, error};
 use crate::config::Timeouts;
 use crate::provider::{Features, Provider, classify};
-use crate::route::Target;
+use crate::route::{Offer, Target};
 
 /// Largest complete answer that is held to be checked.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
@@ -90,7 +90,11 @@ impl Attempt<'_> {
     /// Dropping the future closes the upstream connection.
     pub async fn run(&self, target: &Target) -> Result<Good, Failure> {
         let provider = &self.gateway.provider(target).clone();
-        let timeouts = timeouts(self.gateway.config().router.timeouts, provider);
+        let timeouts = timeouts(
+            self.gateway.config().router.timeouts,
+            provider,
+            &target.offer,
+        );
         let limit = if self.prepared.streams {
             timeouts.first_token
         } else {
@@ -253,9 +257,10 @@ impl Attempt<'_> {
     }
 }
 
-/// `provider.timeout` replaces the limits of an attempt.
-fn timeouts(timeouts: Timeouts, provider: &Provider) -> Timeouts {
-    match provider.timeout {
+/// A route's step, or else the provider, may replace the limits of an attempt.
+fn timeouts(timeouts: Timeouts, provider: &Provider, offer: &Offer) -> Timeouts {
+    let step = offer.rules.as_ref().and_then(|rules| rules.timeout);
+    match step.or(provider.timeout) {
         None => timeouts,
         Some(limit) => Timeouts {
             first_token: limit,

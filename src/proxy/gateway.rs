@@ -67,7 +67,7 @@ impl Gateway {
             .collect::<Result<_, _>>()?;
         let keyrings: Vec<Keyring> = config.providers.iter().cloned().map(keyring).collect();
         let listings = vec![None; keyrings.len()];
-        let index = Index::build(&providers(&keyrings), &listings);
+        let index = Index::build(&providers(&keyrings), &listings, &config.routes);
         Ok(Self {
             health: Health::new(config.router.backoff),
             config,
@@ -104,7 +104,7 @@ impl Gateway {
     }
 
     /// Takes secrets out of texts.
-    pub fn redactor(&self) -> &Redactor {
+    pub fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
     }
 
@@ -147,6 +147,7 @@ impl Gateway {
             self.index.store(Arc::new(Index::build(
                 &providers(&self.keyrings),
                 &listings,
+                &self.config.routes,
             )));
         }
     }

@@ -136,7 +136,8 @@ async fn search(
     mut record: Record,
 ) -> Result<Committed, Problem> {
     let total = gateway.config().router.timeouts.total;
-    let limit = prepared.timeout.map_or(total, |own| own.min(total));
+    let limits = [prepared.timeout, route_limit(&plan)];
+    let limit = limits.into_iter().flatten().fold(total, Duration::min);
     let attempt = Attempt {
         gateway: &gateway,
         call: &call,
@@ -144,14 +145,19 @@ async fn search(
         needs: plan.needs,
         deadline: Instant::from_std(call.received) + limit,
     };
-    let limits = Exposed::of(&plan);
+    let exposed = Exposed::of(&plan);
     match Failover::new(attempt, plan).run(&mut record).await {
-        Ok((good, target)) => Ok(commit(&gateway, good, target, limits, record)),
+        Ok((good, target)) => Ok(commit(&gateway, good, target, exposed, record)),
         Err(problem) => {
             record.failed(problem.status.as_u16());
             Err(problem)
         }
     }
+}
+
+/// The limit of the route that led to the first target.
+fn route_limit(plan: &Plan) -> Option<Duration> {
+    plan.targets.first()?.offer.rules.as_ref()?.total
 }
 
 fn make_plan(gateway: &Gateway, prepared: &Prepared, record: &mut Record) -> Result<Plan, Problem> {
@@ -206,11 +212,11 @@ fn commit(
     gateway: &Arc<Gateway>,
     good: Good,
     target: Target,
-    limits: Exposed,
+    exposed: Exposed,
     mut record: Record,
 ) -> Committed {
     let mut headers = passed_back(&good.headers);
-    if limits == Exposed::Limits {
+    if exposed == Exposed::Limits {
         pass_limits(&good.headers, &mut headers);
     }
     describe(&mut headers, &target, record.attempts(), &good.dropped);

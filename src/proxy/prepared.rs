@@ -10,9 +10,10 @@ use super::problem::Problem;
 use super::upstream::Pieces;
 use crate::codec::multipart::Multipart;
 use crate::codec::openai_chat::request::{Head, PROTECTED, needs};
-use crate::codec::openai_chat::strip::strip;
+use crate::codec::openai_chat::strip::{TOOL_FIELDS, strip};
+use crate::config::ConflictResolution;
 use crate::json::raw::{Edit, RawObject};
-use crate::provider::{Features, Provider, Quirk};
+use crate::provider::{Feature, Features, Provider, Quirk};
 use crate::route::plan::missing;
 use crate::route::{Offer, plan};
 
@@ -170,6 +171,7 @@ impl Prepared {
             edit.set("stream", "true");
         }
         let mut dropped = strip_missing(object, missing(needs, offer.features), &mut edit);
+        dropped.extend(resolve_conflict(object, offer, &mut edit));
         let mut strips_usage = false;
         if self.streams && call.endpoint.generates {
             if provider.preset.quirks.contains(&Quirk::NoStreamOptions) {
@@ -223,6 +225,27 @@ impl Prepared {
             edit.set_default(field, Bytes::copy_from_slice(value.get().as_bytes()));
         }
     }
+}
+
+/// A step of a route may say which of tools and response format stays when a request has both.
+fn resolve_conflict(object: &RawObject, offer: &Offer, edit: &mut Edit<'_>) -> Vec<String> {
+    let Some(keep) = offer.rules.as_ref().and_then(|rules| rules.keep) else {
+        return Vec::new();
+    };
+    let needs = needs(object);
+    if !needs.has(Feature::ToolCalls) || !needs.has(Feature::Json) {
+        return Vec::new();
+    }
+    let loses: &[&str] = match keep {
+        ConflictResolution::Tools => &["response_format"],
+        ConflictResolution::Format => &TOOL_FIELDS,
+    };
+    let lost = loses.iter().filter(|field| object.get(field).is_some());
+    lost.map(|field| {
+        edit.remove(field);
+        (*field).to_owned()
+    })
+    .collect()
 }
 
 fn strip_missing(object: &RawObject, missing: Features, edit: &mut Edit<'_>) -> Vec<String> {

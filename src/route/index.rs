@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Offer;
 use super::wanted::normalised;
+use super::{Offer, StepRules};
+use crate::config::{Route, Step};
 use crate::provider::{Models, Provider};
 
 /// Names suggested with a 404.
@@ -22,6 +23,10 @@ pub struct Index {
     exact: HashMap<Arc<str>, Vec<Arc<Offer>>>,
     /// By normalised name.
     normalised: HashMap<String, Vec<Arc<Offer>>>,
+    /// The steps of each route, by its name.
+    routes: HashMap<Arc<str>, Vec<Arc<Offer>>>,
+    /// Names of routes in config order.
+    route_names: Vec<Arc<str>>,
     /// Providers by name.
     providers: HashMap<Arc<str>, usize>,
     /// Providers that serve everything and have not said yet what that is.
@@ -30,7 +35,11 @@ pub struct Index {
 
 impl Index {
     /// Builds the index; `listings[i]` is what provider `i` was seen to list, if it serves everything.
-    pub fn build(providers: &[Arc<Provider>], listings: &[Option<Vec<String>>]) -> Self {
+    pub fn build(
+        providers: &[Arc<Provider>],
+        listings: &[Option<Vec<String>>],
+        routes: &[Route],
+    ) -> Self {
         let mut index = Index::default();
         for (place, provider) in providers.iter().enumerate() {
             index.providers.insert(provider.name.clone(), place);
@@ -53,7 +62,41 @@ impl Index {
             }
         }
         index.join_normalised();
+        for route in routes {
+            index.add_route(route);
+        }
         index
+    }
+
+    /// A step whose provider this version cannot use is left out, and a route without steps with it.
+    fn add_route(&mut self, route: &Route) {
+        let steps = route.steps.iter().filter_map(|step| self.step(route, step));
+        let steps: Vec<_> = steps.map(Arc::new).collect();
+        if !steps.is_empty() {
+            let name: Arc<str> = route.name.as_str().into();
+            self.route_names.push(name.clone());
+            self.routes.insert(name, steps);
+        }
+    }
+
+    fn step(&self, route: &Route, step: &Step) -> Option<Offer> {
+        let place = self.provider(&step.provider)?;
+        let listed = self.exact.get(step.model.as_str()).into_iter().flatten();
+        let offer = listed.into_iter().find(|offer| offer.provider == place);
+        let offer = offer.map_or_else(
+            || Offer::new(place, &step.model, &step.model, None),
+            |offer| Offer::clone(offer),
+        );
+        let rules = StepRules {
+            alias: step.alias.clone(),
+            timeout: step.timeout,
+            total: route.timeout,
+            keep: step.conflict_resolution,
+        };
+        Some(Offer {
+            rules: Some(rules),
+            ..offer
+        })
     }
 
     fn add(&mut self, offer: Offer) {
@@ -87,9 +130,14 @@ impl Index {
         &self.offers
     }
 
-    /// Whether `name` is exactly the name of a model.
+    /// Names of routes in config order.
+    pub fn routes(&self) -> &[Arc<str>] {
+        &self.route_names
+    }
+
+    /// Whether `name` is exactly the name of a route or a model.
     pub fn has(&self, name: &str) -> bool {
-        self.exact.contains_key(name)
+        self.routes.contains_key(name) || self.exact.contains_key(name)
     }
 
     /// Whether a provider has not said yet what it serves.
@@ -108,7 +156,10 @@ impl Index {
         let pick = |offers: Option<&Vec<Arc<Offer>>>| -> Vec<_> {
             offers.into_iter().flatten().filter(fits).cloned().collect()
         };
-        let mut found = pick(self.exact.get(name));
+        let mut found = pick(self.routes.get(name));
+        if found.is_empty() {
+            found = pick(self.exact.get(name));
+        }
         if found.is_empty() {
             found = self
                 .qualified(name)
@@ -156,6 +207,7 @@ impl Index {
         let mut scored: Vec<(f64, &Arc<str>)> = self
             .exact
             .keys()
+            .chain(self.routes.keys())
             .map(|known| (strsim::jaro_winkler(&wanted, &normalised(known)), known))
             .filter(|(score, _)| *score >= SIMILAR)
             .collect();

@@ -5,9 +5,11 @@ pub mod plan;
 pub mod wanted;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::config::ConflictResolution;
 use crate::health::TargetId;
 use crate::provider::Features;
 
@@ -22,6 +24,21 @@ pub struct Offer {
     pub upstream_json: Bytes,
     /// What it can do; `None` = unknown.
     pub features: Option<Features>,
+    /// What the step of a route adds, if a route led here.
+    pub rules: Option<StepRules>,
+}
+
+/// What a route says of one of its steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRules {
+    /// The only key that may be used.
+    pub alias: Option<String>,
+    /// Limit of an attempt.
+    pub timeout: Option<Duration>,
+    /// Limit of the whole request.
+    pub total: Option<Duration>,
+    /// What to keep when a request has both tools and a response format.
+    pub keep: Option<ConflictResolution>,
 }
 
 impl Offer {
@@ -33,6 +50,7 @@ impl Offer {
             name: name.into(),
             upstream_json: upstream_json.into(),
             features,
+            rules: None,
         }
     }
 }

@@ -255,13 +255,17 @@ fn targets<'a>(
 ) -> impl Iterator<Item = Target> + 'a {
     let keys = &ring.provider.keys;
     let count = keys.len();
-    let is_wanted =
-        move |place: usize| ask.alias.is_some() && keys[place].alias.as_deref() == ask.alias;
+    let own = offer
+        .rules
+        .as_ref()
+        .and_then(|rules| rules.alias.as_deref());
+    let alias = own.or(ask.alias);
+    let is_strict = alias.is_some() && (own.is_some() || ask.strict_alias);
+    let is_wanted = move |place: usize| alias.is_some() && keys[place].alias.as_deref() == alias;
     let rotated = (0..count).map(move |step| (turn + step) % count);
     let preferred = rotated.clone().filter(move |place| is_wanted(*place));
-    let others = rotated
-        .filter(move |place| !is_wanted(*place) && !(ask.alias.is_some() && ask.strict_alias));
-    let keyless = (count == 0 && (ask.alias.is_none() || !ask.strict_alias)).then_some(None);
+    let others = rotated.filter(move |place| !is_wanted(*place) && !is_strict);
+    let keyless = (count == 0 && !is_strict).then_some(None);
     preferred
         .chain(others)
         .map(Some)

@@ -1,5 +1,6 @@
 //! What is answered here and not by a provider: health and the list of models.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -84,21 +85,22 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Json<Value>)
     (status, Json(json!({ "status": word })))
 }
 
-/// Model names without duplicates, in config order, each with the first provider that offers it.
+/// Names of routes and models without duplicates, in config order, each with who offers it first.
 fn names(gateway: &Gateway) -> Vec<(Arc<str>, Arc<str>)> {
     let index = gateway.index();
-    let mut seen = std::collections::HashSet::new();
-    let offers = index
-        .offers()
+    let owner: Arc<str> = "autogw".into();
+    let routes = index
+        .routes()
         .iter()
-        .filter(|offer| seen.insert(offer.name.clone()));
-    offers
-        .map(|offer| {
-            (
-                offer.name.clone(),
-                gateway.keyrings()[offer.provider].provider.name.clone(),
-            )
-        })
+        .map(|name| (name.clone(), owner.clone()));
+    let offers = index.offers().iter().map(|offer| {
+        let provider = &gateway.keyrings()[offer.provider].provider;
+        (offer.name.clone(), provider.name.clone())
+    });
+    let mut seen = HashSet::new();
+    routes
+        .chain(offers)
+        .filter(|(name, _)| seen.insert(name.clone()))
         .collect()
 }
 

@@ -7,19 +7,22 @@ use super::request::part_feature;
 use crate::json::raw::{Edit, RawObject};
 use crate::provider::{Feature, Features};
 
+/// Fields that say which tools there are and how to call them.
+pub const TOOL_FIELDS: [&str; 5] = [
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "functions",
+    "function_call",
+];
+
 /// Removes what needs one of `missing` from the request and returns the names of what was removed.
 ///
 /// A message that would be left empty keeps a line that says what was there.
 pub fn strip(body: &RawObject, missing: Features, edit: &mut Edit<'_>) -> Vec<String> {
     let mut removed = Vec::new();
     if missing.has(Feature::ToolCalls) {
-        for field in [
-            "tools",
-            "tool_choice",
-            "parallel_tool_calls",
-            "functions",
-            "function_call",
-        ] {
+        for field in TOOL_FIELDS {
             if body.get(field).is_some() {
                 edit.remove(field);
                 removed.push(field.to_owned());

@@ -33,21 +33,10 @@ impl Section for File {
             server: object.take("server", report).unwrap_or_default(),
             router: object.take("router", report).unwrap_or_default(),
             providers: object.take_at("providers", report),
-            routes: take_routes(object, report),
+            routes: object.take("routes", report).unwrap_or_default(),
             extra: object.take("extra", report).unwrap_or_default(),
         })
     }
-}
-
-fn take_routes(object: &mut Object<'_>, report: &mut Report) -> Vec<RouteFile> {
-    let Some((routes, place)): Option<(Vec<RouteFile>, _)> = object.take_at("routes", report)
-    else {
-        return Vec::new();
-    };
-    if !routes.is_empty() {
-        report.not_available(&place, "routes");
-    }
-    routes
 }
 
 impl File {

@@ -86,17 +86,27 @@ fn lock(text: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
 }
 
 impl Binary {
-    /// Runs the binary with `args` and `--config` with a file that holds `config`. Of this process's
-    /// environment it gets nothing but the path.
+    /// Runs the binary with `args` and `--config` with a file that holds `config`.
     pub(crate) fn launch(config: &str, args: &[&str]) -> Self {
         let home = tempfile::tempdir().expect("a temporary directory");
         let file = home.path().join("test.json");
         std::fs::write(&file, config).expect("a writable temporary directory");
+        let file = file.to_string_lossy();
+        let args = args.iter().copied().chain(["--config", &*file]);
+        Self::run(home, args, [])
+    }
+
+    /// Runs the binary with `args` in `home`. Of this process's environment it gets nothing but the path,
+    /// and `variables` beside it.
+    pub(crate) fn run<'a>(
+        home: TempDir,
+        args: impl IntoIterator<Item = &'a str>,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_autogw"))
             .args(args)
-            .arg("--config")
-            .arg(file)
             .env_clear()
+            .envs(variables)
             .env("AUTOGW_HOME", home.path())
             .env("HOME", home.path())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -1,0 +1,258 @@
+//! The banner for a person: labels on the left, facts on the right, a command to paste below.
+
+use std::fmt::{Display, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::json;
+
+use crate::app::MadeKey;
+use crate::config;
+
+use super::{Banner, ClientKey, Origin, ProviderLine};
+
+impl Banner {
+    /// The banner as text of at most `width` columns, except for what must stay in one piece: paths,
+    /// addresses and the command. With ANSI colours: print it through `anstream`.
+    pub fn render(&self, width: usize) -> String {
+        let mut page = Page::new(width);
+        page.title(env!("CARGO_PKG_VERSION"));
+        self.draw_address(&mut page);
+        self.draw_key(&mut page);
+        self.draw_providers(&mut page);
+        page.row("Strategy", self.strategy);
+        page.row("Tunnel", self.tunnel);
+        self.draw_origin(&mut page);
+        if let Some(file) = &self.log_file {
+            page.row("Log", file.display());
+        }
+        page.heading("Try it");
+        if let ClientKey::Made(MadeKey::Shown(key)) = &self.client_key {
+            page.indented(&format!("export AUTOGW_KEY={}", shell_quoted(key.expose())));
+        }
+        page.indented(&self.command());
+        if !self.warnings.is_empty() {
+            page.text.push('\n');
+        }
+        let warnings = config::render(&self.warnings, config::Style::Coloured);
+        page.text.push_str(&warnings);
+        page.text
+    }
+
+    fn draw_address(&self, page: &mut Page) {
+        match self.address.url() {
+            Some(url) => {
+                page.row("URL", Painted(&url, BOLD));
+                page.row("SDKs", format_args!("base_url {url}/v1"));
+            }
+            None => page.row("Socket", Painted(&self.address, BOLD)),
+        }
+    }
+
+    fn draw_key(&self, page: &mut Page) {
+        match &self.client_key {
+            ClientKey::Open => page.row("Key", "none needed: only this machine can reach it"),
+            ClientKey::Configured => page.row("Key", "required: one of server.api_key"),
+            ClientKey::Made(MadeKey::Shown(_)) => {
+                page.row("Key", "required: made for this run, shown below");
+            }
+            ClientKey::Made(MadeKey::Kept(path)) => {
+                page.row("Key", "required: made for this run, kept in");
+                page.row("", path.display());
+            }
+        }
+    }
+
+    fn draw_providers(&self, page: &mut Page) {
+        let widest = |text: fn(&ProviderLine) -> String| {
+            let widths = self.providers.iter().map(|p| text(p).chars().count());
+            widths.max().unwrap_or(0)
+        };
+        let (name, kind, keys) = (
+            widest(|p| p.name.clone()),
+            widest(|p| p.kind.clone()),
+            widest(keys_of),
+        );
+        let room = page.room().saturating_sub(name + kind + keys + 6);
+        for (at, provider) in self.providers.iter().enumerate() {
+            let label = if at == 0 { "Providers" } else { "" };
+            let columns = format!(
+                "{:name$}  {:kind$}  {:keys$}",
+                provider.name,
+                provider.kind,
+                keys_of(provider)
+            );
+            if room >= MODELS_NEED {
+                let models = models_of(provider, room);
+                page.row(label, format_args!("{columns}  {}", Painted(models, DIM)));
+            } else {
+                page.row(label, columns.trim_end());
+                let models = models_of(provider, page.room().saturating_sub(2));
+                page.row("", format_args!("  {}", Painted(models, DIM)));
+            }
+        }
+    }
+
+    fn draw_origin(&self, page: &mut Page) {
+        match &self.origin {
+            Origin::File(path) => page.row("Config", path.display()),
+            Origin::Demo => page.row("Config", "built-in demo: simulated providers, no network"),
+            Origin::Found(found) => {
+                page.row("Config", "none; found in the environment:");
+                for what in found {
+                    page.row("", format_args!("  {what}"));
+                }
+                page.row("", "write it down with `autogw init`");
+            }
+        }
+    }
+
+    fn command(&self) -> String {
+        let mut words = self.curl();
+        if let Some(key) = self.key_in_shell() {
+            words.push(format!("-H \"authorization: Bearer {key}\""));
+        }
+        words.push("-H 'content-type: application/json'".to_owned());
+        words.push(format!("-d {}", self.example_body()));
+        words.join(" \\\n  ")
+    }
+
+    fn curl(&self) -> Vec<String> {
+        match self.address.url() {
+            Some(url) => vec![format!("curl {url}/v1/chat/completions")],
+            None => vec![
+                format!(
+                    "curl --unix-socket {}",
+                    shell_quoted(&self.address.to_string())
+                ),
+                "http://localhost/v1/chat/completions".to_owned(),
+            ],
+        }
+    }
+
+    fn key_in_shell(&self) -> Option<String> {
+        match &self.client_key {
+            ClientKey::Open => None,
+            ClientKey::Configured | ClientKey::Made(MadeKey::Shown(_)) => {
+                Some("$AUTOGW_KEY".to_owned())
+            }
+            ClientKey::Made(MadeKey::Kept(path)) => {
+                Some(format!("$(cat {})", shell_quoted(&path.to_string_lossy())))
+            }
+        }
+    }
+
+    fn example_body(&self) -> String {
+        let model = json!(self.example_model);
+        shell_quoted(&format!(
+            "{{\"model\": {model},\n      \"messages\": [{{\"role\": \"user\", \"content\": \"Say hello\"}}]}}"
+        ))
+    }
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const HEADING: Style = AnsiColor::Cyan.on_default();
+
+/// Narrower than this a list of models says nothing: it goes to a line of its own.
+const MODELS_NEED: usize = 16;
+
+/// Columns of the labels on the left.
+const LABELS: usize = 13;
+
+/// Text under construction.
+struct Page {
+    text: String,
+    width: usize,
+}
+
+impl Page {
+    fn new(width: usize) -> Self {
+        let text = "\n".to_owned();
+        Self { text, width }
+    }
+
+    /// Columns right of the labels.
+    fn room(&self) -> usize {
+        self.width.saturating_sub(LABELS)
+    }
+
+    fn title(&mut self, version: &str) {
+        let (name, ready) = (
+            Painted("autogw", BOLD),
+            Painted("ready", AnsiColor::Green.on_default()),
+        );
+        self.push(format_args!("  {name} {version} {ready}\n\n"));
+    }
+
+    fn row(&mut self, label: &str, value: impl Display) {
+        let gap = " ".repeat(LABELS.saturating_sub(2 + label.len()));
+        self.push(format_args!("  {}{gap}{value}\n", Painted(label, HEADING)));
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.push(format_args!("\n  {}\n", Painted(text, HEADING)));
+    }
+
+    fn indented(&mut self, text: &str) {
+        for line in text.lines() {
+            self.push(format_args!("    {line}\n"));
+        }
+    }
+
+    fn push(&mut self, text: std::fmt::Arguments<'_>) {
+        let written = self.text.write_fmt(text);
+        debug_assert!(written.is_ok(), "writing to a String cannot fail");
+    }
+}
+
+/// A value in a style.
+struct Painted<T>(T, Style);
+
+impl<T: Display> Display for Painted<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(value, style) = self;
+        write!(f, "{style}{value}{style:#}")
+    }
+}
+
+fn keys_of(provider: &ProviderLine) -> String {
+    match provider.keys {
+        0 => "no key".to_owned(),
+        1 => "1 key".to_owned(),
+        n => format!("{n} keys"),
+    }
+}
+
+/// As many model names as fit into `room` columns, and how many more there are.
+fn models_of(provider: &ProviderLine, room: usize) -> String {
+    let Some(models) = &provider.models else {
+        return "whatever it lists".to_owned();
+    };
+    if models.is_empty() {
+        return "no models".to_owned();
+    }
+    let shown = (1..=models.len()).rev();
+    let fitting = shown.map(|count| first_models(models, count));
+    let count = || format!("{} models", models.len());
+    fitting
+        .into_iter()
+        .find(|text| text.chars().count() <= room)
+        .unwrap_or_else(count)
+}
+
+fn first_models(models: &[String], count: usize) -> String {
+    let names = models[..count].join(", ");
+    match models.len() - count {
+        0 => names,
+        more => format!("{names}, +{more}"),
+    }
+}
+
+/// `text` as one word of a POSIX shell.
+fn shell_quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

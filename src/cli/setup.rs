@@ -1,0 +1,65 @@
+//! From what was asked for to a configuration that can be started.
+
+use crate::config::{self, Config, ConfigError, Diagnostic, Environment, Home};
+
+use super::banner::Origin;
+use super::local;
+use super::source::SourceArgs;
+
+/// A configuration and what belongs to it.
+#[derive(Debug)]
+pub struct Setup {
+    /// The configuration.
+    pub config: Config,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The directory of autogw's files.
+    pub home: Home,
+    /// What should be said about it.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The built-in demo.
+pub fn demo(env: &Environment) -> Result<Setup, ConfigError> {
+    Ok(Setup {
+        config: config::demo(),
+        origin: Origin::Demo,
+        home: home(env)?,
+        warnings: Vec::new(),
+    })
+}
+
+/// The configuration that `source` means. Local servers are asked only if there is no file.
+pub async fn resolve(source: &SourceArgs, env: Environment) -> Result<Setup, ConfigError> {
+    let env = source.environment(env)?;
+    let home = home(&env)?;
+    match source.locate(&env)? {
+        config::Source::Environment => from_environment(&env, home).await,
+        config::Source::File(path) => {
+            let loaded = config::load(&path, &env)?;
+            Ok(Setup {
+                config: loaded.config,
+                origin: Origin::File(path),
+                home,
+                warnings: loaded.warnings,
+            })
+        }
+    }
+}
+
+async fn from_environment(env: &Environment, home: Home) -> Result<Setup, ConfigError> {
+    let mut discovery = config::discover(env)?;
+    let warnings = std::mem::take(&mut discovery.warnings);
+    let found = local::confirm(discovery).await;
+    let origins = found.iter().map(|found| found.origin.clone()).collect();
+    Ok(Setup {
+        config: config::zero_config(found, env)?,
+        origin: Origin::Found(origins),
+        home,
+        warnings,
+    })
+}
+
+fn home(env: &Environment) -> Result<Home, ConfigError> {
+    Home::of(env).map_err(|error| Diagnostic::error(error.to_string()).into())
+}

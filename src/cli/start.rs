@@ -1,0 +1,363 @@
+//! `autogw start`: runs the gateway until it is told to stop.
+//!
+//! Flags win over the file. The banner is talk and goes to stderr; with `--json` the same facts are one
+//! line of data on stdout, printed when the listener answers.
+
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::app::{self, Address, Running, StartError};
+use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen, Tunnel};
+use crate::telemetry::log::{self, Levels, LogError, LogGuard};
+
+use super::banner::{Banner, Circumstances, ClientKey, Origin};
+use super::console::Console;
+use super::exit::Exit;
+use super::setup::{self, Setup};
+use super::source::SourceArgs;
+
+/// Run the gateway
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  autogw start --demo                   try it: simulated providers, no key, no network
+  autogw start                          the saved configuration, or what the environment offers
+  autogw start --config team.yaml       another file
+  autogw start --port 0 --json          any free port; the URL as JSON on stdout
+  autogw start --socket /run/gw.sock    a Unix socket instead of a port
+
+Without --config and --name it takes $AUTOGW_CONFIG, ~/.auto-gateway/config.json or
+/etc/auto-gateway/config.json, else what the environment offers. Ctrl-C stops it: running
+requests are finished first; a second Ctrl-C stops at once.
+
+Exit status: 0 stopped, 1 failed (the address is taken, …), 2 wrong usage or configuration.")]
+pub struct StartArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+
+    /// Serve three simulated providers (fast, slow, flaky): no key, no network
+    #[arg(long, conflicts_with_all = ["config", "name"])]
+    demo: bool,
+
+    /// Listen on this address or host name
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+
+    /// Listen on this port; 0 takes any free one
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+
+    /// Listen on this Unix socket instead of a port
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
+    socket: Option<PathBuf>,
+
+    /// Open this public door
+    #[arg(long, value_enum, value_name = "KIND")]
+    tunnel: Option<TunnelKind>,
+
+    /// Log this much: off, error, warn, info, debug, trace, or directives (`info,autogw::proxy=debug`)
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: Levels,
+
+    /// Log like this, on stderr and in the daily file
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "human")]
+    log_format: LogFormat,
+
+    /// Print one JSON object with the URL on stdout when ready, instead of the banner
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TunnelKind {
+    None,
+    Ngrok,
+    Cloudflared,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Human,
+    Json,
+}
+
+/// Why it does not run.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// Runs the verb: returns when a signal has ended the gateway.
+pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) -> Exit {
+    match start(args, env, console).await {
+        Ok(()) => Exit::Done,
+        Err(problem) => tell(&problem, console),
+    }
+}
+
+async fn start(
+    args: &StartArgs,
+    env: Environment,
+    console: &mut Console<'_>,
+) -> Result<(), Problem> {
+    let setup = args.setup(env).await?;
+    let log = open_log(args, &setup)?;
+    raise_file_limit();
+    let options = app::Options {
+        name: args.source.name.clone(),
+        shows_made_key: shows_made_key(args),
+        may_change_port: !matches!(setup.origin, Origin::File(_)),
+        ..app::Options::new(setup.home.clone())
+    };
+    let running = app::start(setup.config.clone(), options).await?;
+    log.redact_with(running.redactor());
+    announce(args, setup, &running, &log, console);
+    running.wait_for_shutdown().await;
+    Ok(())
+}
+
+fn tell(problem: &Problem, console: &mut Console<'_>) -> Exit {
+    match problem {
+        Problem::Config(error) => {
+            console.config_error(error);
+            Exit::Usage
+        }
+        Problem::Log(error) => {
+            console.error(with_causes(error), None);
+            Exit::Failed
+        }
+        Problem::Start(error) => {
+            console.error(with_causes(error), error.hint());
+            if error.is_configuration() {
+                Exit::Usage
+            } else {
+                Exit::Failed
+            }
+        }
+    }
+}
+
+/// The message of `error` and of everything behind it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let messages: Vec<String> = causes.map(ToString::to_string).collect();
+    messages.join(": ")
+}
+
+/// A key made for this run is shown to a person at a terminal only; programs find it in a file.
+fn shows_made_key(args: &StartArgs) -> bool {
+    !args.json && io::stderr().is_terminal()
+}
+
+fn announce(
+    args: &StartArgs,
+    setup: Setup,
+    running: &Running,
+    log: &LogGuard,
+    console: &mut Console<'_>,
+) {
+    let mut warnings = setup.warnings;
+    warnings.extend(other_port(&setup.config, running.address()));
+    let banner = Banner::new(
+        &setup.config,
+        Circumstances {
+            address: running.address().clone(),
+            client_key: client_key_of(&setup.config, running),
+            origin: setup.origin,
+            log_file: log.file().map(Into::into),
+            warnings,
+        },
+    );
+    if args.json {
+        console.data(banner.to_json());
+    } else {
+        console.say(banner.render(width()));
+    }
+}
+
+/// Columns of the terminal behind stderr, within reason.
+fn width() -> usize {
+    const USUAL: usize = 80;
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    size.map_or(USUAL, |size| usize::from(size.ws_col))
+        .clamp(40, 120)
+}
+
+fn open_log(args: &StartArgs, setup: &Setup) -> Result<LogGuard, LogError> {
+    let log = log::init(log::Settings {
+        levels: args.log_level.clone(),
+        format: match args.log_format {
+            LogFormat::Human => log::Format::Human,
+            LogFormat::Json => log::Format::Json,
+        },
+        stderr: stderr_kind(),
+        directory: Some(setup.home.logs()),
+        name: args
+            .source
+            .name
+            .as_ref()
+            .map(|name| name.as_str().to_owned()),
+    })?;
+    log.redact_with(Arc::new(setup.config.redactor()));
+    Ok(log)
+}
+
+/// `anstream` knows about `NO_COLOR`, `--color` and dumb terminals.
+fn stderr_kind() -> log::Stderr {
+    let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    match (io::stderr().is_terminal(), colours) {
+        (_, true) => log::Stderr::ColorTerminal,
+        (true, false) => log::Stderr::Terminal,
+        (false, false) => log::Stderr::Stream,
+    }
+}
+
+/// A stream holds two connections: the usual soft limit of 1024 is a few hundred streams. Where it cannot
+/// be raised the gateway works with what it has.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+/// Who must present what at the listener of `running`.
+fn client_key_of(config: &Config, running: &Running) -> ClientKey {
+    match running.made_key() {
+        Some(key) => ClientKey::Made(key.clone()),
+        None if config.server.api_keys.is_empty() => ClientKey::Open,
+        None => ClientKey::Configured,
+    }
+}
+
+/// A port that was stepped over is said: somebody may have pointed a client at it.
+fn other_port(config: &Config, address: &Address) -> Option<Diagnostic> {
+    match (&config.server.listen, address) {
+        (Listen::Tcp { port, .. }, Address::Tcp(address))
+            if ![0, address.port()].contains(port) =>
+        {
+            let message = format!("port {port} is taken, so it is {}", address.port());
+            Some(Diagnostic::warning(message))
+        }
+        _ => None,
+    }
+}
+
+impl StartArgs {
+    async fn setup(&self, env: Environment) -> Result<Setup, ConfigError> {
+        let mut setup = if self.demo {
+            setup::demo(&env)?
+        } else {
+            setup::resolve(&self.source, env).await?
+        };
+        let server = &mut setup.config.server;
+        server.listen = self.listen(&server.listen);
+        server.tunnel = self.tunnel.map_or(server.tunnel, Into::into);
+        Ok(setup)
+    }
+
+    fn listen(&self, configured: &Listen) -> Listen {
+        if let Some(path) = &self.socket {
+            return Listen::Unix(path.clone());
+        }
+        if self.host.is_none() && self.port.is_none() {
+            return configured.clone();
+        }
+        let (host, port, was_chosen) = match configured {
+            Listen::Unix(_) => (LOOPBACK, USUAL_PORT, false),
+            Listen::Tcp {
+                host,
+                port,
+                port_is_chosen,
+            } => (host.as_str(), *port, *port_is_chosen),
+        };
+        Listen::Tcp {
+            host: self.host.as_deref().unwrap_or(host).to_owned(),
+            port: self.port.unwrap_or(port),
+            port_is_chosen: was_chosen || self.port.is_some(),
+        }
+    }
+}
+
+/// Where a gateway listens that was configured for a socket and is asked for a host or a port.
+const LOOPBACK: &str = "127.0.0.1";
+const USUAL_PORT: u16 = 8000;
+
+impl From<TunnelKind> for Tunnel {
+    fn from(kind: TunnelKind) -> Self {
+        match kind {
+            TunnelKind::None => Self::None,
+            TunnelKind::Ngrok => Self::Ngrok,
+            TunnelKind::Cloudflared => Self::Cloudflared,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: StartArgs,
+    }
+
+    fn parse(line: &str) -> StartArgs {
+        let words = std::iter::once("start").chain(line.split_whitespace());
+        Line::try_parse_from(words).expect("good arguments").args
+    }
+
+    fn tcp(host: &str, port: u16, port_is_chosen: bool) -> Listen {
+        Listen::Tcp {
+            host: host.to_owned(),
+            port,
+            port_is_chosen,
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let file = tcp("10.0.0.1", 9000, true);
+        assert_eq!(parse("").listen(&file), file);
+        assert_eq!(parse("--port 0").listen(&file), tcp("10.0.0.1", 0, true));
+        assert_eq!(parse("--host ::1").listen(&file), tcp("::1", 9000, true));
+        assert_eq!(
+            parse("--socket /s").listen(&file),
+            Listen::Unix("/s".into())
+        );
+    }
+
+    #[test]
+    fn a_host_alone_does_not_choose_a_port() {
+        let usual = tcp("127.0.0.1", 8000, false);
+        assert_eq!(parse("--host ::1").listen(&usual), tcp("::1", 8000, false));
+    }
+
+    #[test]
+    fn a_port_wins_over_a_configured_socket() {
+        let socket = Listen::Unix("/s".into());
+        assert_eq!(parse("--port 1").listen(&socket), tcp("127.0.0.1", 1, true));
+    }
+
+    #[test]
+    fn the_demo_needs_no_configuration_and_takes_none() {
+        let line = ["start", "--demo", "--config", "x.json"];
+        assert!(Line::try_parse_from(line).is_err());
+    }
+}

@@ -1,0 +1,59 @@
+//! The help texts, reviewed as what they are: documentation.
+
+fn help(verb: &[&str]) -> String {
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_autogw"))
+        .args(verb)
+        .arg("--help")
+        .env_clear()
+        .output()
+        .expect("the binary runs");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("help is UTF-8")
+}
+
+#[test]
+fn the_program() {
+    insta::assert_snapshot!(help(&[]));
+}
+
+#[test]
+fn start() {
+    insta::assert_snapshot!(help(&["start"]));
+}
+
+#[test]
+fn check() {
+    insta::assert_snapshot!(help(&["check"]));
+}
+
+#[test]
+fn save_global() {
+    insta::assert_snapshot!(help(&["save-global"]));
+}
+
+#[test]
+fn init() {
+    insta::assert_snapshot!(help(&["init"]));
+}
+
+#[test]
+fn version() {
+    insta::assert_snapshot!(help(&["version"]));
+}
+
+#[test]
+fn completions() {
+    insta::assert_snapshot!(help(&["completions"]));
+}
+
+#[test]
+fn a_misspelt_verb_is_recognised() {
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_autogw"))
+        .arg("strat")
+        .env_clear()
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("'start'"), "{said}");
+}
