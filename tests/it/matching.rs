@@ -222,6 +222,20 @@ async fn a_missing_capability_is_a_400_that_names_it() {
 }
 
 #[tokio::test]
+async fn what_no_target_takes_is_removed_and_said_where_so_configured() {
+    let upstream = named("a").await;
+    let fields = json!({"models": {"blind": []}});
+    let config = Config::new().provider("a", &upstream, fields);
+    let gateway = config.router("strip_unsupported", true).start().await;
+    let mut request = chat::ask("blind");
+    request["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+    let answer = gateway.chat(&request).send().await.expect_status(200);
+    let dropped = answer.header("x-autogw-dropped").unwrap_or_default();
+    assert!(dropped.contains("tools"), "{dropped}");
+    assert_eq!(upstream.only_request().json(), chat::ask("blind"));
+}
+
+#[tokio::test]
 async fn a_bad_body_is_a_400_that_names_the_field() {
     let house = house(|config| config).await;
     let messages = r#""messages":[{"role":"user","content":"x"}]"#;

@@ -188,7 +188,12 @@ async fn a_unix_socket_is_served_for_its_owner_only_and_removed_at_the_end() {
     gateway.assert_serves().await;
     gateway.binary.signal(Signal::TERM);
     let status = gateway.binary.exit().await;
-    assert_eq!(status.code(), Some(0), "{status} {}", gateway.binary.stderr());
+    assert_eq!(
+        status.code(),
+        Some(0),
+        "{status} {}",
+        gateway.binary.stderr()
+    );
     assert!(!gateway.path.exists(), "the socket file was left behind");
 }
 

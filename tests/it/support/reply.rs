@@ -229,6 +229,11 @@ impl Reply {
         self.header("connection", "close").ending(Ending::Close)
     }
 
+    /// Leaves the connection open for the next request.
+    pub(crate) fn kept_open(self) -> Self {
+        self.ending(Ending::KeepAlive)
+    }
+
     fn ending(mut self, ending: Ending) -> Self {
         self.ending = ending;
         self
