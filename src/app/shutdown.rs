@@ -10,15 +10,8 @@ use super::Running;
 /// How long streams have to hand over their last event once they are told to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Waits for SIGTERM or SIGINT, then drains; a second signal ends the wait.
-pub(super) async fn on_signal(running: Running) {
-    let mut signals = match Signals::new() {
-        Ok(signals) => signals,
-        Err(error) => {
-            tracing::error!(target: "autogw::app", %error, "cannot wait for signals");
-            return running.stop().await;
-        }
-    };
+/// Waits for a signal, then drains; a second signal ends the wait.
+pub(super) async fn on_signal(running: Running, mut signals: Signals) {
     let name = signals.next().await;
     tracing::info!(target: "autogw::app", signal = name, "draining");
     tokio::select! {
@@ -29,13 +22,17 @@ pub(super) async fn on_signal(running: Running) {
     tracing::info!(target: "autogw::app", "stopped");
 }
 
-struct Signals {
+/// SIGTERM and SIGINT, noticed from the moment this exists.
+#[derive(Debug)]
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    /// Takes the signals over. To be done before anybody is told that the gateway runs: a signal that
+    /// comes earlier ends the process as it stands, and leaves a socket file behind.
+    pub fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

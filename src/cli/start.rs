@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::app::{self, Address, Running, StartError};
+use crate::app::{self, Address, Running, Signals, StartError};
 use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen, Tunnel};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 
@@ -94,6 +94,8 @@ enum Problem {
     Log(#[from] LogError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("cannot take over the signals that end it")]
+    Signals(#[source] io::Error),
 }
 
 /// Runs the verb: returns when a signal has ended the gateway.
@@ -118,10 +120,11 @@ async fn start(
         may_change_port: !matches!(setup.origin, Origin::File(_)),
         ..app::Options::new(setup.home.clone())
     };
+    let signals = Signals::listen().map_err(Problem::Signals)?;
     let running = app::start(setup.config.clone(), options).await?;
     log.redact_with(running.redactor());
     announce(args, setup, &running, &log, console);
-    running.wait_for_shutdown().await;
+    running.wait_for_shutdown(signals).await;
     Ok(())
 }
 
@@ -131,8 +134,8 @@ fn tell(problem: &Problem, console: &mut Console<'_>) -> Exit {
             console.config_error(error);
             Exit::Usage
         }
-        Problem::Log(error) => {
-            console.error(with_causes(error), None);
+        Problem::Log(_) | Problem::Signals(_) => {
+            console.error(with_causes(problem), None);
             Exit::Failed
         }
         Problem::Start(error) => {

@@ -166,6 +166,9 @@ impl Live {
         self.record.failed(http::StatusCode::BAD_GATEWAY.as_u16());
         let id = self.record.request_id().to_str().unwrap_or_default();
         tracing::warn!(target: "autogw::stream", request_id = id, reason = body.message.as_str(), "stream broke off");
+        if self.relay.is_inside_event() {
+            self.ready.push_back(Bytes::from_static(b"\n\n"));
+        }
         self.ready.push_back(error_event(body, id));
     }
 }

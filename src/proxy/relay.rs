@@ -38,6 +38,8 @@ pub struct Relay {
     tail: BytesMut,
     /// Whether the rest of an over-long event is being passed on unread.
     is_passing: bool,
+    /// Whether the last event passed on lacked its blank line.
+    is_unended: bool,
     /// Whether the usage chunk is ours to take out.
     strips_usage: bool,
     /// Whether the end must be announced by a finish or `[DONE]`.
@@ -56,6 +58,7 @@ impl Relay {
             observer: Observer::default(),
             tail: BytesMut::new(),
             is_passing: false,
+            is_unended: false,
             strips_usage,
             needs_marker,
             is_meaningful: false,
@@ -138,6 +141,7 @@ impl Relay {
     pub fn finish(&mut self, out: &mut VecDeque<Bytes>) -> Result<(), Broken> {
         let rest = self.tail.split().freeze();
         if is_whole(&rest) && self.look(&rest)? {
+            self.is_unended = Event::parse(&rest).data.is_some();
             push(out, rest);
         }
         if self.needs_marker && !self.observer.is_complete() {
@@ -150,6 +154,12 @@ impl Relay {
     /// Whether something a client would miss has been seen: from here on there is no other target.
     pub fn is_meaningful(&self) -> bool {
         self.is_meaningful
+    }
+
+    /// Whether the client has been given an event without its end: what is written next needs a blank
+    /// line before it.
+    pub fn is_inside_event(&self) -> bool {
+        self.is_passing || self.is_unended
     }
 
     /// Whether the upstream has said that nothing follows.

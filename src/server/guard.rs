@@ -4,6 +4,8 @@
 //! even read the answers. So a loopback listener answers only to loopback names (421 otherwise), and
 //! no listener answers a page whose origin is not allowed (403 otherwise).
 
+use std::borrow::Cow;
+
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, header};
 
@@ -46,16 +48,8 @@ impl Guard {
 
     /// Checks a request.
     pub fn check(&self, request: &Parts) -> Result<(), Problem> {
-        let host = request
-            .headers
-            .get(header::HOST)
-            .map(HeaderValue::as_bytes)
-            .unwrap_or_default();
-        let host = String::from_utf8_lossy(host);
-        if !self
-            .hosts
-            .as_ref()
-            .is_none_or(|known| is_known_host(&host, known))
+        if let Some(known) = &self.hosts
+            && let Some(host) = hosts(request).find(|host| !is_known_host(host, known))
         {
             return Err(Problem::foreign_host(&host));
         }
@@ -112,6 +106,16 @@ impl Guard {
 fn origin(headers: &HeaderMap) -> Option<String> {
     let origin = headers.get(header::ORIGIN)?;
     Some(String::from_utf8_lossy(origin.as_bytes()).to_ascii_lowercase())
+}
+
+/// Every host a request names: all `Host` headers, one empty name if there is none, and that of an
+/// absolute target. All have to be ours, so that it does not matter which one somebody else goes by.
+fn hosts(request: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
+    let headers = request.headers.get_all(header::HOST).iter();
+    let headers = headers.map(|host| String::from_utf8_lossy(host.as_bytes()));
+    let none = (!request.headers.contains_key(header::HOST)).then_some(Cow::Borrowed(""));
+    let target = request.uri.authority().map(|host| host.as_str().into());
+    headers.chain(none).chain(target)
 }
 
 /// Whether `host` (with or without a port) is a loopback address or one of `known`.

@@ -3,7 +3,6 @@
 
 use serde_json::json;
 
-use crate::support::upstream::Recorded;
 use crate::support::{Answer, Config, Gateway, Reply, Upstream, chat};
 
 /// What is wrong with provider `a`, by a name that a failing test shows.
@@ -363,42 +362,6 @@ async fn a_request_that_stores_state_upstream_is_not_repeated_after_a_reset() {
     request["store"] = json!(true);
     gateway.chat(request).send().await.expect_status(502);
     assert_eq!(b.count(), 0);
-}
-
-#[tokio::test]
-async fn a_connection_that_the_upstream_closed_while_idle_costs_nothing() {
-    // The first answer ends its connection without a word: the next request finds it dead in the pool.
-    let silent_close = Reply::typed(200, "application/json", chat::answer("A").to_string());
-    let body = silent_close.body().len();
-    let a = Upstream::always(silent_close.cut_after(body)).await;
-    let b = Upstream::always(Reply::json(200, chat::answer("B"))).await;
-    let gateway = before(&a, &b).await;
-    for _ in 0..20 {
-        assert_eq!(gateway.ask().await.expect_status(200).provider(), "a");
-    }
-    assert_eq!(b.count(), 0);
-}
-
-#[tokio::test]
-async fn connections_to_an_upstream_are_used_again() {
-    let a = Upstream::always(Reply::json(200, chat::answer("A"))).await;
-    let gateway = Config::over([&a]).start().await;
-    for _ in 0..10 {
-        gateway.ask().await.expect_status(200);
-    }
-    let first = |request: &Recorded| request.connection == 0;
-    assert!(a.count() == 10 && a.requests().iter().all(first));
-}
-
-#[tokio::test]
-async fn an_upstream_that_closes_after_each_answer_is_served_by_new_connections() {
-    let a = Upstream::always(Reply::json(200, chat::answer("A")).closing()).await;
-    let b = Upstream::always(Reply::json(200, chat::answer("B"))).await;
-    let gateway = before(&a, &b).await;
-    for _ in 0..5 {
-        assert_eq!(gateway.ask().await.expect_status(200).provider(), "a");
-    }
-    assert_eq!(a.count(), 5);
 }
 
 #[tokio::test]

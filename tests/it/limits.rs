@@ -40,7 +40,8 @@ async fn b_streams(gateway: &Gateway) {
 #[tokio::test]
 async fn a_host_that_accepts_no_connection_costs_the_connect_time() {
     let a = Upstream::deaf().await;
-    let gateway = Config::over([&a, &b().await])
+    let b = b().await;
+    let gateway = Config::over([&a, &b])
         .router("timeouts.connect", 0.2)
         .start()
         .await;
@@ -57,7 +58,8 @@ async fn a_whole_answer_has_the_response_time() {
         Reply::json(200, &body).hang_after(20),
     ] {
         let a = Upstream::always(a).await;
-        let config = Config::over([&a, &b().await]).router("timeouts.response", 0.2);
+        let b = b().await;
+        let config = Config::over([&a, &b]).router("timeouts.response", 0.2);
         b_answers(&config.start().await).await;
         a.closed().await;
     }
@@ -75,7 +77,8 @@ async fn a_stream_has_the_first_token_time_and_comments_do_not_extend_it() {
         comments,
     ] {
         let a = Upstream::always(a).await;
-        let config = Config::over([&a, &b().await]).router("timeouts.first_token", 0.3);
+        let b = b().await;
+        let config = Config::over([&a, &b]).router("timeouts.first_token", 0.3);
         b_streams(&config.start().await).await;
         a.closed().await;
     }
@@ -181,9 +184,10 @@ async fn a_client_may_ask_for_less_time() {
 #[tokio::test]
 async fn a_provider_may_have_times_of_its_own() {
     let a = Upstream::always(Reply::silence()).await;
+    let b = b().await;
     let config = Config::new()
         .provider("a", &a, json!({"timeout": 0.2}))
-        .provider("b", &b().await, json!({}));
+        .provider("b", &b, json!({}));
     let gateway = config.start().await;
     b_answers(&gateway).await;
     b_streams(&gateway).await;

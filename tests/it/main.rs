@@ -4,6 +4,7 @@
 //! over HTTP; nothing below the wire is touched.
 
 mod config;
+mod connections;
 mod disconnect;
 mod edge;
 mod exhausted;

@@ -222,6 +222,20 @@ async fn a_missing_capability_is_a_400_that_names_it() {
 }
 
 #[tokio::test]
+async fn what_no_target_takes_is_removed_and_said_where_so_configured() {
+    let upstream = named("a").await;
+    let fields = json!({"models": {"blind": []}});
+    let config = Config::new().provider("a", &upstream, fields);
+    let gateway = config.router("strip_unsupported", true).start().await;
+    let mut request = chat::ask("blind");
+    request["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+    let answer = gateway.chat(&request).send().await.expect_status(200);
+    let dropped = answer.header("x-autogw-dropped").unwrap_or_default();
+    assert!(dropped.contains("tools"), "{dropped}");
+    assert_eq!(upstream.only_request().json(), chat::ask("blind"));
+}
+
+#[tokio::test]
 async fn a_bad_body_is_a_400_that_names_the_field() {
     let house = house(|config| config).await;
     let messages = r#""messages":[{"role":"user","content":"x"}]"#;
@@ -319,10 +333,30 @@ async fn models_of_a_star_are_fetched_from_the_upstream() {
         .await
         .expect_status(200);
     assert_eq!(answer.provider(), "a");
-    let answer = gateway
-        .chat(chat::ask("a/unlisted"))
-        .send()
-        .await
-        .expect_status(200);
-    assert_eq!(answer.header("x-autogw-model"), Some("unlisted"));
+    let unlisted = gateway.chat(chat::ask("a/unlisted")).send().await;
+    assert_eq!(unlisted.expect_status(404).error("code"), "model_not_found");
+}
+
+#[tokio::test]
+async fn until_a_star_is_known_its_provider_takes_names_that_no_other_lists() {
+    let star = Upstream::answering(|request, _| match &*request.method {
+        "GET" => Reply::silence(),
+        _ => Reply::json(200, chat::answer("star")),
+    })
+    .await;
+    let other = named("other").await;
+    let config = Config::new()
+        .provider("star", &star, json!({"models": "*"}))
+        .provider("other", &other, json!({"models": ["listed"]}));
+    let gateway = config.start().await;
+    for (model, provider, served) in [
+        ("star/any", "star", "any"),
+        ("something", "star", "something"),
+        ("listed", "other", "listed"),
+    ] {
+        let answer = gateway.chat(chat::ask(model)).send().await;
+        let answer = answer.expect_status(200);
+        assert_eq!(answer.provider(), provider, "{model}");
+        assert_eq!(answer.header("x-autogw-model"), Some(served), "{model}");
+    }
 }

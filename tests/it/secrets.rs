@@ -99,8 +99,7 @@ fn prompt(streamed: bool) -> String {
 
 /// A configuration with a canary wherever a secret can stand.
 fn everywhere(upstream: &Upstream) -> Config {
-    let url = upstream.base_url();
-    let url = url.replace("http://", &format!("http://user:{}@", key("userinfo")));
+    let proxy = format!("http://user:{}@{}", key("proxy"), upstream.address());
     Config::new()
         .provider(
             "a",
@@ -114,7 +113,7 @@ fn everywhere(upstream: &Upstream) -> Config {
         .provider(
             "u",
             upstream,
-            json!({"api_key": key("url"), "base_url": url}),
+            json!({"api_key": key("proxied"), "proxy": proxy}),
         )
         .server("api_key", key("client"))
         .server("admin", json!({"token": key("admin")}))
@@ -241,7 +240,7 @@ async fn a_broken_configuration_is_explained_without_its_keys() {
         json!({"providers": [{"type": "openai", "name": "a", "api_key": 7, "api_kei": key("x")}]}),
         json!({"providers": [{"type": "openai", "name": "a", "api_key": [[key("x")]]}]}),
         json!({"providers": [{"type": "openai", "name": "a", "api_key": key("x"),
-            "base_url": format!("nonsense://{}", key("url"))}]}),
+            "base_url": format!("https://user:{}@host.example", key("url"))}]}),
     ] {
         let mut binary = Binary::launch(&broken.to_string(), &["check"]);
         assert_eq!(binary.exit().await.code(), Some(2), "{broken}");

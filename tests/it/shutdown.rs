@@ -147,7 +147,7 @@ struct Socketed {
 }
 
 /// Starts a gateway on a socket after `prepare` has seen its path.
-async fn on_socket(prepare: impl FnOnce(&std::path::Path)) -> Socketed {
+fn on_socket(prepare: impl FnOnce(&std::path::Path)) -> Socketed {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let path = folder.path().join("gateway.sock");
     prepare(&path);
@@ -170,7 +170,7 @@ impl Socketed {
         assert_eq!(meta.permissions().mode() & 0o777, 0o600);
     }
 
-    async fn assert_fails(mut self, reason: &str) {
+    async fn assert_fails(&mut self, reason: &str) {
         let status = self.binary.exit().await;
         assert_eq!(status.code(), Some(1), "{}", self.binary.stderr());
         let stderr = self.binary.stderr();
@@ -184,10 +184,16 @@ impl Socketed {
 
 #[tokio::test]
 async fn a_unix_socket_is_served_for_its_owner_only_and_removed_at_the_end() {
-    let mut gateway = on_socket(|_| {}).await;
+    let mut gateway = on_socket(|_| {});
     gateway.assert_serves().await;
     gateway.binary.signal(Signal::TERM);
-    assert_eq!(gateway.binary.exit().await.code(), Some(0));
+    let status = gateway.binary.exit().await;
+    assert_eq!(
+        status.code(),
+        Some(0),
+        "{status} {}",
+        gateway.binary.stderr()
+    );
     assert!(!gateway.path.exists(), "the socket file was left behind");
 }
 
@@ -196,17 +202,16 @@ async fn a_stale_socket_is_replaced() {
     let leave_behind = |path: &std::path::Path| {
         drop(UnixListener::bind(path).expect("a socket in the test's directory"));
     };
-    on_socket(leave_behind).await.assert_serves().await;
+    on_socket(leave_behind).assert_serves().await;
 }
 
 #[tokio::test]
 async fn a_live_socket_is_an_error() {
     let mut owner = None;
-    let gateway = on_socket(|path| owner = UnixListener::bind(path).ok()).await;
-    let path = gateway.path.clone();
-    gateway.assert_fails("in use").await;
+    let mut gateway = on_socket(|path| owner = UnixListener::bind(path).ok());
+    gateway.assert_fails("listening").await;
     assert!(
-        path.exists() && owner.is_some(),
+        gateway.path.exists() && owner.is_some(),
         "the owner keeps its socket"
     );
 }
@@ -214,10 +219,12 @@ async fn a_live_socket_is_an_error() {
 #[tokio::test]
 async fn a_file_that_is_no_socket_is_left_alone() {
     let note = |path: &std::path::Path| std::fs::write(path, "mine").expect("a writable directory");
-    let gateway = on_socket(note).await;
-    let path = gateway.path.clone();
+    let mut gateway = on_socket(note);
     gateway.assert_fails("").await;
-    assert_eq!(std::fs::read_to_string(path).ok(), Some("mine".to_owned()));
+    assert_eq!(
+        std::fs::read_to_string(&gateway.path).ok(),
+        Some("mine".to_owned())
+    );
 }
 
 #[tokio::test]

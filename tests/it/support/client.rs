@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::http::{Body, Headers, Incoming, header};
+use super::http::{Body, Headers, Incoming, Payload, header};
 use super::{chat, patiently};
 
 /// Where a gateway listens.
@@ -67,14 +67,14 @@ impl Client {
     }
 
     /// A POST of `body`, verbatim, as JSON.
-    pub(crate) fn post(&self, target: &str, body: impl ToString) -> Call {
+    pub(crate) fn post(&self, target: &str, body: impl Into<Payload>) -> Call {
         self.call("POST", target)
             .header("content-type", "application/json")
-            .body(body.to_string())
+            .body(body.into().0)
     }
 
     /// A chat request.
-    pub(crate) fn chat(&self, body: impl ToString) -> Call {
+    pub(crate) fn chat(&self, body: impl Into<Payload>) -> Call {
         self.post("/v1/chat/completions", body)
     }
 
@@ -134,16 +134,17 @@ impl Call {
     /// The bytes of the whole request.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        let mut line = |name: &str, value: &str| head += &[name, ": ", value, "\r\n"].concat();
         if header(&self.headers, "host").is_none() {
-            head.push_str(&format!("host: {}\r\n", self.client.host()));
+            line("host", &self.client.host());
         }
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            line(name, value);
         }
         let framed = ["content-length", "transfer-encoding"];
         let framed = framed.iter().any(|h| header(&self.headers, h).is_some());
         if !framed && (self.method != "GET" || !self.body.is_empty()) {
-            head.push_str(&format!("content-length: {}\r\n", self.body.len()));
+            line("content-length", &self.body.len().to_string());
         }
         [head.as_bytes(), b"\r\n", &self.body].concat()
     }
@@ -253,6 +254,12 @@ impl Opened {
                 Ok(None) | Err(_) => return None,
             }
         }
+    }
+
+    /// The next bytes of the body, as many as come at once.
+    pub(crate) async fn piece(&mut self) -> Option<Vec<u8>> {
+        let piece = self.body.next(&mut self.wire.incoming);
+        patiently("bytes", piece).await.ok().flatten()
     }
 
     /// Everything that is still to come.

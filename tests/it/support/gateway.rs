@@ -4,6 +4,7 @@ use autogw::server::Limits;
 use serde_json::Value;
 
 use super::client::{Answer, Call, Client};
+use super::http::Payload;
 use super::{chat, patiently, shim};
 
 /// A running gateway; it ends with the test's runtime, or when it is stopped.
@@ -42,7 +43,7 @@ impl Gateway {
     }
 
     /// A chat request with this body.
-    pub(crate) fn chat(&self, body: impl ToString) -> Call {
+    pub(crate) fn chat(&self, body: impl Into<Payload>) -> Call {
         self.client.chat(body)
     }
 

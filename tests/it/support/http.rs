@@ -6,6 +6,7 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Header names (lower case) and values in the order of the wire.
@@ -17,6 +18,39 @@ pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<
         .iter()
         .find(|(key, _)| key.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.as_str())
+}
+
+/// What a test may hand over as a body: bytes, text, or a JSON value.
+pub(crate) struct Payload(pub(crate) Vec<u8>);
+
+impl From<&str> for Payload {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+}
+
+impl From<String> for Payload {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+}
+
+impl From<&String> for Payload {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Value> for Payload {
+    fn from(value: Value) -> Self {
+        (&value).into()
+    }
+}
+
+impl From<&Value> for Payload {
+    fn from(value: &Value) -> Self {
+        value.to_string().into()
+    }
 }
 
 /// A start line with the headers under it.

@@ -37,8 +37,6 @@ pub(crate) async fn patiently<T>(what: &str, future: impl Future<Output = T>) ->
 
 /// The outcome of `future` if it comes within `limit`, or a panic that says what was waited for.
 pub(crate) async fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(limit, future).await {
-        Ok(outcome) => outcome,
-        Err(_) => panic!("waited {limit:?} in vain for {what}"),
-    }
+    let outcome = tokio::time::timeout(limit, future).await;
+    outcome.unwrap_or_else(|_| panic!("waited {limit:?} in vain for {what}"))
 }

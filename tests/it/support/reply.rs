@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::http::Payload;
+
 /// A door in a script: what is behind it waits until the test opens it.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate(Arc<watch::Sender<bool>>);
@@ -96,10 +98,10 @@ impl Reply {
     }
 
     /// A JSON answer, `body` verbatim.
-    pub(crate) fn json(status: u16, body: impl ToString) -> Self {
+    pub(crate) fn json(status: u16, body: impl Into<Payload>) -> Self {
         Self::status(status)
             .header("content-type", "application/json")
-            .bytes(body.to_string())
+            .bytes(body.into().0)
     }
 
     /// A body of the given content type.
@@ -227,6 +229,11 @@ impl Reply {
         self.header("connection", "close").ending(Ending::Close)
     }
 
+    /// Leaves the connection open for the next request.
+    pub(crate) fn kept_open(self) -> Self {
+        self.ending(Ending::KeepAlive)
+    }
+
     fn ending(mut self, ending: Ending) -> Self {
         self.ending = ending;
         self
@@ -274,11 +281,12 @@ impl Reply {
     fn head(&self) -> String {
         let mut head = format!("HTTP/1.1 {} Scripted\r\n", self.status);
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head += &[name, ": ", value, "\r\n"].concat();
         }
         match self.framing {
             Framing::Length => {
-                head.push_str(&format!("content-length: {}\r\n", self.body().len()));
+                let length = self.body().len().to_string();
+                head += &["content-length: ", &length, "\r\n"].concat();
             }
             Framing::Chunked => head.push_str("transfer-encoding: chunked\r\n"),
             Framing::Raw | Framing::UntilClose => {}

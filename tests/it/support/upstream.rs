@@ -143,6 +143,11 @@ impl Upstream {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The base URL of its OpenAI endpoints.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
