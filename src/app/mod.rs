@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::client_key::MadeKey;
+pub use self::shutdown::Signals;
 use crate::config::{Config, Home, Name, Tunnel};
 use crate::provider::Redactor;
 use crate::proxy::gateway::{Gateway, GatewayError};
@@ -196,8 +197,8 @@ impl Running {
     }
 
     /// Runs until a signal, then drains; a second signal ends at once.
-    pub async fn wait_for_shutdown(self) {
-        shutdown::on_signal(self).await;
+    pub async fn wait_for_shutdown(self, signals: Signals) {
+        shutdown::on_signal(self, signals).await;
     }
 
     /// Drains as on a signal.

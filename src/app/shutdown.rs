@@ -11,14 +11,7 @@ use super::Running;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Waits for SIGTERM or SIGINT, then drains; a second signal ends the wait.
-pub(super) async fn on_signal(running: Running) {
-    let mut signals = match Signals::new() {
-        Ok(signals) => signals,
-        Err(error) => {
-            tracing::error!(target: "autogw::app", %error, "cannot wait for signals");
-            return running.stop().await;
-        }
-    };
+pub(super) async fn on_signal(running: Running, mut signals: Signals) {
     let name = signals.next().await;
     tracing::info!(target: "autogw::app", signal = name, "draining");
     tokio::select! {
@@ -29,13 +22,17 @@ pub(super) async fn on_signal(running: Running) {
     tracing::info!(target: "autogw::app", "stopped");
 }
 
-struct Signals {
+/// SIGTERM and SIGINT. From [`Signals::listen`] on they no longer end the process by themselves.
+#[derive(Debug)]
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    /// Listens. To be called before anybody is told that the gateway runs: a signal sent in answer to
+    /// that must find us listening.
+    pub fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

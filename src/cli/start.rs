@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::app::{self, Address, Running, StartError};
+use crate::app::{self, Address, Running, Signals, StartError};
 use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen, Tunnel};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 
@@ -92,6 +92,8 @@ enum Problem {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
 }
@@ -111,6 +113,7 @@ async fn start(
 ) -> Result<(), Problem> {
     let setup = args.setup(env).await?;
     let log = open_log(args, &setup)?;
+    let signals = Signals::listen().map_err(Problem::Signals)?;
     raise_file_limit();
     let options = app::Options {
         name: args.source.name.clone(),
@@ -121,7 +124,7 @@ async fn start(
     let running = app::start(setup.config.clone(), options).await?;
     log.redact_with(running.redactor());
     announce(args, setup, &running, &log, console);
-    running.wait_for_shutdown().await;
+    running.wait_for_shutdown(signals).await;
     Ok(())
 }
 
@@ -131,8 +134,8 @@ fn tell(problem: &Problem, console: &mut Console<'_>) -> Exit {
             console.config_error(error);
             Exit::Usage
         }
-        Problem::Log(error) => {
-            console.error(with_causes(error), None);
+        Problem::Log(_) | Problem::Signals(_) => {
+            console.error(with_causes(problem), None);
             Exit::Failed
         }
         Problem::Start(error) => {

@@ -1,7 +1,7 @@
 //! The log: one line per event, to stderr and to a daily file, without keys and without waiting.
 //!
 //! There is an event per request, so this is the hot path. An event is formatted once, into a buffer
-//! the thread reuses, and handed to a [`sink::Sink`] per destination, which costs a lock and a copy;
+//! the thread reuses, and handed to one sink per destination, which costs a lock and a copy;
 //! background threads do the writing. A slow or full destination loses lines and counts them; it never
 //! holds up a request. There are no spans: an event carries all its fields itself.
 
