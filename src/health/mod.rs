@@ -294,7 +294,7 @@ mod tests {
         assert!(dead.is_dead);
         let later = now + Duration::from_secs(11) + DEAD_KEY_RETRY;
         assert!(matches!(
-            health.standing(&target(1, "a"), now + Duration::from_secs(3000)),
+            health.standing(&target(1, "a"), now + Duration::from_mins(50)),
             Standing::Resting { .. }
         ));
         assert_eq!(health.standing(&target(1, "a"), later), Standing::Ready);
@@ -317,7 +317,7 @@ mod tests {
             Standing::Unavailable
         );
         assert_eq!(
-            health.standing(&target(1, "a"), now + Duration::from_secs(600)),
+            health.standing(&target(1, "a"), now + Duration::from_mins(10)),
             Standing::Ready
         );
     }
