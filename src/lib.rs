@@ -1,4 +1,52 @@
 //! autogw: one endpoint over many AI providers.
+//!
+//! This page is the map of the house. The binary is `src/main.rs`, which is nothing but the way in.
+//!
+//! # Floors
+//!
+//! A module imports only from lower floors, and modules of one floor do not import each other; where an
+//! arrow stands, the right one may import the left. `tests/tidy.rs` holds this.
+//!
+//! | floor | modules | knows nothing of |
+//! |---|---|---|
+//! | 6 | [`app`] → [`cli`] → `main` | |
+//! | 5 | [`server`]: listeners, connections, guards | terminals |
+//! | 4 | [`proxy`]: the request path | axum's routes, listeners |
+//! | 3 | [`route`] · [`telemetry`] · [`demo`] | HTTP clients, sockets |
+//! | 2 | [`codec`] · [`health`]: state machines, `now` is an argument | async |
+//! | 1 | [`provider`] → [`config`] | requests |
+//! | 0 | [`json`] · [`sse`] → [`chat`]: the vocabulary | vendors, time, IO |
+//!
+//! Lower floors return facts (`health.record_failure(..) -> Option<Rested>`), higher ones tell them.
+//! There is no global state; time and randomness come in as arguments below floor 3.
+//!
+//! # One streaming request
+//!
+//! ```text
+//! server::accept   a connection, with its clock (head, idle and write limits)
+//! server::edge     request id · host and origin · client key · body within size and pace
+//! proxy::prepared  the head is peeked at: model, stream, control fields; nested bytes are not parsed
+//! route::plan      candidates by name, pin, key alias and capability; those that rest are left out
+//! proxy::failover  for each target, within attempts and deadline:
+//!   proxy::attempt    the body is edited as slices and sent on a pooled connection
+//!   proxy::receive    held until the first meaningful event; an error or an end here → next target
+//!   provider::classify, health   what failed, who rests, where the request may go
+//! proxy::live      committed: whole events are forwarded as they came, codec's observer reads beside;
+//!                  a failure from here on is an error event, never a second answer
+//! proxy::record    dropped at the end, whatever the end was: one log line
+//! ```
+//!
+//! # Laws
+//!
+//! Each has a test.
+//!
+//! - What matches its provider's dialect passes byte for byte: nested request bytes and all response
+//!   bytes are equal, but for the usage chunk that only we asked for. (`native`, `streams`, `json::raw`)
+//! - The stream parser does not depend on where chunks are cut. (`sse`, `proxy::relay`)
+//! - No answer is retried after a meaningful byte reached the client. (`failover`, `streams`)
+//! - A stream that did not see its terminal marker is never closed as finished. (`streams`)
+//! - A client that leaves closes the upstream. (`disconnect`)
+//! - No secret of the configuration appears in logs, errors or screens. (`secrets`)
 
 pub mod app;
 pub mod chat;

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::config::discover::local_server;
-use crate::config::{Discovery, Found, Probe};
+use crate::config::{Discovery, Environment, Found, Probe};
 use crate::provider::Preset;
 
 /// How long a local server has for its answers.
@@ -39,6 +39,25 @@ pub async fn confirm(discovery: Discovery) -> Vec<Found> {
         }
     }
     all
+}
+
+/// Programs of local servers, and the command that makes each answer.
+const PROGRAMS: [(&str, &str); 3] = [
+    ("ollama", "ollama serve"),
+    ("lms", "lms server start"),
+    ("llama-server", "llama-server"),
+];
+
+/// The command that starts the first local server found on the `PATH` of `env`.
+pub fn asleep(env: &Environment) -> Option<&'static str> {
+    let path = env.get("PATH")?;
+    let is_installed = |program: &str| {
+        which::which_in_global(program, Some(path)).is_ok_and(|mut found| found.next().is_some())
+    };
+    PROGRAMS
+        .iter()
+        .find(|(program, _)| is_installed(program))
+        .map(|(_, command)| *command)
 }
 
 fn client() -> reqwest::Result<reqwest::Client> {
@@ -103,4 +122,24 @@ fn kind_of(listing: &str, kinds: &[&'static Preset]) -> Option<&'static Preset> 
         .iter()
         .find(|preset| Some(preset.kind.as_str()) == owner);
     named.or(kinds.first()).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_installed_server_that_sleeps_is_named_with_what_wakes_it() {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().to_string_lossy().into_owned();
+        let env = Environment::empty().with("PATH", path);
+        assert_eq!(asleep(&env), None);
+        let mut program = std::fs::OpenOptions::new();
+        let program = program.write(true).create_new(true).mode(0o755);
+        program
+            .open(directory.path().join("ollama"))
+            .expect("a file");
+        assert_eq!(asleep(&env), Some("ollama serve"));
+    }
 }

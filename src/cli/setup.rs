@@ -51,6 +51,11 @@ async fn from_environment(env: &Environment, home: Home) -> Result<Setup, Config
     let mut discovery = config::discover(env)?;
     let warnings = std::mem::take(&mut discovery.warnings);
     let found = local::confirm(discovery).await;
+    if found.is_empty()
+        && let Some(command) = local::asleep(env)
+    {
+        return Err(config::nothing_found_awake(command));
+    }
     let origins = found.iter().map(|found| found.origin.clone()).collect();
     Ok(Setup {
         config: config::zero_config(found, env)?,

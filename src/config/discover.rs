@@ -109,6 +109,16 @@ pub fn nothing_found() -> ConfigError {
         .into()
 }
 
+/// The same, where a local server is installed that `command` would start.
+pub fn nothing_found_awake(command: &str) -> ConfigError {
+    Diagnostic::error("no configuration file, and no provider was found")
+        .with_hint(format!(
+            "a local server is installed but does not answer: run `{command}`; or run `autogw init`, \
+             set a variable such as OPENAI_API_KEY, or try `autogw start --demo`"
+        ))
+        .into()
+}
+
 impl Discovery {
     /// Names of the providers so far, those of open questions included.
     fn names(&self) -> impl Iterator<Item = &str> {

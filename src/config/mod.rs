@@ -36,7 +36,9 @@ use crate::provider::Provider;
 
 pub use demo::demo;
 pub use diagnostic::{ConfigError, Diagnostic, Severity, Style, render};
-pub use discover::{Discovery, Found, Probe, discover, nothing_found, zero_config};
+pub use discover::{
+    Discovery, Found, Probe, discover, nothing_found, nothing_found_awake, zero_config,
+};
 pub use environment::Environment;
 pub use format::Format;
 pub use load::{Loaded, from_text, load};

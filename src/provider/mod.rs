@@ -7,6 +7,7 @@ pub mod auth;
 pub mod classify;
 pub mod preset;
 pub mod redact;
+pub mod retry_after;
 pub mod secret;
 
 use std::sync::Arc;

@@ -16,6 +16,7 @@ pub mod failover;
 pub mod gateway;
 pub mod hold;
 pub mod live;
+mod no_target;
 pub mod prepared;
 pub mod problem;
 pub mod receive;

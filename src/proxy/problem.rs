@@ -9,8 +9,6 @@ use crate::chat::{ErrorBody, Failure, FailureClass};
 use crate::codec::multipart::MultipartError;
 use crate::codec::openai_chat::request::HeadError;
 use crate::json::raw::RawError;
-use crate::provider::Features;
-use crate::route::plan::NoTarget;
 
 /// An error for the client, before it is written in a dialect.
 #[derive(Debug, Clone)]
@@ -58,7 +56,12 @@ impl AttemptNote {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &str, code: Option<&str>, message: impl Into<String>) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        kind: &str,
+        code: Option<&str>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             body: ErrorBody {
@@ -74,7 +77,7 @@ impl Problem {
         }
     }
 
-    fn about(mut self, field: &str) -> Self {
+    pub(super) fn about(mut self, field: &str) -> Self {
         self.body.param = Some(field.to_owned());
         self
     }
@@ -359,85 +362,6 @@ impl Problem {
     pub fn after(self, attempts: Vec<AttemptNote>) -> Self {
         Self { attempts, ..self }
     }
-
-    /// There is nothing to send the request to.
-    pub fn no_target(
-        reason: NoTarget,
-        model: &str,
-        pin: Option<&str>,
-        alias: Option<&str>,
-    ) -> Self {
-        let not_found = |code, message: String| {
-            Self::new(
-                StatusCode::NOT_FOUND,
-                "invalid_request_error",
-                Some(code),
-                message,
-            )
-        };
-        match reason {
-            NoTarget::UnknownModel { suggestions } => {
-                let message = format!(
-                    "no provider offers the model `{model}`{}",
-                    did_you_mean(&suggestions)
-                );
-                not_found("model_not_found", message).about("model")
-            }
-            NoTarget::NotAtProvider { suggestions } => {
-                let pin = pin.unwrap_or_default();
-                let message = format!(
-                    "the provider `{pin}` does not offer the model `{model}`{}",
-                    did_you_mean(&suggestions)
-                );
-                not_found("model_not_found", message).about("model")
-            }
-            NoTarget::UnknownProvider { known } => {
-                let message = format!(
-                    "there is no provider `{}`; there are: {}",
-                    pin.unwrap_or_default(),
-                    known.join(", ")
-                );
-                not_found("provider_not_found", message).about("provider")
-            }
-            NoTarget::UnknownAlias { known } => {
-                let names = if known.is_empty() {
-                    "none here has one".to_owned()
-                } else {
-                    known.join(", ")
-                };
-                let message = format!(
-                    "no key of this model's providers is called `{}`; known: {names}",
-                    alias.unwrap_or_default()
-                );
-                not_found("alias_not_found", message).about("alias")
-            }
-            NoTarget::Incapable { missing } => Self::incapable(missing, model),
-            NoTarget::Unavailable => {
-                let message = format!(
-                    "every provider of `{model}` said within the last minutes that it does not have it"
-                );
-                not_found("model_not_found", message).about("model")
-            }
-        }
-    }
-
-    fn incapable(missing: Features, model: &str) -> Self {
-        let names: Vec<_> = missing
-            .iter()
-            .map(|feature| format!("`{}`", feature.name()))
-            .collect();
-        let message = format!(
-            "no provider of `{model}` has the capability {} that this request needs",
-            names.join(", ")
-        );
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_request_error",
-            Some("unsupported_capability"),
-            message,
-        )
-        .about("model")
-    }
 }
 
 fn default_kind(status: StatusCode) -> &'static str {
@@ -447,14 +371,6 @@ fn default_kind(status: StatusCode) -> &'static str {
         500..=599 => "server_error",
         _ => "invalid_request_error",
     }
-}
-
-fn did_you_mean(names: &[std::sync::Arc<str>]) -> String {
-    if names.is_empty() {
-        return "; see GET /v1/models".to_owned();
-    }
-    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    format!("; did you mean {}?", names.join(" or "))
 }
 
 impl From<RawError> for Problem {

@@ -22,6 +22,7 @@ use super::body::EdgeBody;
 use super::clock::{Presence, Timed};
 use super::edge::Edge;
 use super::listen::{Listener, Stream};
+use super::peer::Peer;
 
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
@@ -34,15 +35,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// At most one complaint about failing accepts in this time.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
-
-/// One connection, as seen by the edge.
-#[derive(Debug)]
-pub struct Peer {
-    /// Where it comes from; `None` for a Unix socket.
-    pub address: Option<SocketAddr>,
-    /// What is known of it.
-    pub presence: Arc<Presence>,
-}
 
 /// Accepts until `drain` is cancelled. Connections go on in `tasks`, and close after their answer.
 pub async fn run(

@@ -11,13 +11,13 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, heade
 use hyper::body::Incoming;
 use tower_service::Service as _;
 
-use super::accept::Peer;
 use super::auth::{self, ClientKeys};
 use super::body::{EdgeBody, collect};
 use super::clock::InFlight;
 use super::guard::Guard;
 use super::pages::{self, PendingProblem};
 use super::patience::Patience;
+use super::peer::Peer;
 use super::request_id::RequestIds;
 use super::{Limits, error};
 use crate::proxy::call::{Call, Endpoint};

@@ -20,6 +20,7 @@ pub mod guard;
 pub mod listen;
 pub mod pages;
 pub mod patience;
+pub mod peer;
 pub mod request_id;
 
 use std::time::Duration;

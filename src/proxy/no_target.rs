@@ -1,0 +1,98 @@
+//! Nobody to ask: the 404s and the 400 of routing, with the names that would have been right.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::problem::Problem;
+use crate::provider::Features;
+use crate::route::plan::NoTarget;
+
+impl Problem {
+    /// There is nothing to send the request to.
+    pub fn no_target(
+        reason: NoTarget,
+        model: &str,
+        pin: Option<&str>,
+        alias: Option<&str>,
+    ) -> Self {
+        let not_found = |code, message: String| {
+            Self::new(
+                StatusCode::NOT_FOUND,
+                "invalid_request_error",
+                Some(code),
+                message,
+            )
+        };
+        match reason {
+            NoTarget::UnknownModel { suggestions } => {
+                let message = format!(
+                    "no provider offers the model `{model}`{}",
+                    did_you_mean(&suggestions)
+                );
+                not_found("model_not_found", message).about("model")
+            }
+            NoTarget::NotAtProvider { suggestions } => {
+                let pin = pin.unwrap_or_default();
+                let message = format!(
+                    "the provider `{pin}` does not offer the model `{model}`{}",
+                    did_you_mean(&suggestions)
+                );
+                not_found("model_not_found", message).about("model")
+            }
+            NoTarget::UnknownProvider { known } => {
+                let message = format!(
+                    "there is no provider `{}`; there are: {}",
+                    pin.unwrap_or_default(),
+                    known.join(", ")
+                );
+                not_found("provider_not_found", message).about("provider")
+            }
+            NoTarget::UnknownAlias { known } => {
+                let names = if known.is_empty() {
+                    "none here has one".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                let message = format!(
+                    "no key of this model's providers is called `{}`; known: {names}",
+                    alias.unwrap_or_default()
+                );
+                not_found("alias_not_found", message).about("alias")
+            }
+            NoTarget::Incapable { missing } => Self::incapable(missing, model),
+            NoTarget::Unavailable => {
+                let message = format!(
+                    "every provider of `{model}` said within the last minutes that it does not have it"
+                );
+                not_found("model_not_found", message).about("model")
+            }
+        }
+    }
+
+    fn incapable(missing: Features, model: &str) -> Self {
+        let names: Vec<_> = missing
+            .iter()
+            .map(|feature| format!("`{}`", feature.name()))
+            .collect();
+        let message = format!(
+            "no provider of `{model}` has the capability {} that this request needs",
+            names.join(", ")
+        );
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            Some("unsupported_capability"),
+            message,
+        )
+        .about("model")
+    }
+}
+
+fn did_you_mean(names: &[Arc<str>]) -> String {
+    if names.is_empty() {
+        return "; see GET /v1/models".to_owned();
+    }
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("; did you mean {}?", names.join(" or "))
+}
