@@ -26,9 +26,28 @@ const MAX_JITTER: Duration = Duration::from_millis(250);
 pub struct Failover<'a> {
     attempt: Attempt<'a>,
     queue: VecDeque<Target>,
-    resting: Vec<(Target, Instant, FailureClass)>,
-    failures: Vec<(Failure, AttemptNote)>,
+    resting: Vec<Resting>,
+    failures: Vec<Failed>,
     repeats_left: u32,
+}
+
+/// A target whose key rests.
+#[derive(Debug)]
+struct Resting {
+    target: Target,
+    until: Instant,
+    class: FailureClass,
+    /// Whether this request has tried it already: another try is then a repeat.
+    was_tried: bool,
+}
+
+/// An attempt that failed.
+#[derive(Debug)]
+struct Failed {
+    failure: Failure,
+    note: AttemptNote,
+    /// How long what failed rests now.
+    rest: Option<Duration>,
 }
 
 /// What a failure leads to.
@@ -43,7 +62,12 @@ impl<'a> Failover<'a> {
         let resting = plan
             .resting
             .into_iter()
-            .map(|(target, until, class)| (target, until.into(), class));
+            .map(|(target, until, class)| Resting {
+                target,
+                until: until.into(),
+                class,
+                was_tried: false,
+            });
         Self {
             queue: plan.targets.into(),
             resting: resting.collect(),
@@ -88,14 +112,17 @@ impl<'a> Failover<'a> {
         }
         let now = Instant::now();
         let patience = MAX_PATIENCE.min(self.attempt.deadline.saturating_duration_since(now) / 4);
-        let soonest = (0..self.resting.len()).min_by_key(|place| self.resting[*place].1)?;
-        let (_, until, class) = &self.resting[soonest];
-        if *class != FailureClass::RateLimit || *until > now + patience {
+        let soonest = (0..self.resting.len()).min_by_key(|place| self.resting[*place].until)?;
+        let rest = &self.resting[soonest];
+        if rest.class != FailureClass::RateLimit || rest.until > now + patience {
             return None;
         }
-        let (target, until, _) = self.resting.swap_remove(soonest);
-        sleep_until(until).await;
-        Some(target)
+        if rest.was_tried {
+            self.repeats_left = self.repeats_left.checked_sub(1)?;
+        }
+        let rest = self.resting.swap_remove(soonest);
+        sleep_until(rest.until).await;
+        Some(rest.target)
     }
 
     /// Books the failure and tells the log, once.
@@ -128,7 +155,11 @@ impl<'a> Failover<'a> {
             status: failure.status,
             elapsed,
         };
-        self.failures.push((failure.clone(), note));
+        self.failures.push(Failed {
+            failure: failure.clone(),
+            note,
+            rest: rested.map(|rest| rest.wait),
+        });
     }
 
     async fn follow(&mut self, target: Target, failure: Failure) -> Verdict {
@@ -177,12 +208,13 @@ impl<'a> Failover<'a> {
 
     /// A key that rests for a moment may be asked again when nobody else is left.
     fn remember_rest(&mut self, target: Target, failure: &Failure) {
-        if let Some(wait) = failure.retry_after
-            && self.repeats_left > 0
-        {
-            self.repeats_left -= 1;
-            let until = Instant::now() + wait.max(Duration::from_secs(1));
-            self.resting.push((target, until, failure.class));
+        if let Some(wait) = failure.retry_after {
+            self.resting.push(Resting {
+                target,
+                until: Instant::now() + wait.max(Duration::from_secs(1)),
+                class: failure.class,
+                was_tried: true,
+            });
         }
     }
 
@@ -198,12 +230,17 @@ impl<'a> Failover<'a> {
     /// What the client is told when nobody answered: the most telling of what happened.
     fn give_up(self) -> Problem {
         let is_late = Instant::now() >= self.attempt.deadline;
-        let (failures, notes): (Vec<_>, Vec<_>) = self.failures.into_iter().unzip();
-        let wait = shortest_wait(&failures, &self.resting);
+        let rests: Vec<_> = self.failures.iter().map(|failed| failed.rest).collect();
+        let (failures, notes): (Vec<_>, Vec<_>) = self
+            .failures
+            .into_iter()
+            .map(|failed| (failed.failure, failed.note))
+            .unzip();
+        let wait = shortest_wait(&rests, &self.resting);
         let classes: Vec<_> = failures
             .iter()
             .map(|failure| failure.class)
-            .chain(self.resting.iter().map(|rest| rest.2))
+            .chain(self.resting.iter().map(|rest| rest.class))
             .collect();
         let all = |wanted: &[FailureClass]| {
             !classes.is_empty() && classes.iter().all(|class| wanted.contains(class))
@@ -235,17 +272,11 @@ fn is_same_place(other: &Target, target: &Target, failure: &Failure) -> bool {
         && (is_unreachable || other.offer.name == target.offer.name)
 }
 
-fn shortest_wait(
-    failures: &[Failure],
-    resting: &[(Target, Instant, FailureClass)],
-) -> Option<Duration> {
+/// The soonest that any key can be asked again: what its upstream said, or else the rest we gave it.
+fn shortest_wait(rests: &[Option<Duration>], resting: &[Resting]) -> Option<Duration> {
     let now = Instant::now();
-    let asked = failures.iter().filter_map(|failure| failure.retry_after);
-    asked
-        .chain(
-            resting
-                .iter()
-                .map(|(_, until, _)| until.saturating_duration_since(now)),
-        )
-        .min()
+    let asleep = resting
+        .iter()
+        .map(|rest| rest.until.saturating_duration_since(now));
+    rests.iter().flatten().copied().chain(asleep).min()
 }

@@ -163,12 +163,9 @@ impl Upstream {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         let mut headers = self.common.clone();
-        headers.extend(
-            outgoing
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
+        for (name, value) in outgoing.headers {
+            headers.insert(name, value.clone());
+        }
         if let Some((name, value)) = outgoing.key.and_then(|place| self.keys.get(place)) {
             headers.insert(name, value.clone());
         }
