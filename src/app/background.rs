@@ -13,7 +13,7 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::upstream::Tls;
 
 /// How often a provider that serves everything is asked what that is.
-const LIST_EVERY: Duration = Duration::from_secs(300);
+const LIST_EVERY: Duration = Duration::from_mins(5);
 
 /// How soon it is asked again when it did not say.
 const LIST_AGAIN: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ pub(super) fn spawn(gateway: &Arc<Gateway>, tasks: &TaskTracker, over: &Cancella
         match (&ring.provider.models, &ring.provider.demo) {
             (Models::Listed(_), _) => {}
             (Models::Everything, Some(_)) => {
-                gateway.learn_models(place, demo::MODELS.map(str::to_owned).to_vec())
+                gateway.learn_models(place, demo::MODELS.map(str::to_owned).to_vec());
             }
             (Models::Everything, None) => run(Box::pin(list(gateway.clone(), place))),
         }

@@ -8,6 +8,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::config::{ConfigError, Diagnostic, Style};
+use crate::provider::Redactor;
 
 /// Standard output and standard error, or a test's buffers.
 pub struct Console<'a> {
@@ -46,10 +47,13 @@ impl<'a> Console<'a> {
         _ = writeln!(self.err, "{line}");
     }
 
-    /// Shows what is to be said about a configuration.
+    /// Shows what is to be said about a configuration. What looks like a key is hidden once more: people
+    /// put keys into the oddest places.
     pub fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
+        let redactor = Redactor::default();
         for diagnostic in diagnostics {
-            _ = write!(self.err, "{}", diagnostic.render(self.style));
+            let text = diagnostic.render(self.style);
+            _ = write!(self.err, "{}", redactor.redact(&text));
         }
     }
 

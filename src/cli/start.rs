@@ -92,10 +92,10 @@ enum Problem {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
-    #[error("cannot take over the signals that end it")]
-    Signals(#[source] io::Error),
 }
 
 /// Runs the verb: returns when a signal has ended the gateway.
@@ -113,6 +113,7 @@ async fn start(
 ) -> Result<(), Problem> {
     let setup = args.setup(env).await?;
     let log = open_log(args, &setup)?;
+    let signals = Signals::listen().map_err(Problem::Signals)?;
     raise_file_limit();
     let options = app::Options {
         name: args.source.name.clone(),
@@ -120,7 +121,6 @@ async fn start(
         may_change_port: !matches!(setup.origin, Origin::File(_)),
         ..app::Options::new(setup.home.clone())
     };
-    let signals = Signals::listen().map_err(Problem::Signals)?;
     let running = app::start(setup.config.clone(), options).await?;
     log.redact_with(running.redactor());
     announce(args, setup, &running, &log, console);

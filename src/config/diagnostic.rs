@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use anstyle::AnsiColor;
 use serde::Serialize;
 
 /// How bad it is.
@@ -83,6 +84,18 @@ pub enum Style {
     Coloured,
 }
 
+impl Style {
+    fn label(self, text: &str, color: AnsiColor) -> String {
+        match self {
+            Style::Plain => text.to_owned(),
+            Style::Coloured => {
+                let color = color.on_default().bold();
+                format!("{color}{text}{color:#}")
+            }
+        }
+    }
+}
+
 impl Diagnostic {
     /// An error without a place.
     pub fn error(message: impl Into<String>) -> Self {
@@ -144,6 +157,7 @@ impl Diagnostic {
     /// or two.
     pub fn render(&self, style: Style) -> String {
         match self.severity {
+            Severity::Error if self.file.is_none() => self.render_without_place(style),
             Severity::Error => self.render_in_full(style),
             Severity::Warning => self.render_briefly(style),
         }
@@ -170,14 +184,18 @@ impl Diagnostic {
         format!("{}\n", renderer.render(&[group]))
     }
 
+    /// What concerns no file: a line each for what is wrong and what to do.
+    fn render_without_place(&self, style: Style) -> String {
+        let label = style.label("error", AnsiColor::Red);
+        let mut text = format!("{label}: {}\n", self.headline());
+        if let Some(hint) = &self.hint {
+            _ = writeln!(text, "{}: {hint}", style.label("hint", AnsiColor::Cyan));
+        }
+        text
+    }
+
     fn render_briefly(&self, style: Style) -> String {
-        let label = match style {
-            Style::Plain => "warning".to_owned(),
-            Style::Coloured => {
-                let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
-                format!("{yellow}warning{yellow:#}")
-            }
-        };
+        let label = style.label("warning", AnsiColor::Yellow);
         let mut text = format!("{label}: {}\n", self.message);
         if let (Some(file), Some(line), Some(column)) = (&self.file, self.line, self.column) {
             _ = writeln!(text, "  --> {file}:{line}:{column}");

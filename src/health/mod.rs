@@ -19,10 +19,10 @@ use crate::config::Backoffs;
 use rest::Rest;
 
 /// How long an unknown model is remembered for a provider.
-const MODEL_MEMORY: Duration = Duration::from_secs(600);
+const MODEL_MEMORY: Duration = Duration::from_mins(10);
 
 /// How often a dead key is tried again.
-const DEAD_KEY_RETRY: Duration = Duration::from_secs(3600);
+const DEAD_KEY_RETRY: Duration = Duration::from_hours(1);
 
 /// Refusals in a row that mark a key dead.
 const REFUSALS_UNTIL_DEAD: u32 = 2;
@@ -294,7 +294,7 @@ mod tests {
         assert!(dead.is_dead);
         let later = now + Duration::from_secs(11) + DEAD_KEY_RETRY;
         assert!(matches!(
-            health.standing(&target(1, "a"), now + Duration::from_secs(3000)),
+            health.standing(&target(1, "a"), now + Duration::from_mins(50)),
             Standing::Resting { .. }
         ));
         assert_eq!(health.standing(&target(1, "a"), later), Standing::Ready);
@@ -317,7 +317,7 @@ mod tests {
             Standing::Unavailable
         );
         assert_eq!(
-            health.standing(&target(1, "a"), now + Duration::from_secs(600)),
+            health.standing(&target(1, "a"), now + Duration::from_mins(10)),
             Standing::Ready
         );
     }

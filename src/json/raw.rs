@@ -73,13 +73,15 @@ impl RawObject {
 
     /// The first of `keys` that occurs more than once: two readers would see two different requests.
     pub fn duplicate<'k>(&self, keys: &[&'k str]) -> Option<&'k str> {
-        let count = |key: &str| {
-            self.members
-                .iter()
-                .filter(|member| self.key(member) == key)
-                .count()
-        };
-        keys.iter().copied().find(|key| count(key) > 1)
+        let mut seen = 0u64;
+        debug_assert!(keys.len() <= 64, "a bit for each key");
+        self.members.iter().find_map(|member| {
+            let name = self.key(member);
+            let place = keys.iter().position(|key| *key == name)?;
+            let again = seen & 1 << place != 0;
+            seen |= 1 << place;
+            again.then(|| keys[place])
+        })
     }
 
     fn position(&self, key: &str) -> Option<usize> {

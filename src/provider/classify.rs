@@ -12,7 +12,7 @@ use super::StatusSet;
 use crate::chat::{ErrorBody, Failure, FailureClass, Next, Stage};
 
 /// Longest rest an upstream may ask for.
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(15);
 
 /// What is longer is not a wait but nonsense.
 const INSANE_RETRY_AFTER: f64 = 24.0 * 3600.0;

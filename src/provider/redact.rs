@@ -123,7 +123,7 @@ static SHAPES: LazyLock<Regex> = LazyLock::new(|| {
         // Incorrect API key provided: abc123…, ?key=abc123, "authorization": "Bearer abc123"
         concat!(
             r#"(?i:\b(?:[\w-]*key|[\w-]*token|authorization|secret|password)(?: provided| is| was)?["']?\s*[=:]\s*["']?"#,
-            r#"(?:bearer\s+)?|\bbearer\s+)(?P<named>[^\s"'&,;<>()\[\]{}]+)"#,
+            r#"(?:bearer\s+)?|\bbearer\s+)(?P<named>[^\s\x00-\x1f"'&,;<>()\[\]{}]+)"#,
         )
         .to_owned(),
         // abcd****wxyz, ****wxyz, abcd…wxyz, abcd...wxyz: keys shown in part.
@@ -241,6 +241,11 @@ mod tests {
             "Incorrect API key provided: my9key9x.",
             "Incorrect API key provided: [redacted]",
         );
+    }
+
+    #[test]
+    fn leaves_colours_around_a_key_alone() {
+        assert_redacts("key: abc123def\u{1b}[0m", "key: [redacted]\u{1b}[0m");
     }
 
     #[test]

@@ -208,13 +208,18 @@ impl<'a> Failover<'a> {
         let all = |wanted: &[FailureClass]| {
             !classes.is_empty() && classes.iter().all(|class| wanted.contains(class))
         };
-        use FailureClass as Class;
         let problem = match failures.last().cloned() {
             Some(last) if last.next == Next::Return => Problem::rejected(last),
-            Some(last) if all(&[Class::Model, Class::Capability]) => Problem::rejected(last),
-            _ if all(&[Class::RateLimit, Class::Quota]) => Problem::rate_limited(wait),
-            _ if all(&[Class::Timeout]) || (is_late && classes.is_empty()) => Problem::timed_out(),
-            _ if all(&[Class::Auth]) => Problem::keys_refused(),
+            Some(last) if all(&[FailureClass::Model, FailureClass::Capability]) => {
+                Problem::rejected(last)
+            }
+            _ if all(&[FailureClass::RateLimit, FailureClass::Quota]) => {
+                Problem::rate_limited(wait)
+            }
+            _ if all(&[FailureClass::Timeout]) || (is_late && classes.is_empty()) => {
+                Problem::timed_out()
+            }
+            _ if all(&[FailureClass::Auth]) => Problem::keys_refused(),
             Some(_) if is_late => Problem::timed_out(),
             Some(last) => Problem::all_failed(&last.message),
             None => Problem::all_failed("every key of its providers rests"),

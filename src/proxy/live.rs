@@ -17,9 +17,9 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::attempt::Opened;
 use super::gateway::Gateway;
 use super::problem::Problem;
+use super::receive::Opened;
 use super::record::Record;
 use super::relay::{Broken, Relay};
 use super::upstream::{AnswerBody, describe};
@@ -122,7 +122,7 @@ impl Live {
     /// What ends a stream from outside: silence, its age, a shutdown. Ready if something did.
     fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.stopped.as_mut().poll(cx).is_ready() {
-            self.fail(Problem::shutting_down().body);
+            self.fail(&Problem::shutting_down().body);
             return Poll::Ready(());
         }
         // The timer is set once per silence, not once per chunk: when it fires, it looks at the clock.
@@ -145,7 +145,7 @@ impl Live {
         match broken {
             Broken::Error(body) => {
                 let body = self.gateway.clean(body);
-                self.fail(body);
+                self.fail(&body);
             }
             Broken::Truncated => self.cut("it ended without a finish"),
         }
@@ -157,10 +157,10 @@ impl Live {
             return self.complete();
         }
         let message = format!("the provider's stream was interrupted: {reason}");
-        self.fail(Problem::broken_stream(message).body);
+        self.fail(&Problem::broken_stream(message).body);
     }
 
-    fn fail(&mut self, body: ErrorBody) {
+    fn fail(&mut self, body: &ErrorBody) {
         self.rest = None;
         self.record.usage(self.relay.observer().usage);
         self.record.failed(http::StatusCode::BAD_GATEWAY.as_u16());
@@ -169,7 +169,7 @@ impl Live {
         if self.relay.is_inside_event() {
             self.ready.push_back(Bytes::from_static(b"\n\n"));
         }
-        self.ready.push_back(error_event(&body, id));
+        self.ready.push_back(error_event(body, id));
     }
 }
 

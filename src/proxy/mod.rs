@@ -18,6 +18,7 @@ pub mod hold;
 pub mod live;
 pub mod prepared;
 pub mod problem;
+pub mod receive;
 pub mod record;
 pub mod relay;
 pub mod upstream;
@@ -33,7 +34,7 @@ use crate::route::Target;
 use crate::route::plan::{self, NoTarget, Plan};
 use crate::route::wanted::Wanted;
 use crate::sse;
-use attempt::{Attempt, Good, GoodBody};
+use attempt::{Attempt, Good};
 use body::{Body, Raw};
 use call::Call;
 use failover::Failover;
@@ -42,6 +43,7 @@ use hold::Held;
 use live::Live;
 use prepared::Prepared;
 use problem::Problem;
+use receive::GoodBody;
 use record::Record;
 
 /// What a client gets.
@@ -114,17 +116,16 @@ async fn answer_within(
     id: HeaderValue,
     mut search: BoxedSearch,
 ) -> Result<Reply, Problem> {
-    match tokio::time::timeout(hold, &mut search).await {
-        Ok(result) => result.map(Reply::from),
-        Err(_) => {
-            let mut headers = HeaderMap::new();
-            stream_headers(&mut headers);
-            Ok(Reply {
-                status: StatusCode::OK,
-                headers,
-                body: Body::Held(Box::new(Held::new(&id, search))),
-            })
-        }
+    if let Ok(result) = tokio::time::timeout(hold, &mut search).await {
+        result.map(Reply::from)
+    } else {
+        let mut headers = HeaderMap::new();
+        stream_headers(&mut headers);
+        Ok(Reply {
+            status: StatusCode::OK,
+            headers,
+            body: Body::Held(Box::new(Held::new(&id, search))),
+        })
     }
 }
 

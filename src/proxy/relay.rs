@@ -27,6 +27,10 @@ pub enum Broken {
 
 /// See the module's head.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the stream"
+)]
 pub struct Relay {
     splitter: Splitter,
     observer: Observer,

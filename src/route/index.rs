@@ -54,9 +54,9 @@ impl Index {
                     }
                 }
                 (Models::Everything, Some(names)) => {
-                    names
-                        .iter()
-                        .for_each(|name| index.add(Offer::new(place, name, name, None)));
+                    for name in names {
+                        index.add(Offer::new(place, name, name, None));
+                    }
                 }
                 (Models::Everything, None) => index.open.push(place),
             }

@@ -50,7 +50,7 @@ impl Default for Limits {
             body: Duration::from_secs(30),
             body_rate: 64 * 1024,
             idle: Duration::from_secs(75),
-            write_stall: Duration::from_secs(60),
+            write_stall: Duration::from_mins(1),
             connections: 10_000,
             per_address: 1_000,
         }

@@ -15,10 +15,10 @@ use parking_lot::Mutex;
 const FREE: u32 = 10;
 
 /// The window in which wrong keys are counted.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// Longest time an address is turned away.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Most addresses remembered; beyond it the oldest are forgotten.
 const MAX_ADDRESSES: usize = 10_000;

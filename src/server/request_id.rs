@@ -49,7 +49,7 @@ fn is_presentable(id: &[u8]) -> bool {
     (1..=MAX_LENGTH).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
-/// A bijection on 64 bits (the finaliser of SplitMix64), so that ids of one run never repeat.
+/// A bijection on 64 bits (the finaliser of `SplitMix64`), so that ids of one run never repeat.
 fn scramble(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ value >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -21,6 +21,7 @@ mod patience;
 mod readme;
 mod secrets;
 mod shutdown;
+mod start;
 mod streams;
 mod support;
 mod verbs;

@@ -5,6 +5,7 @@ pub mod request;
 pub mod response;
 pub mod stream;
 pub mod strip;
+pub mod unroll;
 
 use serde::Deserialize;
 

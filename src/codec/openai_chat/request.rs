@@ -99,7 +99,7 @@ impl Head {
             "stream_options" => self.include_usage = asks_for_usage(value)?,
             // OpenRouter's `provider` object is the upstream's business.
             "provider" if value.starts_with(b"\"") => {
-                self.provider = Some(non_empty("provider", value)?)
+                self.provider = Some(non_empty("provider", value)?);
             }
             "alias" => self.alias = Some(non_empty("alias", value)?),
             "strict_alias" => self.strict_alias = Some(boolean("strict_alias", value)?),

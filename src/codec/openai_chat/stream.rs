@@ -88,17 +88,20 @@ impl Observer {
     }
 
     fn unreadable(&mut self, data: &[u8]) -> Sight {
-        match error::recognise(data) {
-            Some(error) => Sight::Error(error),
-            None => {
-                self.unreadable += 1;
-                Sight::Preamble
-            }
+        if let Some(error) = error::recognise(data) {
+            Sight::Error(error)
+        } else {
+            self.unreadable += 1;
+            Sight::Preamble
         }
     }
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the chunk"
+)]
 struct Chunk<'a> {
     is_error: bool,
     is_without_choices: bool,
@@ -118,10 +121,10 @@ impl<'a> Chunk<'a> {
             b"usage" if value.starts_with(b"{") => self.usage = Some(value),
             // Streams of other endpoints (speech, images) have typed events with their own payload.
             b"delta" | b"audio" | b"b64_json" | b"text" => {
-                self.meaningful |= !scan::is_blank(value)
+                self.meaningful |= !scan::is_blank(value);
             }
             b"type" => {
-                self.finished |= value.ends_with(b".done\"") || value.ends_with(b".completed\"")
+                self.finished |= value.ends_with(b".done\"") || value.ends_with(b".completed\"");
             }
             _ => {}
         }

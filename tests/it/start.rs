@@ -1,0 +1,170 @@
+//! `autogw start` as a process: what it says where, the log it keeps, how it refuses.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::support::Binary;
+
+const DEMO: [&str; 5] = ["start", "--demo", "--port", "0", "--json"];
+
+fn home() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn ask() -> Value {
+    json!({"model": "demo-chat", "messages": [{"role": "user", "content": "Say hello"}]})
+}
+
+/// The only log file of a run.
+fn log_file(home: &Path) -> PathBuf {
+    let logs = std::fs::read_dir(home.join("logs")).expect("a directory of logs");
+    let mut files = logs.map(|entry| entry.expect("it can be read").path());
+    let file = files.next().expect("a log file");
+    assert_eq!(files.next(), None);
+    file
+}
+
+fn mode(path: &Path) -> u32 {
+    let metadata = std::fs::metadata(path).expect("it is there");
+    metadata.permissions().mode() & 0o777
+}
+
+#[test]
+fn the_banner_is_talk_and_goes_to_stderr() {
+    let home = home();
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_autogw"))
+        .args(["start", "--demo", "--port", "0"])
+        .env_clear()
+        .env("AUTOGW_HOME", home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built for this test");
+    let lines = BufReader::new(gateway.stderr.take().expect("a piped stderr")).lines();
+    let mut said = lines.map_while(Result::ok);
+    let url = said.find(|line| line.contains("URL"));
+    gateway.kill().expect("it runs");
+    let output = gateway.wait_with_output().expect("it ends");
+    assert!(url.is_some_and(|url| url.contains("http://127.0.0.1:")));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}
+
+#[tokio::test]
+async fn a_signal_in_answer_to_the_url_is_a_clean_stop() {
+    for _ in 0..5 {
+        let mut gateway = Binary::run(home(), DEMO, []);
+        gateway.client().await;
+        gateway.signal(Signal::TERM);
+        assert_eq!(gateway.exit().await.code(), Some(0), "{}", gateway.stderr());
+    }
+}
+
+#[tokio::test]
+async fn the_log_file_is_private_and_says_what_stderr_says() {
+    let mut gateway = Binary::run(home(), DEMO, []);
+    let client = gateway.client().await;
+    client.chat(ask()).send().await.expect_status(200);
+    gateway.signal(Signal::TERM);
+    gateway.exit().await;
+    let file = log_file(gateway.home());
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(mode(&gateway.home().join("logs")), 0o700);
+    let log = std::fs::read_to_string(file).expect("text");
+    assert!(log.contains("demo-chat"), "{log}");
+    assert_eq!(log, gateway.stderr());
+}
+
+#[tokio::test]
+async fn a_json_log_is_one_object_per_line() {
+    let args = DEMO.into_iter().chain(["--log-format", "json"]);
+    let mut gateway = Binary::run(home(), args, []);
+    let client = gateway.client().await;
+    client.chat(ask()).send().await.expect_status(200);
+    gateway.signal(Signal::TERM);
+    gateway.exit().await;
+    let said = gateway.stderr();
+    let events: Result<Vec<Value>, _> = said.lines().map(serde_json::from_str).collect();
+    let events = events.unwrap_or_else(|error| panic!("{error}: {said}"));
+    assert!(
+        events.iter().any(|event| event["model"] == "demo-chat"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_named_gateway_has_its_own_configuration_and_log() {
+    let home = home();
+    let config = json!({"providers": [{"type": "demo", "name": "named"}]});
+    let path = home.path().join("config.work.json");
+    std::fs::write(path, config.to_string()).expect("a writable directory");
+    let args = ["start", "--name", "work", "--port", "0", "--json"];
+    let mut gateway = Binary::run(home, args, []);
+    gateway.client().await;
+    gateway.signal(Signal::TERM);
+    gateway.exit().await;
+    let banner: Value = serde_json::from_str(&gateway.stdout()).expect("a JSON object");
+    assert_eq!(banner["providers"][0]["name"], "named");
+    let file = log_file(gateway.home());
+    let name = file
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    assert!(name.starts_with("autogw.work.2"), "{name}");
+}
+
+#[test]
+fn a_home_that_cannot_be_written_is_no_reason_not_to_serve() {
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_autogw"))
+        .args(DEMO)
+        .env_clear()
+        .env("AUTOGW_HOME", "/proc/nowhere")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary was built for this test");
+    let mut line = String::new();
+    BufReader::new(gateway.stdout.take().expect("a piped stdout"))
+        .read_line(&mut line)
+        .expect("it says something");
+    gateway.kill().expect("it runs");
+    gateway.wait().expect("it ends");
+    let banner: Value = serde_json::from_str(&line).expect("a JSON object");
+    assert_eq!(banner["log_file"], Value::Null);
+}
+
+#[tokio::test]
+async fn wrong_usage_is_exit_code_2_and_says_why() {
+    for (args, reason) in [
+        (
+            &["start", "--demo", "--log-level", "loud"][..],
+            "expected error, warn, info",
+        ),
+        (
+            &["start", "--socket", "/s", "--port", "1"],
+            "cannot be used with",
+        ),
+        (
+            &["start", "--demo", "--config", "x.json"],
+            "cannot be used with",
+        ),
+        (
+            &["start", "--demo", "--tunnel", "ngrok"],
+            "not available yet",
+        ),
+        (&["start", "--config", "/no/such.json"], "/no/such.json"),
+        (&["start", "--name", "../x"], "not a configuration name"),
+    ] {
+        let mut binary = Binary::run(home(), args.iter().copied(), []);
+        assert_eq!(binary.exit().await.code(), Some(2), "{args:?}");
+        assert!(binary.stderr().contains(reason), "{}", binary.stderr());
+        assert_eq!(binary.stdout(), "");
+    }
+}
