@@ -36,10 +36,9 @@ pub struct Relay {
     observer: Observer,
     /// The event that has begun but not ended.
     tail: BytesMut,
-    /// Whether the rest of an over-long event is being passed on unread.
-    is_passing: bool,
-    /// Whether the last event passed on lacked its blank line.
-    is_unended: bool,
+    /// Whether the client has an event without its end: an over-long one whose rest is passed on
+    /// unread, or a last one that lacks its blank line.
+    is_inside_event: bool,
     /// Whether the usage chunk is ours to take out.
     strips_usage: bool,
     /// Whether the end must be announced by a finish or `[DONE]`.
@@ -57,8 +56,7 @@ impl Relay {
             splitter: Splitter::default(),
             observer: Observer::default(),
             tail: BytesMut::new(),
-            is_passing: false,
-            is_unended: false,
+            is_inside_event: false,
             strips_usage,
             needs_marker,
             is_meaningful: false,
@@ -68,7 +66,7 @@ impl Relay {
 
     /// Takes the next bytes and puts what the client may have into `out`.
     pub fn feed(&mut self, mut chunk: Bytes, out: &mut VecDeque<Bytes>) -> Result<(), Broken> {
-        if (self.is_passing || !self.tail.is_empty()) && !self.finish_begun(&mut chunk, out)? {
+        if (self.is_inside_event || !self.tail.is_empty()) && !self.finish_begun(&mut chunk, out)? {
             return Ok(());
         }
         let (mut start, mut at) = (0, 0);
@@ -99,9 +97,9 @@ impl Relay {
     ) -> Result<bool, Broken> {
         let end = self.splitter.next(chunk, 0);
         let part = chunk.split_to(end.unwrap_or(chunk.len()));
-        if self.is_passing {
+        if self.is_inside_event {
             push(out, part);
-            self.is_passing = end.is_none();
+            self.is_inside_event = end.is_none();
         } else if end.is_some() {
             self.tail.extend_from_slice(&part);
             let block = self.tail.split().freeze();
@@ -117,7 +115,7 @@ impl Relay {
     fn hold(&mut self, part: &[u8], out: &mut VecDeque<Bytes>) {
         self.tail.extend_from_slice(part);
         if self.tail.len() > MAX_HELD {
-            self.is_passing = true;
+            self.is_inside_event = true;
             self.is_meaningful = true;
             push(out, self.tail.split().freeze());
         }
@@ -141,7 +139,7 @@ impl Relay {
     pub fn finish(&mut self, out: &mut VecDeque<Bytes>) -> Result<(), Broken> {
         let rest = self.tail.split().freeze();
         if is_whole(&rest) && self.look(&rest)? {
-            self.is_unended = Event::parse(&rest).data.is_some();
+            self.is_inside_event = Event::parse(&rest).data.is_some();
             push(out, rest);
         }
         if self.needs_marker && !self.observer.is_complete() {
@@ -159,7 +157,7 @@ impl Relay {
     /// Whether the client has been given an event without its end: what is written next needs a blank
     /// line before it.
     pub fn is_inside_event(&self) -> bool {
-        self.is_passing || self.is_unended
+        self.is_inside_event
     }
 
     /// Whether the upstream has said that nothing follows.

@@ -5,12 +5,14 @@
 
 mod config;
 mod connections;
+mod cuts;
 mod disconnect;
 mod edge;
 mod exhausted;
 mod failover;
 mod harness;
 mod help;
+mod hostile;
 mod keys;
 mod limits;
 mod matching;

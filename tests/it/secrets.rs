@@ -150,7 +150,7 @@ async fn no_way_to_fail_lets_a_key_or_a_prompt_out() {
     binary.exit().await;
     let output = output(&binary);
     assert!(
-        output.contains("POST") || output.len() > 1000,
+        output.contains("attempt failed"),
         "there is something to look at"
     );
     assert_clean("the output", &output);
