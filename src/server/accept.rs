@@ -108,7 +108,11 @@ async fn serve(
     let peer = Arc::new(Peer { address, presence });
     let service = service_fn(move |request: Request<Incoming>| {
         let (edge, peer) = (edge.clone(), peer.clone());
-        async move { Ok::<Response<EdgeBody>, Infallible>(edge.answer(request, &peer).await) }
+        // Boxed, so that it goes when the head of the answer is there: some kilobytes that an open
+        // stream would otherwise hold until its end.
+        Box::pin(
+            async move { Ok::<Response<EdgeBody>, Infallible>(edge.answer(request, &peer).await) },
+        )
     });
     let mut builder = http1::Builder::new();
     builder.max_headers(MAX_HEADERS).max_buf_size(MAX_BUFFER);
