@@ -1,9 +1,7 @@
 //! A call: one request of a client, as the edge hands it over.
 
-use std::time::Instant;
-
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 
 use crate::codec::openai_chat::response::Shape;
 
@@ -79,29 +77,19 @@ impl Endpoint {
     }
 }
 
-/// One request of a client, past the edge's guards.
+/// One request of a client, past the edge's guards. Its id, its client and its times are in its book
+/// ([`Record`](super::record::Record)).
 #[derive(Debug)]
 pub struct Call {
     /// Where it was sent.
     pub endpoint: &'static Endpoint,
-    /// Its id: the client's own or one we made.
-    pub request_id: HeaderValue,
-    /// Who sent it, as shown in logs; never a key.
-    pub client: &'static str,
     /// The client's headers.
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
-    /// When its head had arrived.
-    pub received: Instant,
 }
 
 impl Call {
-    /// The id as text; the edge lets only visible ASCII through.
-    pub fn id(&self) -> &str {
-        self.request_id.to_str().unwrap_or_default()
-    }
-
     /// The value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

@@ -25,6 +25,7 @@ const MAX_JITTER: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Failover<'a> {
     attempt: Attempt<'a>,
+    record: &'a mut Record,
     queue: VecDeque<Target>,
     resting: Vec<Resting>,
     failures: Vec<Failed>,
@@ -57,8 +58,8 @@ enum Verdict {
 }
 
 impl<'a> Failover<'a> {
-    /// A search along `plan`.
-    pub fn new(attempt: Attempt<'a>, plan: Plan) -> Self {
+    /// A search along `plan`, booked in `record`.
+    pub fn new(attempt: Attempt<'a>, plan: Plan, record: &'a mut Record) -> Self {
         let resting = plan
             .resting
             .into_iter()
@@ -74,6 +75,7 @@ impl<'a> Failover<'a> {
             failures: Vec::new(),
             repeats_left: attempt.gateway.config().router.retries,
             attempt,
+            record,
         }
     }
 
@@ -81,13 +83,13 @@ impl<'a> Failover<'a> {
     ///
     /// # Cancel safety
     /// Dropping the future ends the attempt under way.
-    pub async fn run(mut self, record: &mut Record) -> Result<(Good, Target), Problem> {
+    pub async fn run(mut self) -> Result<(Good, Target), Problem> {
         let most = self.attempt.gateway.config().router.max_attempts;
-        while record.attempts() < most && Instant::now() < self.attempt.deadline {
+        while self.record.attempts() < most && Instant::now() < self.attempt.deadline {
             let Some(target) = self.next_target().await else {
                 break;
             };
-            let number = record.attempt();
+            let number = self.record.attempt();
             let began = Instant::now();
             match self.attempt.run(&target).await {
                 Ok(good) => {
@@ -135,7 +137,7 @@ impl<'a> Failover<'a> {
         let elapsed = began.elapsed();
         tracing::warn!(
             target: "autogw::attempt",
-            request_id = self.attempt.call.id(),
+            request_id = self.record.id(),
             attempt = number,
             provider = &*target.id.provider,
             model = &*target.offer.name,
@@ -220,7 +222,7 @@ impl<'a> Failover<'a> {
 
     /// Spreads repeats of many requests over a quarter of a second; the request id is the dice.
     fn jitter(&self) -> Duration {
-        let dice = self.attempt.call.id().bytes().fold(0u64, |hash, byte| {
+        let dice = self.record.id().bytes().fold(0u64, |hash, byte| {
             hash.wrapping_mul(31).wrapping_add(u64::from(byte))
         });
         let most = u64::try_from(MAX_JITTER.as_millis()).unwrap_or(u64::MAX);

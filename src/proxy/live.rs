@@ -164,7 +164,7 @@ impl Live {
         self.rest = None;
         self.record.usage(self.relay.observer().usage);
         self.record.failed(http::StatusCode::BAD_GATEWAY.as_u16());
-        let id = self.record.request_id().to_str().unwrap_or_default();
+        let id = self.record.id();
         tracing::warn!(target: "autogw::stream", request_id = id, reason = body.message.as_str(), "stream broke off");
         if self.relay.is_inside_event() {
             self.ready.push_back(Bytes::from_static(b"\n\n"));

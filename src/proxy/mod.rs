@@ -78,13 +78,11 @@ const PASSED_BACK: [HeaderName; 4] = [
 ///
 /// # Cancel safety
 /// Dropping the future ends the attempt under way and writes the request's log line.
-pub async fn handle(gateway: Arc<Gateway>, call: Call) -> Result<Reply, Problem> {
-    let mut record = Record::new(
-        call.request_id.clone(),
-        call.client,
-        call.endpoint.path,
-        call.received,
-    );
+pub async fn handle(
+    gateway: Arc<Gateway>,
+    call: Call,
+    mut record: Record,
+) -> Result<Reply, Problem> {
     let read = Prepared::read(&call).and_then(|prepared| {
         let plan = make_plan(&gateway, &prepared, &mut record)?;
         Ok((prepared, plan))
@@ -101,7 +99,7 @@ pub async fn handle(gateway: Arc<Gateway>, call: Call) -> Result<Reply, Problem>
         .router
         .commit_hold
         .filter(|_| prepared.streams);
-    let id = call.request_id.clone();
+    let id = record.request_id().clone();
     let search = search(gateway, call, prepared, plan, record);
     match hold {
         None => search.await.map(Reply::from),
@@ -145,10 +143,10 @@ async fn search(
         call: &call,
         prepared: &prepared,
         needs: plan.needs,
-        deadline: Instant::from_std(call.received) + limit,
+        deadline: Instant::from_std(record.received()) + limit,
     };
     let exposed = Exposed::of(&plan);
-    match Failover::new(attempt, plan).run(&mut record).await {
+    match Failover::new(attempt, plan, &mut record).run().await {
         Ok((good, target)) => Ok(commit(&gateway, good, target, exposed, record)),
         Err(problem) => {
             record.failed(problem.status.as_u16());

@@ -3,6 +3,7 @@
 //! Dropping is what every ending has in common: an answer read to its end, a failure, a client that
 //! left, a panic. So no request goes unrecorded.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -28,7 +29,7 @@ enum Ending {
 #[derive(Debug)]
 pub struct Record {
     request_id: HeaderValue,
-    client: &'static str,
+    client: Arc<str>,
     endpoint: &'static str,
     model: String,
     received: Instant,
@@ -44,7 +45,7 @@ impl Record {
     /// Opens the book.
     pub fn new(
         request_id: HeaderValue,
-        client: &'static str,
+        client: Arc<str>,
         endpoint: &'static str,
         received: Instant,
     ) -> Self {
@@ -110,6 +111,16 @@ impl Record {
     pub fn request_id(&self) -> &HeaderValue {
         &self.request_id
     }
+
+    /// The request's id as text; the edge lets only visible ASCII through.
+    pub fn id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
+    /// When the request's head had arrived.
+    pub fn received(&self) -> Instant {
+        self.received
+    }
 }
 
 impl Drop for Record {
@@ -124,7 +135,7 @@ impl Drop for Record {
         tracing::info!(
             target: "autogw::request",
             request_id = self.request_id.to_str().unwrap_or_default(),
-            client = self.client,
+            client = &*self.client,
             endpoint = self.endpoint,
             model = self.model.as_str(),
             provider = target.map(|target| &*target.id.provider),

@@ -4,13 +4,14 @@
 //! nor a memory dump tells anything about them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::request::Parts;
 use http::{HeaderMap, Uri, header};
 use ring::digest::{SHA256, digest};
-use subtle::{Choice, ConstantTimeEq as _};
+use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 
 use crate::provider::Secret;
 
@@ -23,45 +24,57 @@ type Digest = [u8; 32];
 #[derive(Debug)]
 pub struct ClientKeys {
     digests: Vec<Digest>,
+    /// How each key's holder is called in logs.
+    names: Vec<Arc<str>>,
+    /// How everybody is called where there are no keys.
+    anybody: Arc<str>,
     accepts_base64: bool,
 }
 
 impl ClientKeys {
     /// Takes in the configured keys.
     pub fn new(keys: &[Secret], accepts_base64: bool) -> Self {
+        let digests = keys.iter().map(|key| sha256(key.expose().as_bytes()));
+        let names = (1..=keys.len()).map(|place| format!("key {place}").into());
         Self {
-            digests: keys
-                .iter()
-                .map(|key| sha256(key.expose().as_bytes()))
-                .collect(),
+            digests: digests.collect(),
+            names: names.collect(),
+            anybody: "open".into(),
             accepts_base64,
         }
     }
 
-    /// Whether a request needs no key.
-    pub fn is_open(&self) -> bool {
-        self.digests.is_empty()
+    /// The name of everybody, if a request needs no key.
+    pub fn open(&self) -> Option<Arc<str>> {
+        self.digests.is_empty().then(|| self.anybody.clone())
     }
 
-    /// Whether `presented` is one of the keys.
-    pub fn accept(&self, presented: &str) -> bool {
-        let plain = self.knows(presented.as_bytes());
-        let decoded = || {
-            STANDARD
-                .decode(presented)
-                .or_else(|_| URL_SAFE_NO_PAD.decode(presented))
-        };
-        plain
-            || (self.accepts_base64 && decoded().is_ok_and(|bytes| self.knows(bytes.trim_ascii())))
+    /// The name of the holder of `presented`, if it is one of the keys.
+    pub fn recognise(&self, presented: &str) -> Option<Arc<str>> {
+        let plain = self.place(presented.as_bytes());
+        let place =
+            plain.or_else(|| self.place(decode(presented, self.accepts_base64)?.trim_ascii()));
+        place.map(|place| self.names[place].clone())
     }
 
-    fn knows(&self, key: &[u8]) -> bool {
+    /// Compares with every key, and picks the place without a branch that depends on it.
+    fn place(&self, key: &[u8]) -> Option<usize> {
         let presented = sha256(key);
-        let found = self.digests.iter().fold(Choice::from(0), |found, known| {
-            found | known.ct_eq(&presented)
-        });
-        found.into()
+        let mut found = 0u64;
+        for (known, number) in self.digests.iter().zip(1..) {
+            found.conditional_assign(&number, known.ct_eq(&presented));
+        }
+        usize::try_from(found).ok()?.checked_sub(1)
     }
+}
+
+fn decode(presented: &str, accepts_base64: bool) -> Option<Vec<u8>> {
+    let decode = || {
+        STANDARD
+            .decode(presented)
+            .or_else(|_| URL_SAFE_NO_PAD.decode(presented))
+    };
+    if accepts_base64 { decode().ok() } else { None }
 }
 
 fn sha256(bytes: &[u8]) -> Digest {
@@ -124,15 +137,20 @@ mod tests {
     }
 
     #[test]
-    fn accepts_exactly_the_configured_keys() {
+    fn recognises_exactly_the_configured_keys() {
         let keys = ClientKeys::new(&[Secret::new("one"), Secret::new("two")], false);
-        assert!(keys.accept("one") && keys.accept("two"));
-        assert!(!keys.accept("") && !keys.accept("on") && !keys.accept("b25l"));
-        assert!(!keys.is_open() && ClientKeys::new(&[], false).is_open());
+        assert_eq!(keys.recognise("one").as_deref(), Some("key 1"));
+        assert_eq!(keys.recognise("two").as_deref(), Some("key 2"));
+        for wrong in ["", "on", "b25l", "ONE"] {
+            assert_eq!(keys.recognise(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(keys.open(), None);
+        assert_eq!(ClientKeys::new(&[], false).open().as_deref(), Some("open"));
     }
 
     #[test]
     fn base64_is_accepted_only_if_configured() {
-        assert!(ClientKeys::new(&[Secret::new("one")], true).accept("b25l"));
+        let keys = ClientKeys::new(&[Secret::new("one")], true);
+        assert_eq!(keys.recognise("b25l").as_deref(), Some("key 1"));
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tower_service::Service as _;
 
@@ -23,6 +24,7 @@ use super::{Limits, error};
 use crate::proxy::call::{Call, Endpoint};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
+use crate::proxy::record::Record;
 use crate::proxy::upstream::VIA;
 use crate::proxy::{self, Reply};
 
@@ -73,16 +75,14 @@ impl Edge {
         let received = Instant::now();
         let in_flight = peer.presence.enter();
         let id = self.ids.accept(request.headers().get(&REQUEST_ID));
-        let origin = request.headers().get(header::ORIGIN).cloned();
+        let origin = self.guard.permitted(request.headers());
         let handled = AssertUnwindSafe(self.handle(request, peer, id.clone(), received))
             .catch_unwind()
             .await;
         let result = handled.unwrap_or_else(|_| Err(Problem::internal()));
-        let is_stranger =
-            matches!(&result, Err(problem) if problem.status == StatusCode::FORBIDDEN);
-        let answer = result.unwrap_or_else(|problem| Answer::Reply(self.refuse(&problem, &id)));
+        let answer = result.unwrap_or_else(|problem| Answer::Reply(error::reply(&problem, &id)));
         let mut response = finish(answer, &id, in_flight);
-        if let Some(origin) = origin.filter(|_| !is_stranger) {
+        if let Some(origin) = origin {
             Guard::permit(&origin, response.headers_mut());
         }
         response.headers_mut().insert(&REQUEST_ID, id);
@@ -97,20 +97,32 @@ impl Edge {
         received: Instant,
     ) -> Result<Answer, Problem> {
         let (head, body) = request.into_parts();
-        self.guard.check(&head)?;
-        if Guard::is_preflight(&head) {
-            return Ok(Answer::Page(preflight()));
-        }
-        if !pages::OPEN.contains(&head.uri.path()) {
-            self.check_key(&head, peer)?;
-        }
+        let admitted = self.admit(&head, peer);
+        let client = match admitted.inspect_err(|problem| turned_away(&head, &id, problem))? {
+            Admitted::Preflight => return Ok(Answer::Page(preflight())),
+            Admitted::Anybody => return Ok(Answer::Page(self.page(head).await)),
+            Admitted::Client(client) => client,
+        };
         match Endpoint::at(head.uri.path()).filter(|_| head.method == Method::POST) {
-            Some(endpoint) => self
-                .proxy(endpoint, head, body, id, received)
-                .await
-                .map(Answer::Reply),
+            Some(endpoint) => {
+                let record = Record::new(id, client, endpoint.path, received);
+                let reply = self.proxy(endpoint, head, body, record).await;
+                reply.map(Answer::Reply)
+            }
             None => Ok(Answer::Page(self.page(head).await)),
         }
+    }
+
+    /// The guards, in their order.
+    fn admit(&self, head: &Parts, peer: &Peer) -> Result<Admitted, Problem> {
+        self.guard.check(head)?;
+        if Guard::is_preflight(head) {
+            return Ok(Admitted::Preflight);
+        }
+        if pages::OPEN.contains(&head.uri.path()) {
+            return Ok(Admitted::Anybody);
+        }
+        self.check_key(head, peer).map(Admitted::Client)
     }
 
     async fn proxy(
@@ -118,27 +130,31 @@ impl Edge {
         endpoint: &'static Endpoint,
         head: Parts,
         body: Incoming,
-        request_id: HeaderValue,
-        received: Instant,
+        mut record: Record,
     ) -> Result<Reply, Problem> {
-        if head
-            .headers
-            .get(&VIA)
-            .is_some_and(|via| via == self.gateway.via())
-        {
+        let headers = head.headers;
+        match self.body(&headers, body).await {
+            Ok(body) => {
+                let call = Call {
+                    endpoint,
+                    headers,
+                    body,
+                };
+                proxy::handle(self.gateway.clone(), call, record).await
+            }
+            Err(problem) => {
+                record.failed(problem.status.as_u16());
+                Err(problem)
+            }
+        }
+    }
+
+    async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Problem> {
+        let via = headers.get(&VIA);
+        if via.is_some_and(|via| via == self.gateway.via()) {
             return Err(Problem::request_loop());
         }
-        let body = collect(body, self.gateway.config().server.max_body, &self.limits).await?;
-        let client = if self.keys.is_open() { "open" } else { "key" };
-        let call = Call {
-            endpoint,
-            request_id,
-            client,
-            headers: head.headers,
-            body,
-            received,
-        };
-        proxy::handle(self.gateway.clone(), call).await
+        collect(body, self.gateway.config().server.max_body, &self.limits).await
     }
 
     async fn page(&self, head: Parts) -> Response<axum::body::Body> {
@@ -150,37 +166,54 @@ impl Edge {
     }
 
     /// Lets a request in that carries one of our keys, and slows down whoever guesses.
-    fn check_key(&self, head: &Parts, peer: &Peer) -> Result<(), Problem> {
-        if self.keys.is_open() {
-            return Ok(());
+    ///
+    /// Returns the name of the key's holder.
+    fn check_key(&self, head: &Parts, peer: &Peer) -> Result<Arc<str>, Problem> {
+        if let Some(anybody) = self.keys.open() {
+            return Ok(anybody);
         }
         let address = peer.address.map(|address| address.ip());
         let is_known = peer.presence.has_shown_key();
         if !is_known && let Some(wait) = self.patience.blocked(address, Instant::now()) {
             return Err(Problem::too_many_bad_keys(wait));
         }
-        match auth::presented(head) {
-            Some(key) if self.keys.accept(&key) => {
+        // No key at all is a mistake, not a guess.
+        let key = auth::presented(head).ok_or_else(Problem::bad_key)?;
+        match self.keys.recognise(&key) {
+            Some(client) => {
                 if !is_known {
                     peer.presence.show_key();
                 }
-                Ok(())
+                Ok(client)
             }
-            // No key at all is a mistake, not a guess.
-            None => Err(Problem::bad_key()),
-            Some(_) => match self.patience.wrong_key(address, Instant::now()) {
-                Some(wait) => Err(Problem::too_many_bad_keys(wait)),
-                None => Err(Problem::bad_key()),
-            },
+            None => Err(match self.patience.wrong_key(address, Instant::now()) {
+                Some(wait) => Problem::too_many_bad_keys(wait),
+                None => Problem::bad_key(),
+            }),
         }
     }
+}
 
-    fn refuse(&self, problem: &Problem, id: &HeaderValue) -> Reply {
-        let id = id.to_str().unwrap_or_default();
-        let message = self.gateway.redactor().redact(&problem.body.message);
-        tracing::debug!(target: "autogw::edge", request_id = id, status = problem.status.as_u16(), reason = &*message, "refused");
-        error::reply(problem, id)
-    }
+/// Who may go on after the guards.
+enum Admitted {
+    /// A browser that asks whether it may.
+    Preflight,
+    /// Somebody who asks for what everybody may see.
+    Anybody,
+    /// The holder of a key, or anybody where there are none.
+    Client(Arc<str>),
+}
+
+/// The log line of a request that came no further than the guards; the others have a book.
+fn turned_away(head: &Parts, id: &HeaderValue, problem: &Problem) {
+    tracing::info!(
+        target: "autogw::request",
+        request_id = id.to_str().unwrap_or_default(),
+        endpoint = head.uri.path(),
+        status = problem.status.as_u16(),
+        outcome = "turned away",
+        "request"
+    );
 }
 
 fn preflight() -> Response<axum::body::Body> {
@@ -195,7 +228,7 @@ fn preflight() -> Response<axum::body::Body> {
 fn finish(answer: Answer, id: &HeaderValue, in_flight: InFlight) -> Response<EdgeBody> {
     let reply = match answer {
         Answer::Page(page) => match page.extensions().get::<PendingProblem>() {
-            Some(problem) => problem.reply(id.to_str().unwrap_or_default()),
+            Some(problem) => problem.reply(id),
             None => return page.map(|body| EdgeBody::page(body, in_flight)),
         },
         Answer::Reply(reply) => reply,

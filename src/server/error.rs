@@ -9,7 +9,8 @@ use crate::proxy::body::Body;
 use crate::proxy::problem::{AttemptNote, Problem};
 
 /// The reply that tells a client of `problem`.
-pub fn reply(problem: &Problem, request_id: &str) -> Reply {
+pub fn reply(problem: &Problem, request_id: &HeaderValue) -> Reply {
+    let request_id = request_id.to_str().unwrap_or_default();
     let attempts: Vec<_> = problem.attempts.iter().map(AttemptNote::to_json).collect();
     let json = error::write(&problem.body, request_id, &attempts);
     let mut headers = HeaderMap::with_capacity(8);

@@ -65,6 +65,12 @@ impl Guard {
             .any(|known| known == origin || known == "*")
     }
 
+    /// The origin of a page that may call, to be told so in the answer.
+    pub fn permitted(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let is_allowed = origin(headers).is_some_and(|origin| self.allows(&origin));
+        headers.get(header::ORIGIN).filter(|_| is_allowed).cloned()
+    }
+
     /// Whether this is a browser's question whether it may call; it never reaches a handler.
     pub fn is_preflight(request: &Parts) -> bool {
         request.method == Method::OPTIONS

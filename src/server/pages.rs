@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::error;
+use crate::proxy::Reply;
 use crate::proxy::call::Endpoint;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
@@ -56,7 +57,7 @@ pub struct PendingProblem(pub Problem);
 
 impl PendingProblem {
     /// The finished reply.
-    pub fn reply(&self, request_id: &str) -> crate::proxy::Reply {
+    pub fn reply(&self, request_id: &HeaderValue) -> Reply {
         error::reply(&self.0, request_id)
     }
 }
