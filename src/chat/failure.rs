@@ -23,12 +23,16 @@ pub enum FailureClass {
     Server,
     /// The upstream does not know the model, or this key may not use it.
     Model,
+    /// The upstream has nothing at this path, or not the thing the request names.
+    NotFound,
     /// An answer that is no answer: HTML, malformed JSON, an empty stream.
     Malformed,
     /// The request itself is wrong; no other target would say otherwise.
     Request,
     /// The target lacks a capability the request needs.
     Capability,
+    /// We could not even try: this process is out of file descriptors.
+    Local,
 }
 
 impl FailureClass {
@@ -42,9 +46,11 @@ impl FailureClass {
             FailureClass::Network => "network",
             FailureClass::Server => "server_error",
             FailureClass::Model => "model_unavailable",
+            FailureClass::NotFound => "not_found",
             FailureClass::Malformed => "malformed_answer",
             FailureClass::Request => "invalid_request",
             FailureClass::Capability => "capability",
+            FailureClass::Local => "gateway_overloaded",
         }
     }
 }
@@ -79,6 +85,17 @@ pub enum Next {
     Provider,
 }
 
+/// Who is to rest after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// Nobody: it was the request's doing, or cannot be told from that.
+    Nobody,
+    /// The key.
+    Key,
+    /// The provider, for this model and endpoint.
+    Place,
+}
+
 /// One failed attempt.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -88,6 +105,8 @@ pub struct Failure {
     pub stage: Stage,
     /// Where the request may go.
     pub next: Next,
+    /// Who is to rest.
+    pub blame: Blame,
     /// The upstream's status, if one arrived.
     pub status: Option<u16>,
     /// The upstream's own words or ours, without key material.
@@ -100,6 +119,23 @@ pub struct Failure {
     pub param: Option<String>,
     /// How long the upstream asked us to wait.
     pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// The message, if it is ours. An upstream's words may quote the prompt, which no log is to hold.
+    pub fn own_words(&self) -> Option<&str> {
+        use FailureClass as Class;
+        let is_our_class = matches!(
+            self.class,
+            Class::Timeout | Class::Network | Class::Malformed | Class::Local
+        );
+        // With an error status, it is the upstream that spoke.
+        let is_ours = is_our_class
+            && self
+                .status
+                .is_none_or(|status| (200..300).contains(&status));
+        is_ours.then_some(self.message.as_str())
+    }
 }
 
 /// What an upstream said of its own error, whatever shape it said it in.

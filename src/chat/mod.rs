@@ -7,4 +7,4 @@ pub mod dialect;
 pub mod failure;
 
 pub use dialect::Dialect;
-pub use failure::{ErrorBody, Failure, FailureClass, Next, Stage};
+pub use failure::{Blame, ErrorBody, Failure, FailureClass, Next, Stage};

@@ -1,8 +1,8 @@
 //! Health: which targets rest, and until when.
 //!
-//! A failure rests what it concerns: a 429, a refused key or an empty purse rests the *key*; a timeout,
-//! a broken connection or a 5xx makes the *place* (provider and model) suspect; an unknown model is
-//! remembered for its place. Rests follow the back-off table and never outgrow it; a success forgets.
+//! A failure rests whom its classification blames: the *key* for a 429, a refusal or an empty purse, the
+//! *place* (provider, model and endpoint) for a timeout, a broken connection or a 5xx, nobody for what was
+//! the request's doing. A suspect place is a last resort; an unknown model is remembered for its place. Rests follow the back-off table and never outgrow it; a success forgets.
 //! `now` is an argument everywhere, and while all is well nothing here takes a lock.
 
 mod rest;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::chat::{Failure, FailureClass};
+use crate::chat::{Blame, Failure, FailureClass};
 use crate::config::Backoffs;
 use rest::Rest;
 
@@ -40,6 +40,8 @@ pub struct TargetId {
     pub key: u64,
     /// Model name there.
     pub model: Arc<str>,
+    /// Path of the endpoint: who cannot rerank with a model may well chat with it.
+    pub endpoint: &'static str,
 }
 
 /// Whether a target should be tried.
@@ -79,10 +81,13 @@ pub struct Health {
     rests: Mutex<Rests>,
 }
 
+/// Provider, model and endpoint.
+type Place = (Arc<str>, Arc<str>, &'static str);
+
 #[derive(Debug, Default)]
 struct Rests {
     keys: HashMap<(Arc<str>, u64), Rest>,
-    places: HashMap<(Arc<str>, Arc<str>), Rest>,
+    places: HashMap<Place, Rest>,
 }
 
 impl Health {
@@ -126,23 +131,16 @@ impl Health {
         failure: &Failure,
         now: Instant,
     ) -> Option<Rested> {
+        if failure.blame == Blame::Nobody {
+            return None;
+        }
         let mut rests = self.rests.lock();
         rests.make_room(now);
-        let rested = match failure.class {
-            FailureClass::Request | FailureClass::Capability => return None,
-            FailureClass::RateLimit | FailureClass::Auth | FailureClass::Quota => {
-                let rest = rests.keys.entry(target.key_id()).or_default();
-                self.rest(rest, failure, now)
-            }
-            FailureClass::Model
-            | FailureClass::Timeout
-            | FailureClass::Network
-            | FailureClass::Server
-            | FailureClass::Malformed => {
-                let rest = rests.places.entry(target.place_id()).or_default();
-                self.rest(rest, failure, now)
-            }
+        let rest = match failure.blame {
+            Blame::Key => rests.keys.entry(target.key_id()).or_default(),
+            Blame::Place | Blame::Nobody => rests.places.entry(target.place_id()).or_default(),
         };
+        let rested = self.rest(rest, failure, now);
         self.troubled.store(rests.len(), Ordering::Relaxed);
         Some(rested)
     }
@@ -174,7 +172,10 @@ impl Health {
             FailureClass::Network => table.network.after(failures),
             FailureClass::Server | FailureClass::Malformed => table.server.after(failures),
             FailureClass::Model => MODEL_MEMORY,
-            FailureClass::Request | FailureClass::Capability => Duration::ZERO,
+            FailureClass::Request
+            | FailureClass::Capability
+            | FailureClass::NotFound
+            | FailureClass::Local => Duration::ZERO,
         }
     }
 
@@ -210,8 +211,8 @@ impl TargetId {
         (self.provider.clone(), self.key)
     }
 
-    fn place_id(&self) -> (Arc<str>, Arc<str>) {
-        (self.provider.clone(), self.model.clone())
+    fn place_id(&self) -> Place {
+        (self.provider.clone(), self.model.clone(), self.endpoint)
     }
 }
 
@@ -225,6 +226,7 @@ mod tests {
             provider: "p".into(),
             key,
             model: model.into(),
+            endpoint: "/chat/completions",
         }
     }
 
@@ -233,6 +235,11 @@ mod tests {
             class,
             stage: Stage::Answered,
             next: Next::Key,
+            blame: match class {
+                FailureClass::RateLimit | FailureClass::Auth | FailureClass::Quota => Blame::Key,
+                FailureClass::Request => Blame::Nobody,
+                _ => Blame::Place,
+            },
             status: None,
             message: String::new(),
             kind: None,

@@ -44,6 +44,9 @@ fn slot(class: FailureClass) -> usize {
         FailureClass::Network => 4,
         FailureClass::Server | FailureClass::Malformed => 5,
         FailureClass::Model => 6,
-        FailureClass::Request | FailureClass::Capability => 7,
+        FailureClass::Request
+        | FailureClass::Capability
+        | FailureClass::NotFound
+        | FailureClass::Local => 7,
     }
 }

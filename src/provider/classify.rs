@@ -1,8 +1,9 @@
-//! One classification of every upstream outcome: what it was, and where the request may go from here.
+//! One classification of every upstream outcome: what it was, where the request may go, who is to rest.
 //!
 //! The retry decision is made here and nowhere else. Rules: `401/402/403/429` are the key's trouble,
 //! `5xx` and broken connections the provider's, `404` the model's, other `4xx` the request's. The
-//! upstream's own words decide the exceptions: money spoken of in a 429, a bad key in a 400.
+//! upstream's own words decide the exceptions, with care: error messages quote the request, so words
+//! that a client could have put there never cost a key or a provider its good name.
 
 use std::time::SystemTime;
 
@@ -10,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::StatusSet;
 use super::retry_after::retry_after;
-use crate::chat::{ErrorBody, Failure, FailureClass, Next, Stage};
+use crate::chat::{Blame, ErrorBody, Failure, FailureClass, Next, Stage};
 
 /// Codes and types of a 429 that no waiting cures.
 const MONEY: [&str; 7] = [
@@ -23,28 +24,28 @@ const MONEY: [&str; 7] = [
     "billing_error",
 ];
 
+/// What an upstream was asked, as far as its refusal has to be judged by it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The model, as clients call it.
+    pub model: &'a str,
+    /// Replaces the built-in verdict on which statuses move on, where the request or the server is at fault.
+    pub retryable: Option<&'a StatusSet>,
+}
+
 /// An answer with an error status (or an error inside a 200, with the status it should have had).
-///
-/// `retryable` replaces the built-in verdict on which statuses move on.
 pub fn answer(
     status: StatusCode,
     headers: &HeaderMap,
     body: ErrorBody,
-    retryable: Option<&StatusSet>,
+    asked: Asked<'_>,
 ) -> Failure {
-    let (class, next) = verdict(status, headers, &body);
-    let next = match retryable {
-        Some(set) if set.contains(status.as_u16()) => match next {
-            Next::Return => Next::Provider,
-            next => next,
-        },
-        Some(_) => Next::Return,
-        None => next,
-    };
+    let (class, next, blame) = verdict(status, headers, &Speech::of(&body), asked.model);
     Failure {
         class,
         stage: Stage::Answered,
-        next,
+        next: configured(next, class, status, asked.retryable),
+        blame,
         status: Some(status.as_u16()),
         message: body.message,
         kind: body.kind,
@@ -54,25 +55,64 @@ pub fn answer(
     }
 }
 
-fn verdict(status: StatusCode, headers: &HeaderMap, body: &ErrorBody) -> (FailureClass, Next) {
-    let speaks = Speech::of(body);
+/// A refused or exhausted key moves on whatever the configuration says: the client must not pay for it.
+fn configured(
+    next: Next,
+    class: FailureClass,
+    status: StatusCode,
+    retryable: Option<&StatusSet>,
+) -> Next {
+    let Some(set) = retryable else { return next };
+    match (class, set.contains(status.as_u16())) {
+        (FailureClass::Request, true) => Next::Provider,
+        (FailureClass::Server | FailureClass::Timeout, false) => Next::Return,
+        _ => next,
+    }
+}
+
+fn verdict(
+    status: StatusCode,
+    headers: &HeaderMap,
+    speaks: &Speech,
+    model: &str,
+) -> (FailureClass, Next, Blame) {
+    use FailureClass as Class;
     match status.as_u16() {
-        429 if speaks.of_money() => (FailureClass::Quota, Next::Key),
-        402 if !headers.contains_key("retry-after") => (FailureClass::Quota, Next::Key),
-        402 | 429 => (FailureClass::RateLimit, Next::Key),
-        400 | 401 | 403 if speaks.of_a_bad_key() => (FailureClass::Auth, Next::Key),
-        403 if speaks.of_moderation() => (FailureClass::Request, Next::Return),
-        403 if speaks.of_model_access() => (FailureClass::Model, Next::Provider),
-        401 | 403 => (FailureClass::Auth, Next::Key),
-        400 | 422 if speaks.of_an_unknown_model() => (FailureClass::Model, Next::Provider),
-        404 => (FailureClass::Model, Next::Provider),
-        400 | 413 | 422 if speaks.of_capability() => (FailureClass::Capability, Next::Provider),
-        408 => (FailureClass::Timeout, Next::Same),
-        409 => (FailureClass::Server, Next::Same),
-        400..=499 => (FailureClass::Request, Next::Return),
-        500..=599 => (FailureClass::Server, Next::Provider),
+        429 if speaks.of_money() => (Class::Quota, Next::Key, Blame::Key),
+        402 if speaks.of_too_many_tokens() => (Class::Capability, Next::Provider, Blame::Nobody),
+        402 if !headers.contains_key("retry-after") => (Class::Quota, Next::Key, Blame::Key),
+        402 | 429 => (Class::RateLimit, Next::Key, Blame::Key),
+        401 => (Class::Auth, Next::Key, Blame::Key),
+        400 | 403 if speaks.of_a_bad_key() => (Class::Auth, Next::Key, Blame::Key),
+        403 => forbidden(speaks, model),
+        404 if speaks.of_unknown(model) => (Class::Model, Next::Provider, Blame::Place),
+        404 => (Class::NotFound, Next::Provider, Blame::Nobody),
+        400 | 422 if speaks.labels_the_model() => (Class::Model, Next::Provider, Blame::Place),
+        400 | 422 if speaks.of_unknown(model) => (Class::Model, Next::Provider, Blame::Nobody),
+        400 | 413 | 422 if speaks.of_capability() => {
+            (Class::Capability, Next::Provider, Blame::Nobody)
+        }
+        408 => (Class::Timeout, Next::Same, Blame::Nobody),
+        409 => (Class::Server, Next::Same, Blame::Nobody),
+        400..=499 => (Class::Request, Next::Return, Blame::Nobody),
+        500..=599 => (Class::Server, Next::Key, Blame::Place),
         // Redirects are not followed: an upstream that moved is one that must be configured anew.
-        _ => (FailureClass::Malformed, Next::Provider),
+        _ => (Class::Malformed, Next::Provider, Blame::Place),
+    }
+}
+
+/// A 403 may mean the key, the model, the country or the prompt, and a firewall's page says nothing.
+fn forbidden(speaks: &Speech, model: &str) -> (FailureClass, Next, Blame) {
+    if speaks.of_moderation() {
+        (FailureClass::Request, Next::Return, Blame::Nobody)
+    } else if speaks.labels_the_model() || speaks.labelled(&["country", "region"]) {
+        (FailureClass::Model, Next::Provider, Blame::Place)
+    } else if speaks.names(model) {
+        (FailureClass::Model, Next::Provider, Blame::Nobody)
+    } else if speaks.is_a_page() {
+        (FailureClass::Auth, Next::Key, Blame::Nobody)
+    } else {
+        (FailureClass::Auth, Next::Key, Blame::Key)
     }
 }
 
@@ -100,7 +140,7 @@ pub fn status_of(body: &ErrorBody) -> StatusCode {
             StatusCode::TOO_MANY_REQUESTS
         }
         () if speaks.of_a_bad_key() || kind == "authentication_error" => StatusCode::UNAUTHORIZED,
-        () if speaks.of_an_unknown_model() => StatusCode::NOT_FOUND,
+        () if speaks.labels_the_model() => StatusCode::NOT_FOUND,
         () if kind == "invalid_request_error" || speaks.of_capability() => StatusCode::BAD_REQUEST,
         () => StatusCode::BAD_GATEWAY,
     }
@@ -143,9 +183,25 @@ impl Speech {
             ])
     }
 
+    fn of_too_many_tokens(&self) -> bool {
+        self.message.contains("max_tokens")
+    }
+
+    /// HTML: a firewall before the provider, which judges prompts and not keys.
+    fn is_a_page(&self) -> bool {
+        self.message.starts_with('<')
+    }
+
+    /// By its label, or by how the message begins: what follows may be a quotation.
     fn of_a_bad_key(&self) -> bool {
         self.labelled(&["invalid_api_key", "api_key_invalid", "authentication_error"])
-            || self.says_any(&["api key not valid", "incorrect api key", "invalid api key"])
+            || [
+                "api key not valid",
+                "incorrect api key provided",
+                "invalid api key",
+            ]
+            .iter()
+            .any(|words| self.message.starts_with(words))
     }
 
     fn of_moderation(&self) -> bool {
@@ -158,19 +214,36 @@ impl Speech {
         ])
     }
 
-    fn of_model_access(&self) -> bool {
-        self.says_any(&["model", "country", "region", "unsupported_country"])
+    fn labels_the_model(&self) -> bool {
+        self.labelled(&[
+            "model_not_found",
+            "model_not_available",
+            "unknown_model",
+            "model_access",
+        ])
     }
 
-    fn of_an_unknown_model(&self) -> bool {
-        self.labelled(&["model_not_found", "model_not_available", "unknown_model"])
-            || (self.message.contains("model")
-                && self.says_any(&[
-                    "does not exist",
-                    "not found",
-                    "is not a valid model",
-                    "unknown model",
-                ]))
+    /// Whether the message names `model` as a word of its own.
+    fn names(&self, model: &str) -> bool {
+        let model = model.to_ascii_lowercase();
+        let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let text = self.message.as_bytes();
+        !model.is_empty()
+            && self.message.match_indices(&model).any(|(at, _)| {
+                let before = at.checked_sub(1).and_then(|at| text.get(at));
+                !is_part(before) && !is_part(text.get(at + model.len()))
+            })
+    }
+
+    fn of_unknown(&self, model: &str) -> bool {
+        let is_unknown = [
+            "does not exist",
+            "not found",
+            "not a valid model",
+            "unknown model",
+        ];
+        self.labels_the_model()
+            || (self.names(model) && is_unknown.iter().any(|words| self.message.contains(words)))
     }
 
     fn of_capability(&self) -> bool {
@@ -195,130 +268,154 @@ mod tests {
 
     use super::*;
 
-    fn classified(status: u16, body: &str) -> (FailureClass, Next) {
-        let error = ErrorBody {
-            message: body.to_owned(),
-            ..ErrorBody::default()
+    fn classify(
+        status: u16,
+        body: ErrorBody,
+        headers: &HeaderMap,
+        retryable: Option<&StatusSet>,
+    ) -> Failure {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let asked = Asked {
+            model: "m-1",
+            retryable,
         };
-        let failure = answer(
-            StatusCode::from_u16(status).expect("status"),
-            &HeaderMap::new(),
-            error,
-            None,
-        );
-        (failure.class, failure.next)
+        answer(status, headers, body, asked)
     }
 
-    fn labelled(status: u16, code: &str) -> (FailureClass, Next) {
-        let error = ErrorBody {
+    fn said(status: u16, message: &str) -> (FailureClass, Next, Blame) {
+        let body = ErrorBody {
+            message: message.to_owned(),
+            ..ErrorBody::default()
+        };
+        let failure = classify(status, body, &HeaderMap::new(), None);
+        (failure.class, failure.next, failure.blame)
+    }
+
+    fn labelled(status: u16, code: &str) -> (FailureClass, Next, Blame) {
+        let body = ErrorBody {
             code: Some(code.to_owned()),
             ..ErrorBody::default()
         };
-        let failure = answer(
-            StatusCode::from_u16(status).expect("status"),
-            &HeaderMap::new(),
-            error,
-            None,
-        );
-        (failure.class, failure.next)
-    }
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| {
-                (
-                    http::HeaderName::from_static(name),
-                    value.parse().expect("value"),
-                )
-            })
-            .collect()
+        let failure = classify(status, body, &HeaderMap::new(), None);
+        (failure.class, failure.next, failure.blame)
     }
 
     #[test]
     fn statuses_fall_into_their_classes() {
         use FailureClass as C;
         for (status, expected) in [
-            (400, (C::Request, Next::Return)),
-            (401, (C::Auth, Next::Key)),
-            (402, (C::Quota, Next::Key)),
-            (403, (C::Auth, Next::Key)),
-            (404, (C::Model, Next::Provider)),
-            (408, (C::Timeout, Next::Same)),
-            (409, (C::Server, Next::Same)),
-            (413, (C::Request, Next::Return)),
-            (422, (C::Request, Next::Return)),
-            (429, (C::RateLimit, Next::Key)),
-            (500, (C::Server, Next::Provider)),
-            (503, (C::Server, Next::Provider)),
-            (520, (C::Server, Next::Provider)),
-            (529, (C::Server, Next::Provider)),
-            (302, (C::Malformed, Next::Provider)),
+            (400, (C::Request, Next::Return, Blame::Nobody)),
+            (401, (C::Auth, Next::Key, Blame::Key)),
+            (402, (C::Quota, Next::Key, Blame::Key)),
+            (403, (C::Auth, Next::Key, Blame::Key)),
+            (404, (C::NotFound, Next::Provider, Blame::Nobody)),
+            (408, (C::Timeout, Next::Same, Blame::Nobody)),
+            (409, (C::Server, Next::Same, Blame::Nobody)),
+            (413, (C::Request, Next::Return, Blame::Nobody)),
+            (422, (C::Request, Next::Return, Blame::Nobody)),
+            (429, (C::RateLimit, Next::Key, Blame::Key)),
+            (500, (C::Server, Next::Key, Blame::Place)),
+            (503, (C::Server, Next::Key, Blame::Place)),
+            (520, (C::Server, Next::Key, Blame::Place)),
+            (529, (C::Server, Next::Key, Blame::Place)),
+            (302, (C::Malformed, Next::Provider, Blame::Place)),
         ] {
-            assert_eq!(classified(status, "no"), expected, "{status}");
+            assert_eq!(said(status, "no"), expected, "{status}");
         }
     }
 
     #[test]
-    fn the_upstreams_words_decide_the_exceptions() {
+    fn labels_decide_the_exceptions() {
         use FailureClass as C;
-        assert_eq!(labelled(429, "insufficient_quota"), (C::Quota, Next::Key));
-        assert_eq!(labelled(400, "API_KEY_INVALID"), (C::Auth, Next::Key));
         assert_eq!(
-            labelled(400, "context_length_exceeded"),
-            (C::Capability, Next::Provider)
-        );
-        assert_eq!(labelled(400, "model_not_found"), (C::Model, Next::Provider));
-        assert_eq!(
-            labelled(403, "unsupported_country_region_territory"),
-            (C::Model, Next::Provider)
+            labelled(429, "insufficient_quota"),
+            (C::Quota, Next::Key, Blame::Key)
         );
         assert_eq!(
-            classified(403, "Your input was flagged"),
-            (C::Request, Next::Return)
+            labelled(400, "API_KEY_INVALID"),
+            (C::Auth, Next::Key, Blame::Key)
         );
         assert_eq!(
-            classified(400, "qwen does not support tools"),
-            (C::Capability, Next::Provider)
+            labelled(403, "permission_denied"),
+            (C::Auth, Next::Key, Blame::Key)
         );
+        assert_eq!(
+            labelled(400, "model_not_found"),
+            (C::Model, Next::Provider, Blame::Place)
+        );
+        assert_eq!(
+            labelled(404, "model_not_found"),
+            (C::Model, Next::Provider, Blame::Place)
+        );
+        let region = labelled(403, "unsupported_country_region_territory");
+        assert_eq!(region, (C::Model, Next::Provider, Blame::Place));
+        let context = labelled(400, "context_length_exceeded");
+        assert_eq!(context, (C::Capability, Next::Provider, Blame::Nobody));
+    }
+
+    #[test]
+    fn messages_are_read_where_they_can_be_told_from_quotations() {
+        use FailureClass as C;
+        let model = (C::Model, Next::Provider, Blame::Place);
+        assert_eq!(said(404, "model 'm-1' not found"), model);
+        assert_eq!(
+            said(400, "API key not valid. Please pass one."),
+            (C::Auth, Next::Key, Blame::Key)
+        );
+        assert_eq!(
+            said(403, "Your input was flagged"),
+            (C::Request, Next::Return, Blame::Nobody)
+        );
+        let tools = said(400, "m-1 does not support tools");
+        assert_eq!(tools, (C::Capability, Next::Provider, Blame::Nobody));
+        let credit = said(402, "This request needs fewer max_tokens or more credits");
+        assert_eq!(credit, (C::Capability, Next::Provider, Blame::Nobody));
+    }
+
+    #[test]
+    fn what_a_client_could_have_written_costs_nobody_anything() {
+        for (status, message) in [
+            (400, "Invalid value: 'invalid api key'"),
+            (400, "Invalid value for tool_choice: 'm-1 does not exist'"),
+            (404, "No such File object: file-m-1x"),
+            (404, "404 page not found"),
+            (403, "<html>Request blocked by the firewall</html>"),
+        ] {
+            assert_eq!(said(status, message).2, Blame::Nobody, "{message}");
+        }
     }
 
     #[test]
     fn a_402_with_a_date_is_a_rate_limit() {
-        let failure = answer(
-            StatusCode::PAYMENT_REQUIRED,
-            &headers(&[("retry-after", "3")]),
-            ErrorBody::default(),
-            None,
-        );
-        assert_eq!(
-            (failure.class, failure.retry_after),
-            (FailureClass::RateLimit, Some(Duration::from_secs(3)))
-        );
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", "3".parse().expect("a value"));
+        let failure = classify(402, ErrorBody::default(), &headers, None);
+        let expected = (FailureClass::RateLimit, Some(Duration::from_secs(3)));
+        assert_eq!((failure.class, failure.retry_after), expected);
     }
 
     #[test]
-    fn configured_statuses_replace_the_verdict() {
-        let set = StatusSet(vec![418..=418]);
+    fn configured_statuses_replace_the_verdict_on_requests_and_servers_only() {
+        let set = StatusSet(vec![418..=418, 502..=502]);
         let next = |status: u16| {
-            answer(
-                StatusCode::from_u16(status).expect("status"),
-                &HeaderMap::new(),
-                ErrorBody::default(),
-                Some(&set),
-            )
-            .next
+            classify(status, ErrorBody::default(), &HeaderMap::new(), Some(&set)).next
         };
         assert_eq!(next(418), Next::Provider);
         assert_eq!(next(500), Next::Return);
+        assert_eq!(next(502), Next::Key);
+        assert_eq!(
+            (next(401), next(429), next(404)),
+            (Next::Key, Next::Key, Next::Provider)
+        );
     }
 
     #[test]
     fn an_error_in_a_200_gets_the_status_it_should_have_had() {
         let status = |kind: &str, code: &str| {
+            let (kind, code) = (Some(kind.into()), Some(code.into()));
             status_of(&ErrorBody {
-                kind: Some(kind.into()),
-                code: Some(code.into()),
+                kind,
+                code,
                 ..ErrorBody::default()
             })
             .as_u16()

@@ -39,7 +39,7 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     is_sane.then(|| Duration::from_secs_f64(wait).min(MAX_RETRY_AFTER))
 }
 
-/// `x-ratelimit-reset-{what}` if `x-ratelimit-remaining-{what}` is zero, in seconds.
+/// `x-ratelimit-reset-{what}` in seconds, unless something of that limit remains.
 fn exhausted_limit(headers: &HeaderMap, what: &str) -> Option<f64> {
     let text = |name: String| {
         headers
@@ -48,13 +48,10 @@ fn exhausted_limit(headers: &HeaderMap, what: &str) -> Option<f64> {
             .ok()
             .map(|text| text.trim().to_owned())
     };
-    let remaining = text(format!("x-ratelimit-remaining-{what}"))?;
-    let reset = text(format!("x-ratelimit-reset-{what}"))?;
-    if remaining == "0" {
-        go_duration(&reset)
-    } else {
-        None
-    }
+    let remaining = text(format!("x-ratelimit-remaining-{what}"));
+    let is_exhausted = remaining.is_none_or(|remaining| remaining == "0");
+    let reset = text(format!("x-ratelimit-reset-{what}")).filter(|_| is_exhausted)?;
+    go_duration(&reset)
 }
 
 /// Seconds of a Go duration such as `6m0s`, `1.5s` or `20ms`; a bare number is seconds.

@@ -1,17 +1,18 @@
 //! One attempt: the request goes to one target, and an answer or a classified failure comes back.
 
 use http::{HeaderMap, StatusCode};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::call::Call;
 use super::gateway::Gateway;
 use super::prepared::Prepared;
 use super::receive::{Flaw, GoodBody, Receiver, read_error};
 use super::upstream::{Answer, Outgoing, SendError};
-use crate::chat::{ErrorBody, Failure, FailureClass, Next, Stage};
+use crate::chat::{Blame, ErrorBody, Failure, FailureClass, Next, Stage};
 use crate::codec::openai_chat::error;
 use crate::config::Timeouts;
-use crate::provider::{Features, Provider, classify};
+use crate::provider::classify::{self, Asked};
+use crate::provider::{Features, Provider};
 use crate::route::{Offer, Target};
 
 /// An answer that may be given to the client.
@@ -60,7 +61,10 @@ impl Attempt<'_> {
             timeouts.response
         };
         let now = Instant::now();
-        let by = self.deadline.min(now + limit);
+        let time = Time {
+            by: self.deadline.min(now + limit),
+            is_cut_short: self.deadline < now + limit,
+        };
         let written = self
             .prepared
             .write(self.call, &target.offer, provider, self.needs);
@@ -70,20 +74,20 @@ impl Attempt<'_> {
             headers: &written.headers,
             body: written.body,
             connect_by: now + timeouts.connect,
-            answer_by: by,
-            may_repeat: !self.prepared.head.has_effects,
+            answer_by: time.by,
+            may_repeat: self.may_repeat(),
         };
         let sent = self.gateway.upstream(target).send(outgoing).await;
-        let answer = sent.map_err(|error| self.unsent(&error))?;
+        let answer = sent.map_err(|error| self.unsent(&error, time))?;
         if !answer.status.is_success() {
-            return Err(self.refused(answer, provider).await);
+            return Err(self.refused(answer, target).await);
         }
         let receiver = Receiver {
             endpoint: self.call.endpoint,
             streams: self.prepared.streams,
             include_usage: self.prepared.head.include_usage,
             strips_usage: written.strips_usage,
-            by,
+            by: time.by,
             idle: timeouts.idle,
         };
         let Answer {
@@ -98,33 +102,52 @@ impl Attempt<'_> {
                 dropped: written.dropped,
                 body,
             }),
-            Err(flaw) => Err(self.flawed(flaw, status, &headers, provider)),
+            Err(flaw) => Err(self.flawed(flaw, status, &headers, target, time)),
         }
     }
 
-    fn unsent(&self, error: &SendError) -> Failure {
+    /// Whether a request that may have been processed may be sent again.
+    pub fn may_repeat(&self) -> bool {
+        self.gateway.config().router.retry_ambiguous && !self.prepared.head.has_effects
+    }
+
+    fn unsent(&self, error: &SendError, time: Time) -> Failure {
         let is_unreachable = error.stage == Stage::Connect && error.class == FailureClass::Network;
         let next = if is_unreachable {
             Next::Same
         } else {
             Next::Provider
         };
-        self.failure(error.class, error.stage, next, &error.message)
+        let blame = match error.class {
+            FailureClass::Local => Blame::Nobody,
+            FailureClass::Timeout => time.blame(),
+            _ => Blame::Place,
+        };
+        self.failure(error.class, error.stage, next, blame, &error.message)
     }
 
-    async fn refused(&self, answer: Answer, provider: &Provider) -> Failure {
+    async fn refused(&self, answer: Answer, target: &Target) -> Failure {
         let Answer {
             status,
             headers,
             body,
         } = answer;
-        let body = self.gateway.clean(error::read(&read_error(body).await));
-        classify::answer(
-            status,
-            &headers,
-            body,
-            provider.retryable_status_codes.as_ref(),
-        )
+        let read = timeout_at(self.deadline, read_error(body))
+            .await
+            .unwrap_or_default();
+        let body = self.gateway.clean(error::read(&read));
+        classify::answer(status, &headers, body, self.asked(target))
+    }
+
+    fn asked<'t>(&'t self, target: &'t Target) -> Asked<'t> {
+        Asked {
+            model: &target.offer.name,
+            retryable: self
+                .gateway
+                .provider(target)
+                .retryable_status_codes
+                .as_ref(),
+        }
     }
 
     fn flawed(
@@ -132,44 +155,71 @@ impl Attempt<'_> {
         flaw: Flaw,
         status: StatusCode,
         headers: &HeaderMap,
-        provider: &Provider,
+        target: &Target,
+        time: Time,
     ) -> Failure {
-        let failure =
-            |class, message: &str| self.failure(class, Stage::Answered, Next::Provider, message);
+        let failure = |class, blame, message: &str| {
+            self.failure(class, Stage::Answered, Next::Provider, blame, message)
+        };
         let mut failure = match flaw {
-            Flaw::Error(body) => self.disguised(body, headers, provider),
-            Flaw::Malformed(message) => failure(FailureClass::Malformed, &message),
-            Flaw::Network(message) => failure(FailureClass::Network, &message),
-            Flaw::Timeout(message) => failure(FailureClass::Timeout, message),
+            Flaw::Error(body) => self.disguised(body, headers, target),
+            Flaw::Malformed(message) => failure(FailureClass::Malformed, Blame::Place, &message),
+            Flaw::Network(message) => failure(FailureClass::Network, Blame::Place, &message),
+            Flaw::Timeout(message) => failure(FailureClass::Timeout, time.blame(), message),
         };
         failure.status = failure.status.or(Some(status.as_u16()));
         failure
     }
 
     /// An error inside a 200 is classified by the status it should have had.
-    fn disguised(&self, body: ErrorBody, headers: &HeaderMap, provider: &Provider) -> Failure {
+    fn disguised(&self, body: ErrorBody, headers: &HeaderMap, target: &Target) -> Failure {
         let body = self.gateway.clean(body);
-        let status = classify::status_of(&body);
         classify::answer(
-            status,
+            classify::status_of(&body),
             headers,
             body,
-            provider.retryable_status_codes.as_ref(),
+            self.asked(target),
         )
     }
 
-    fn failure(&self, class: FailureClass, stage: Stage, next: Next, message: &str) -> Failure {
-        let message = self.gateway.redactor().redact(message).into_owned();
+    fn failure(
+        &self,
+        class: FailureClass,
+        stage: Stage,
+        next: Next,
+        blame: Blame,
+        message: &str,
+    ) -> Failure {
         Failure {
             class,
             stage,
             next,
+            blame,
             status: None,
-            message,
+            message: self.gateway.redactor().redact(message).into_owned(),
             kind: None,
             code: None,
             param: None,
             retry_after: None,
+        }
+    }
+}
+
+/// The time of one attempt.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    by: Instant,
+    /// Whether the request's own deadline comes before the limit of an attempt.
+    is_cut_short: bool,
+}
+
+impl Time {
+    /// A target that did not have its full time is not to blame for being late.
+    fn blame(self) -> Blame {
+        if self.is_cut_short {
+            Blame::Nobody
+        } else {
+            Blame::Place
         }
     }
 }

@@ -9,8 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::hold::Held;
 use super::live::Live;
-use super::record::Record;
-use super::upstream::{AnswerBody, describe};
+use super::raw::Raw;
 
 /// See the module's head.
 #[derive(Debug, Default)]
@@ -26,15 +25,6 @@ pub enum Body {
     Held(Box<Held>),
     /// Bytes of an upstream, passed on unread.
     Raw(Box<Raw>),
-}
-
-/// An answer that is passed on unread.
-#[derive(Debug)]
-pub struct Raw {
-    /// The upstream's body.
-    pub answer: AnswerBody,
-    /// The request's book.
-    pub record: Record,
 }
 
 impl HttpBody for Body {
@@ -76,29 +66,9 @@ impl HttpBody for Body {
             Body::Empty => SizeHint::with_exact(0),
             Body::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Body::Raw(raw) => raw
-                .answer
                 .announced()
                 .map_or_else(SizeHint::default, SizeHint::with_exact),
             Body::Live(_) | Body::Held(_) => SizeHint::default(),
-        }
-    }
-}
-
-impl Raw {
-    /// The next bytes; an upstream that breaks off breaks the answer off, since nothing can be said in it.
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let polled = self.answer.poll_chunk(cx);
-        match polled {
-            Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(bytes))),
-            Poll::Ready(Some(Err(error))) => {
-                self.record.failed(http::StatusCode::BAD_GATEWAY.as_u16());
-                Poll::Ready(Some(Err(io::Error::other(describe(&error)))))
-            }
-            Poll::Ready(None) => {
-                self.record.complete();
-                Poll::Ready(None)
-            }
-            Poll::Pending => Poll::Pending,
         }
     }
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::attempt::{Attempt, Good};
+use super::exhausted::{End, Exhausted, Failed};
 use super::problem::{AttemptNote, Problem};
-use super::record::Record;
+use super::record::{Record, milliseconds};
 use crate::chat::{Failure, FailureClass, Next, Stage};
 use crate::route::Target;
 use crate::route::plan::Plan;
@@ -42,21 +43,6 @@ struct Resting {
     was_tried: bool,
 }
 
-/// An attempt that failed.
-#[derive(Debug)]
-struct Failed {
-    failure: Failure,
-    note: AttemptNote,
-    /// How long what failed rests now.
-    rest: Option<Duration>,
-}
-
-/// What a failure leads to.
-enum Verdict {
-    Continue,
-    Stop,
-}
-
 impl<'a> Failover<'a> {
     /// A search along `plan`, booked in `record`.
     pub fn new(attempt: Attempt<'a>, plan: Plan, record: &'a mut Record) -> Self {
@@ -84,10 +70,19 @@ impl<'a> Failover<'a> {
     /// # Cancel safety
     /// Dropping the future ends the attempt under way.
     pub async fn run(mut self) -> Result<(Good, Target), Problem> {
-        let most = self.attempt.gateway.config().router.max_attempts;
-        while self.record.attempts() < most && Instant::now() < self.attempt.deadline {
+        let end = loop {
+            if Instant::now() >= self.attempt.deadline {
+                break End::Late;
+            }
+            if self.record.attempts() >= self.attempt.gateway.config().router.max_attempts {
+                break if self.queue.is_empty() {
+                    End::NobodyLeft
+                } else {
+                    End::Attempts
+                };
+            }
             let Some(target) = self.next_target().await else {
-                break;
+                break End::NobodyLeft;
             };
             let number = self.record.attempt();
             let began = Instant::now();
@@ -98,13 +93,23 @@ impl<'a> Failover<'a> {
                 }
                 Err(failure) => {
                     self.note(&target, &failure, began, number);
-                    if let Verdict::Stop = self.follow(target, failure).await {
-                        break;
+                    if let Some(end) = self.follow(target, failure).await {
+                        break end;
                     }
                 }
             }
+        };
+        let asleep = self
+            .resting
+            .iter()
+            .map(|rest| (rest.class, rest.until))
+            .collect();
+        Err(Exhausted {
+            failures: self.failures,
+            asleep,
+            end,
         }
-        Err(self.give_up())
+        .tell())
     }
 
     /// The next in line, or the first to wake if that is soon.
@@ -141,15 +146,20 @@ impl<'a> Failover<'a> {
             attempt = number,
             provider = &*target.id.provider,
             model = &*target.offer.name,
-            key = target.key,
+            key = target.key.map(|place| place + 1),
             class = failure.class.name(),
             status = failure.status,
-            elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            rests_ms = rested.map(|rest| u64::try_from(rest.wait.as_millis()).unwrap_or(u64::MAX)),
+            kind = failure.kind,
+            code = failure.code,
+            param = failure.param,
+            elapsed_ms = milliseconds(elapsed),
+            rests_ms = rested.map(|rest| milliseconds(rest.wait)),
             key_is_dead = rested.is_some_and(|rest| rest.is_dead),
-            reason = failure.message.as_str(),
+            reason = failure.own_words(),
             "attempt failed"
         );
+        // An upstream's words may quote the prompt: they are for whoever asks for them.
+        tracing::debug!(target: "autogw::attempt", request_id = self.record.id(), words = failure.message, "the upstream said");
         let note = AttemptNote {
             provider: target.id.provider.to_string(),
             model: target.offer.name.to_string(),
@@ -164,18 +174,22 @@ impl<'a> Failover<'a> {
         });
     }
 
-    async fn follow(&mut self, target: Target, failure: Failure) -> Verdict {
-        if failure.next == Next::Return || self.is_too_risky(&failure) {
-            return Verdict::Stop;
+    /// Goes where the failure says; `Some` if that is nowhere.
+    async fn follow(&mut self, target: Target, failure: Failure) -> Option<End> {
+        if failure.next == Next::Return {
+            return Some(End::Answer);
         }
-        let is_last = self.is_last_for(&target, &failure);
+        if self.is_too_risky(&failure) {
+            return Some(End::Risk);
+        }
+        let is_last = self.queue.is_empty();
         let repeats =
             failure.next == Next::Same || (failure.class == FailureClass::Server && is_last);
         if repeats && self.repeats_left > 0 {
             self.repeats_left -= 1;
             tokio::time::sleep(self.jitter()).await;
             self.queue.push_front(target);
-            return Verdict::Continue;
+            return None;
         }
         match failure.next {
             Next::Key => self.remember_rest(target, &failure),
@@ -183,29 +197,20 @@ impl<'a> Failover<'a> {
                 .queue
                 .retain(|other| !is_same_place(other, &target, &failure)),
         }
-        Verdict::Continue
+        None
     }
 
     /// An attempt that may have been processed is not repeated where that could have effects, or
     /// where the configuration says never.
     fn is_too_risky(&self, failure: &Failure) -> bool {
-        let is_ambiguous = match failure.stage {
+        let is_half_answered = failure
+            .status
+            .is_none_or(|status| (200..300).contains(&status));
+        match failure.stage {
             Stage::Connect => false,
-            Stage::Sent => true,
-            Stage::Answered => failure
-                .status
-                .is_none_or(|status| (200..300).contains(&status)),
-        };
-        let router = &self.attempt.gateway.config().router;
-        is_ambiguous
-            && (self.attempt.prepared.head.has_effects
-                || (failure.stage == Stage::Sent && !router.retry_ambiguous))
-    }
-
-    fn is_last_for(&self, target: &Target, failure: &Failure) -> bool {
-        self.queue
-            .iter()
-            .all(|other| is_same_place(other, target, failure))
+            Stage::Sent => !self.attempt.may_repeat(),
+            Stage::Answered => is_half_answered && self.attempt.prepared.head.has_effects,
+        }
     }
 
     /// A key that rests for a moment may be asked again when nobody else is left.
@@ -228,43 +233,6 @@ impl<'a> Failover<'a> {
         let most = u64::try_from(MAX_JITTER.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(dice % most)
     }
-
-    /// What the client is told when nobody answered: the most telling of what happened.
-    fn give_up(self) -> Problem {
-        let is_late = Instant::now() >= self.attempt.deadline;
-        let rests: Vec<_> = self.failures.iter().map(|failed| failed.rest).collect();
-        let (failures, notes): (Vec<_>, Vec<_>) = self
-            .failures
-            .into_iter()
-            .map(|failed| (failed.failure, failed.note))
-            .unzip();
-        let wait = shortest_wait(&rests, &self.resting);
-        let classes: Vec<_> = failures
-            .iter()
-            .map(|failure| failure.class)
-            .chain(self.resting.iter().map(|rest| rest.class))
-            .collect();
-        let all = |wanted: &[FailureClass]| {
-            !classes.is_empty() && classes.iter().all(|class| wanted.contains(class))
-        };
-        let problem = match failures.last().cloned() {
-            Some(last) if last.next == Next::Return => Problem::rejected(last),
-            Some(last) if all(&[FailureClass::Model, FailureClass::Capability]) => {
-                Problem::rejected(last)
-            }
-            _ if all(&[FailureClass::RateLimit, FailureClass::Quota]) => {
-                Problem::rate_limited(wait)
-            }
-            _ if all(&[FailureClass::Timeout]) || (is_late && classes.is_empty()) => {
-                Problem::timed_out()
-            }
-            _ if all(&[FailureClass::Auth]) => Problem::keys_refused(),
-            Some(_) if is_late => Problem::timed_out(),
-            Some(last) => Problem::all_failed(&last.message),
-            None => Problem::all_failed("every key of its providers rests"),
-        };
-        problem.after(notes)
-    }
 }
 
 /// Whether a failure of `target` speaks against `other` as well.
@@ -272,13 +240,4 @@ fn is_same_place(other: &Target, target: &Target, failure: &Failure) -> bool {
     let is_unreachable = failure.class == FailureClass::Network && failure.stage == Stage::Connect;
     other.offer.provider == target.offer.provider
         && (is_unreachable || other.offer.name == target.offer.name)
-}
-
-/// The soonest that any key can be asked again: what its upstream said, or else the rest we gave it.
-fn shortest_wait(rests: &[Option<Duration>], resting: &[Resting]) -> Option<Duration> {
-    let now = Instant::now();
-    let asleep = resting
-        .iter()
-        .map(|rest| rest.until.saturating_duration_since(now));
-    rests.iter().flatten().copied().chain(asleep).min()
 }

@@ -19,6 +19,9 @@ use crate::route::Target;
 use crate::route::index::Index;
 use crate::route::plan::Keyring;
 
+/// Most names taken from one listing; the largest aggregators list some hundreds.
+const MAX_LISTED: usize = 10_000;
+
 /// Why a gateway cannot be made of a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
@@ -140,7 +143,8 @@ impl Gateway {
     }
 
     /// Takes in what provider `place` lists, and rebuilds the index if that is news.
-    pub fn learn_models(&self, place: usize, names: Vec<String>) {
+    pub fn learn_models(&self, place: usize, mut names: Vec<String>) {
+        names.truncate(MAX_LISTED);
         let mut listings = self.listings.lock();
         if listings[place].as_ref() != Some(&names) {
             listings[place] = Some(names);

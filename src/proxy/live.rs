@@ -7,15 +7,11 @@
 //! Dropping the stream drops the upstream connection (law L11).
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::time::{Instant, Sleep};
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::gateway::Gateway;
 use super::problem::Problem;
@@ -23,6 +19,7 @@ use super::receive::Opened;
 use super::record::Record;
 use super::relay::{Broken, Relay};
 use super::upstream::{AnswerBody, describe};
+use super::watch::{Ended, Watch};
 use crate::chat::ErrorBody;
 use crate::codec::openai_chat::error;
 
@@ -31,39 +28,27 @@ use crate::codec::openai_chat::error;
 const LINGER: Duration = Duration::from_millis(500);
 
 /// See the module's head.
+#[derive(Debug)]
 pub struct Live {
     gateway: Arc<Gateway>,
     record: Record,
     relay: Relay,
     ready: VecDeque<Bytes>,
     rest: Option<AnswerBody>,
-    last_bytes: Instant,
-    idle: Duration,
-    ends_by: Instant,
-    timer: Pin<Box<Sleep>>,
-    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
-    is_over: bool,
+    watch: Watch,
 }
 
 impl Live {
     /// Goes on with a stream that has begun well.
     pub fn new(gateway: Arc<Gateway>, opened: Opened, mut record: Record) -> Self {
-        let now = Instant::now();
-        let ends_by = now + gateway.config().router.timeouts.stream_total;
-        record.first_token(now.into_std());
-        let stopped = Box::pin(gateway.stopped().cancelled_owned());
+        record.first_token(Instant::now());
         let mut live = Self {
-            ends_by,
+            watch: Watch::new(&gateway, opened.idle),
             gateway,
             record,
             relay: opened.relay,
             ready: opened.ready,
             rest: opened.rest,
-            last_bytes: now,
-            idle: opened.idle,
-            timer: Box::pin(tokio::time::sleep_until(ends_by.min(now + opened.idle))),
-            stopped,
-            is_over: false,
         };
         if let Some(broken) = live.relay.take_break() {
             live.break_off(broken);
@@ -86,8 +71,8 @@ impl Live {
                 Poll::Ready(Some(Ok(chunk))) => self.take(chunk),
                 Poll::Ready(Some(Err(error))) => self.cut(&describe(&error)),
                 Poll::Ready(None) => self.end(),
-                Poll::Pending => match self.poll_limits(cx) {
-                    Poll::Ready(()) => {}
+                Poll::Pending => match self.watch.poll(cx) {
+                    Poll::Ready(ended) => self.end_early(ended),
                     Poll::Pending => return Poll::Pending,
                 },
             }
@@ -95,14 +80,12 @@ impl Live {
     }
 
     fn take(&mut self, chunk: Bytes) {
-        self.last_bytes = Instant::now();
-        if self.last_bytes >= self.ends_by {
-            self.cut("it has lasted as long as a stream may");
+        if let Some(ended) = self.watch.heard() {
+            self.end_early(ended);
         } else if let Err(broken) = self.relay.feed(chunk, &mut self.ready) {
             self.break_off(broken);
-        } else if self.relay.is_done() && !self.is_over {
-            self.is_over = true;
-            self.timer.as_mut().reset(self.last_bytes + LINGER);
+        } else if self.relay.is_done() {
+            self.watch.linger(LINGER);
         }
     }
 
@@ -119,33 +102,21 @@ impl Live {
         self.rest = None;
     }
 
-    /// What ends a stream from outside: silence, its age, a shutdown. Ready if something did.
-    fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.stopped.as_mut().poll(cx).is_ready() {
-            self.fail(&Problem::shutting_down().body);
-            return Poll::Ready(());
+    fn end_early(&mut self, ended: Ended) {
+        match ended {
+            Ended::Lingered => self.complete(),
+            Ended::Stopped => self.fail(&Problem::shutting_down().body, Some("shutdown")),
+            Ended::Silent => self.cut("the provider fell silent"),
+            Ended::Aged => self.cut("it has lasted as long as a stream may"),
         }
-        // The timer is set once per silence, not once per chunk: when it fires, it looks at the clock.
-        while self.timer.as_mut().poll(cx).is_ready() {
-            if self.is_over {
-                self.complete();
-                return Poll::Ready(());
-            }
-            let due = self.ends_by.min(self.last_bytes + self.idle);
-            if due <= Instant::now() {
-                self.cut("the provider fell silent");
-                return Poll::Ready(());
-            }
-            self.timer.as_mut().reset(due);
-        }
-        Poll::Pending
     }
 
     fn break_off(&mut self, broken: Broken) {
         match broken {
             Broken::Error(body) => {
                 let body = self.gateway.clean(body);
-                self.fail(&body);
+                // The upstream's words may quote the prompt: the client reads them, the log does not.
+                self.fail(&body, None);
             }
             Broken::Truncated => self.cut("it ended without a finish"),
         }
@@ -157,15 +128,22 @@ impl Live {
             return self.complete();
         }
         let message = format!("the provider's stream was interrupted: {reason}");
-        self.fail(&Problem::broken_stream(message).body);
+        self.fail(&Problem::broken_stream(message).body, Some(reason));
     }
 
-    fn fail(&mut self, body: &ErrorBody) {
+    fn fail(&mut self, body: &ErrorBody, reason: Option<&str>) {
         self.rest = None;
         self.record.usage(self.relay.observer().usage);
         self.record.failed(http::StatusCode::BAD_GATEWAY.as_u16());
         let id = self.record.id();
-        tracing::warn!(target: "autogw::stream", request_id = id, reason = body.message.as_str(), "stream broke off");
+        tracing::warn!(
+            target: "autogw::stream",
+            request_id = id,
+            kind = body.kind,
+            code = body.code,
+            reason,
+            "stream broke off"
+        );
         if self.relay.is_inside_event() {
             self.ready.push_back(Bytes::from_static(b"\n\n"));
         }
@@ -177,12 +155,4 @@ impl Live {
 pub fn error_event(body: &ErrorBody, request_id: &str) -> Bytes {
     let json = error::write(body, request_id, &[]);
     Bytes::from(format!("data: {json}\n\n"))
-}
-
-impl fmt::Debug for Live {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live")
-            .field("relay", &self.relay)
-            .finish_non_exhaustive()
-    }
 }

@@ -12,6 +12,7 @@
 pub mod attempt;
 pub mod body;
 pub mod call;
+mod exhausted;
 pub mod failover;
 pub mod gateway;
 pub mod hold;
@@ -19,10 +20,12 @@ pub mod live;
 mod no_target;
 pub mod prepared;
 pub mod problem;
+pub mod raw;
 pub mod receive;
 pub mod record;
 pub mod relay;
 pub mod upstream;
+pub mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +34,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 
 use crate::config::OnUnknownModel;
+use crate::provider::Redactor;
 use crate::route::Target;
 use crate::route::plan::{self, NoTarget, Plan};
 use crate::route::wanted::Wanted;
 use crate::sse;
 use attempt::{Attempt, Good};
-use body::{Body, Raw};
+use body::Body;
 use call::Call;
 use failover::Failover;
 use gateway::Gateway;
@@ -44,8 +48,10 @@ use hold::Held;
 use live::Live;
 use prepared::Prepared;
 use problem::Problem;
+use raw::Raw;
 use receive::GoodBody;
 use record::Record;
+use watch::Watch;
 
 /// What a client gets.
 #[derive(Debug)]
@@ -84,7 +90,7 @@ pub async fn handle(
     mut record: Record,
 ) -> Result<Reply, Problem> {
     let read = Prepared::read(&call).and_then(|prepared| {
-        let plan = make_plan(&gateway, &prepared, &mut record)?;
+        let plan = make_plan(&gateway, &call, &prepared, &mut record)?;
         Ok((prepared, plan))
     });
     let (prepared, plan) = match read {
@@ -146,7 +152,13 @@ async fn search(
         deadline: Instant::from_std(record.received()) + limit,
     };
     let exposed = Exposed::of(&plan);
-    match Failover::new(attempt, plan, &mut record).run().await {
+    let stop = gateway.stopped();
+    let result = tokio::select! {
+        biased;
+        result = Failover::new(attempt, plan, &mut record).run() => result,
+        () = stop.cancelled() => Err(Problem::shutting_down()),
+    };
+    match result {
         Ok((good, target)) => Ok(commit(&gateway, good, target, exposed, record)),
         Err(problem) => {
             record.failed(problem.status.as_u16());
@@ -160,7 +172,12 @@ fn route_limit(plan: &Plan) -> Option<Duration> {
     plan.targets.first()?.offer.rules.as_ref()?.total
 }
 
-fn make_plan(gateway: &Gateway, prepared: &Prepared, record: &mut Record) -> Result<Plan, Problem> {
+fn make_plan(
+    gateway: &Gateway,
+    call: &Call,
+    prepared: &Prepared,
+    record: &mut Record,
+) -> Result<Plan, Problem> {
     let router = &gateway.config().router;
     let asked = prepared.head.model.as_deref();
     let Some(asked) = asked else {
@@ -179,7 +196,7 @@ fn make_plan(gateway: &Gateway, prepared: &Prepared, record: &mut Record) -> Res
         _ => asked,
     };
     let plan_for = |model: &str| {
-        let ask = prepared.ask(model, router.strip_unsupported);
+        let ask = prepared.ask(call.endpoint.path, model, router.strip_unsupported);
         plan::make(
             &ask,
             &index,
@@ -215,9 +232,9 @@ fn commit(
     exposed: Exposed,
     mut record: Record,
 ) -> Committed {
-    let mut headers = passed_back(&good.headers);
+    let mut headers = passed_back(&good.headers, gateway.redactor());
     if exposed == Exposed::Limits {
-        pass_limits(&good.headers, &mut headers);
+        pass_limits(&good.headers, gateway.redactor(), &mut headers);
     }
     describe(&mut headers, &target, record.attempts(), &good.dropped);
     record.served_by(target, good.status.as_u16());
@@ -231,7 +248,11 @@ fn commit(
             stream_headers(&mut headers);
             Body::Live(Box::new(Live::new(gateway.clone(), opened, record)))
         }
-        GoodBody::Raw(answer) => Body::Raw(Box::new(Raw { answer, record })),
+        GoodBody::Raw(answer) => {
+            let idle = gateway.config().router.timeouts.idle;
+            let watch = Watch::new(gateway, idle);
+            Body::Raw(Box::new(Raw::new(answer, record, watch)))
+        }
     };
     Committed {
         status: good.status,
@@ -240,19 +261,21 @@ fn commit(
     }
 }
 
-fn passed_back(upstream: &HeaderMap) -> HeaderMap {
+fn passed_back(upstream: &HeaderMap, redactor: &Redactor) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     let json = HeaderValue::from_static("application/json");
-    headers.insert(
-        header::CONTENT_TYPE,
-        upstream.get(header::CONTENT_TYPE).cloned().unwrap_or(json),
-    );
-    for name in &PASSED_BACK {
-        if let Some(value) = upstream.get(name) {
+    headers.insert(header::CONTENT_TYPE, json);
+    for name in [header::CONTENT_TYPE].iter().chain(&PASSED_BACK) {
+        if let Some(value) = upstream.get(name).filter(|value| is_clean(value, redactor)) {
             headers.insert(name, value.clone());
         }
     }
     headers
+}
+
+/// Upstreams have been seen to quote keys in odd places.
+fn is_clean(value: &HeaderValue, redactor: &Redactor) -> bool {
+    value.to_str().is_ok_and(|text| !redactor.suspects(text))
 }
 
 /// Whether an upstream's rate limits are shown to the client.
@@ -274,11 +297,12 @@ impl Exposed {
     }
 }
 
-fn pass_limits(upstream: &HeaderMap, headers: &mut HeaderMap) {
-    let limits = upstream
-        .iter()
-        .filter(|(name, _)| name.as_str().starts_with("x-ratelimit-"));
-    headers.extend(limits.map(|(name, value)| (name.clone(), value.clone())));
+fn pass_limits(upstream: &HeaderMap, redactor: &Redactor, headers: &mut HeaderMap) {
+    for (name, value) in upstream {
+        if name.as_str().starts_with("x-ratelimit-") && is_clean(value, redactor) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
 }
 
 /// Headers without which something on the way would buffer the stream.

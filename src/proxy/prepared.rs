@@ -105,8 +105,14 @@ impl Prepared {
     }
 
     /// What routing is asked, for the model string `model`.
-    pub fn ask<'a>(&'a self, model: &'a str, may_strip: bool) -> plan::Ask<'a> {
+    pub fn ask<'a>(
+        &'a self,
+        endpoint: &'static str,
+        model: &'a str,
+        may_strip: bool,
+    ) -> plan::Ask<'a> {
         plan::Ask {
+            endpoint,
             model,
             provider: self.head.provider.as_deref(),
             alias: self.head.alias.as_deref(),

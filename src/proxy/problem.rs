@@ -315,15 +315,29 @@ impl Problem {
         )
     }
 
-    /// 502: every target failed; `last` is what the last one said.
-    pub fn all_failed(last: &str) -> Self {
-        let message = format!("every provider of this model failed; the last one said: {last}");
+    /// 502: no target answered; `why` the search ended, and what the `last` one said.
+    pub fn all_failed(why: &str, last: &str) -> Self {
+        let message = format!("{why}; the last one said: {last}");
         Self::new(
             StatusCode::BAD_GATEWAY,
             "server_error",
             Some("upstream_error"),
             message,
         )
+    }
+
+    /// 503: no file descriptor is left for a connection to a provider.
+    pub fn out_of_files() -> Self {
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            Some("gateway_overloaded"),
+            "the gateway has no file descriptor left for a connection to a provider",
+        );
+        Self {
+            retry_after: Some(Duration::from_secs(1)),
+            ..problem
+        }
     }
 
     /// 502: our own keys were refused, which is not the client's fault.

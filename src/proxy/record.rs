@@ -152,6 +152,7 @@ impl Drop for Record {
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+/// Whole milliseconds, as logs count them.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -14,6 +14,9 @@ const SUGGESTIONS: usize = 3;
 /// Least similarity (Jaro–Winkler) of a name worth suggesting.
 const SIMILAR: f64 = 0.75;
 
+/// Longest name that is compared with others: similarity costs the product of the lengths.
+const MAX_COMPARED: usize = 128;
+
 /// Every offer, by name.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -203,11 +206,15 @@ impl Index {
 
     /// Names like `name`, the nearest first.
     pub fn suggest(&self, name: &str) -> Vec<Arc<str>> {
+        if name.len() > MAX_COMPARED {
+            return Vec::new();
+        }
         let wanted = normalised(name);
         let mut scored: Vec<(f64, &Arc<str>)> = self
             .exact
             .keys()
             .chain(self.routes.keys())
+            .filter(|known| known.len() <= MAX_COMPARED)
             .map(|known| (strsim::jaro_winkler(&wanted, &normalised(known)), known))
             .filter(|(score, _)| *score >= SIMILAR)
             .collect();

@@ -14,6 +14,8 @@ use crate::provider::{Feature, Features, Provider};
 /// What a request asks of routing.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
+    /// Path of the endpoint.
+    pub endpoint: &'static str,
     /// The model string.
     pub model: &'a str,
     /// The provider it is pinned to.
@@ -113,6 +115,7 @@ pub fn make(
     now: Instant,
 ) -> Result<Plan, NoTarget> {
     let offers = candidates(ask, index, keyrings)?;
+    check_alias(ask, &offers, keyrings)?;
     let needs = if offers.iter().any(|offer| offer.features.is_some()) {
         needs()
     } else {
@@ -124,12 +127,10 @@ pub fn make(
         ..Plan::default()
     };
     let mut suspects = Vec::new();
-    let mut has_key = false;
     let mut turns = Turns::default();
     for offer in &offers {
         let ring = &keyrings[offer.provider];
         for target in targets(offer, ring, turns.of(offer.provider, ring), ask) {
-            has_key = true;
             match health.standing(&target.id, now) {
                 Standing::Ready => plan.targets.push(target),
                 Standing::Suspect => suspects.push(target),
@@ -138,16 +139,24 @@ pub fn make(
             }
         }
     }
-    if !has_key {
-        return Err(NoTarget::UnknownAlias {
-            known: aliases(&offers, keyrings),
-        });
-    }
     plan.targets.append(&mut suspects);
     if plan.targets.is_empty() && plan.resting.is_empty() {
         Err(NoTarget::Unavailable)
     } else {
         Ok(plan)
+    }
+}
+
+/// An alias that no candidate knows is a mistake, whether or not other keys would do.
+fn check_alias(ask: &Ask<'_>, offers: &[Arc<Offer>], keyrings: &[Keyring]) -> Result<(), NoTarget> {
+    let Some(alias) = ask.alias else {
+        return Ok(());
+    };
+    let known = aliases(offers, keyrings);
+    if known.iter().any(|known| known == alias) {
+        Ok(())
+    } else {
+        Err(NoTarget::UnknownAlias { known })
     }
 }
 
@@ -223,8 +232,14 @@ fn capable(
             .features
             .is_some_and(|has| !needs.without(has).is_empty())
     };
-    able.sort_by_key(lacks_soft);
+    able.sort_by_key(|offer| (is_for_embeddings_only(offer, needs), lacks_soft(offer)));
     Ok(able)
+}
+
+/// A model that lists nothing but `embeddings` cannot talk, whatever else is asked of it.
+fn is_for_embeddings_only(offer: &Offer, needs: Features) -> bool {
+    let only = Features::NONE.with(Feature::Embeddings);
+    offer.features == Some(only) && !needs.has(Feature::Embeddings)
 }
 
 /// Where each provider's rotation stands for this request: it moves on once per request, however many
@@ -277,6 +292,7 @@ fn targets<'a>(
                 provider: ring.provider.name.clone(),
                 key: key.map_or(0, |place| ring.key_ids[place]),
                 model: offer.name.clone(),
+                endpoint: ask.endpoint,
             },
         })
 }

@@ -22,8 +22,12 @@ use crate::demo::Demo;
 
 /// A connection that could not be opened, in words.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct ConnectError(String);
+#[error("{message}")]
+pub struct ConnectError {
+    message: String,
+    /// Whether this process, and not the way to the provider, is at its end.
+    is_local: bool,
+}
 
 /// Knows how to reach one provider.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ impl Remote {
         proxy: Option<Url>,
         tls: Arc<Tls>,
     ) -> Result<Self, ConnectError> {
-        let bad = |what: &str| ConnectError(format!("the base URL {base_url} {what}"));
+        let bad = |what: &str| ConnectError::new(format!("the base URL {base_url} {what}"));
         let host = base_url.host_str().ok_or_else(|| bad("has no host"))?;
         let port = base_url
             .port_or_known_default()
@@ -88,23 +92,19 @@ impl Remote {
         let way: http::Uri = proxy
             .as_str()
             .parse()
-            .map_err(|_| ConnectError("the proxy URL is malformed".into()))?;
-        let password = proxy.password().unwrap_or_default();
+            .map_err(|_| ConnectError::new("the proxy URL is malformed".to_owned()))?;
+        let user = percent_decoded(proxy.username());
+        let password = percent_decoded(proxy.password().unwrap_or_default());
         if proxy.scheme().starts_with("socks5") {
             let socks = SocksV5::new(way, self.tcp.clone()).local_dns(proxy.scheme() == "socks5");
-            return match proxy.username() {
-                "" => call(socks, target).await,
-                user => {
-                    call(
-                        socks.with_auth(user.to_owned(), password.to_owned()),
-                        target,
-                    )
-                    .await
-                }
+            return if user.is_empty() {
+                call(socks, target).await
+            } else {
+                call(socks.with_auth(user, password), target).await
             };
         }
         let tunnel = Tunnel::new(way, self.tcp.clone());
-        match basic_auth(proxy.username(), password) {
+        match basic_auth(&user, &password) {
             None => call(tunnel, target).await,
             Some(auth) => call(tunnel.with_auth(auth), target).await,
         }
@@ -119,7 +119,7 @@ impl Remote {
         let stream = connector.connect(name.clone(), tcp).await;
         stream
             .map(|stream| Wire::Tls(Box::new(stream)))
-            .map_err(|error| ConnectError(format!("TLS: {error}")))
+            .map_err(|error| ConnectError::new(format!("TLS: {error}")))
     }
 }
 
@@ -145,7 +145,7 @@ impl Connector {
 async fn call<S>(mut connector: S, target: http::Uri) -> Result<TcpStream, ConnectError>
 where
     S: Service<http::Uri, Response = TokioIo<TcpStream>>,
-    S::Error: std::error::Error,
+    S::Error: std::error::Error + 'static,
 {
     let ready = std::future::poll_fn(|cx| connector.poll_ready(cx)).await;
     let stream = match ready {
@@ -154,21 +154,20 @@ where
     };
     stream
         .map(TokioIo::into_inner)
-        .map_err(|error| ConnectError(innermost(&error)))
+        .map_err(|error| ConnectError::of(&error))
 }
 
-/// The error's own words and those of its last cause: the chain between them repeats itself.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    let (outer, inner) = (error.to_string(), cause.to_string());
-    if outer.contains(&inner) {
-        outer
-    } else {
-        format!("{outer}: {inner}")
-    }
+fn is_out_of_files(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    is(Errno::MFILE) || is(Errno::NFILE)
+}
+
+/// User and password stand percent-encoded in a URL.
+fn percent_decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 fn basic_auth(user: &str, password: &str) -> Option<http::HeaderValue> {
@@ -182,14 +181,42 @@ fn basic_auth(user: &str, password: &str) -> Option<http::HeaderValue> {
 }
 
 impl ConnectError {
+    fn new(message: String) -> Self {
+        Self {
+            message,
+            is_local: false,
+        }
+    }
+
+    /// In the error's own words and those of its last cause: the chain between them repeats itself.
+    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let chain = || std::iter::successors(Some(error), |error| error.source());
+        let cause = chain().last().map(ToString::to_string).unwrap_or_default();
+        let outer = error.to_string();
+        let message = if outer.contains(&cause) {
+            outer
+        } else {
+            format!("{outer}: {cause}")
+        };
+        let is_local = chain()
+            .filter_map(|error| error.downcast_ref::<std::io::Error>())
+            .any(is_out_of_files);
+        Self { message, is_local }
+    }
+
+    /// Whether this process is at its end, and not the provider.
+    pub(super) fn is_local(&self) -> bool {
+        self.is_local
+    }
+
     /// A provider without a base URL.
     pub(super) fn without_address(provider: &str) -> Self {
-        Self(format!("provider `{provider}` has no base_url"))
+        Self::new(format!("provider `{provider}` has no base_url"))
     }
 
     /// A key that cannot stand in a header.
     pub(super) fn unsendable_key(provider: &str) -> Self {
-        Self(format!(
+        Self::new(format!(
             "a key of provider `{provider}` has characters that cannot be sent in a header"
         ))
     }

@@ -13,7 +13,7 @@ mod wire;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
@@ -32,6 +32,9 @@ pub use tls::Tls;
 
 /// The header that tells a gateway that a request has already passed through it.
 pub static VIA: HeaderName = HeaderName::from_static("x-autogw-via");
+
+/// How soon a closed idle connection shows: a round trip around the world and some.
+const RACE_WITHIN: Duration = Duration::from_millis(500);
 
 /// A provider and the connections to it.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ pub struct Outgoing<'a> {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct SendError {
-    /// Network or timeout.
+    /// Network, timeout, or our own want of file descriptors.
     pub class: FailureClass,
     /// Whether anything was sent.
     pub stage: Stage,
@@ -124,19 +127,27 @@ impl Upstream {
     /// # Cancel safety
     /// Dropping the future closes the connection it was using.
     pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<Answer, SendError> {
+        let mut is_repeat = false;
         loop {
-            let link = match self.pool.take(Instant::now()) {
+            let pooled = if is_repeat {
+                None
+            } else {
+                self.pool.take(Instant::now())
+            };
+            let link = match pooled {
                 Some(link) => link,
                 None => self.open(&outgoing).await?,
             };
             let was_reused = link.is_reused;
+            let began = Instant::now();
             let request = self.request(&outgoing)?;
             match timeout_at(outgoing.answer_by, link.exchange(request)).await {
                 Ok(Ok((response, tail))) => return Ok(self.answer(response, tail)),
-                // The far end closed an idle connection while we took it from the pool.
-                Ok(Err(error))
-                    if was_reused
-                        && (error.is_unsent || (outgoing.may_repeat && is_race(&error))) => {}
+                // Not a byte of it was sent: another idle connection may do.
+                Ok(Err(error)) if was_reused && error.is_unsent => {}
+                Ok(Err(error)) if was_reused && outgoing.may_repeat && is_race(&error, began) => {
+                    is_repeat = true;
+                }
                 Ok(Err(error)) => return Err(SendError::broken(&error)),
                 Err(_) => return Err(SendError::timeout(Stage::Sent, "no answer in time")),
             }
@@ -147,7 +158,7 @@ impl Upstream {
         let by = outgoing.connect_by.min(outgoing.answer_by);
         let wire = match timeout_at(by, self.connector.connect()).await {
             Ok(Ok(wire)) => wire,
-            Ok(Err(error)) => return Err(SendError::unreachable(error.to_string())),
+            Ok(Err(error)) => return Err(SendError::unconnected(&error)),
             Err(_) => return Err(SendError::timeout(Stage::Connect, "no connection in time")),
         };
         Link::new(wire)
@@ -230,12 +241,15 @@ fn common_headers(provider: &Provider, via: &str) -> HeaderMap {
     headers
 }
 
-/// Whether the exchange failed the way it does when the far end had just closed an idle connection.
-fn is_race(error: &ExchangeError) -> bool {
-    error.source.is_incomplete_message()
-        || error.source.is_canceled()
-        || error.source.is_closed()
-        || is_reset(&error.source)
+/// Whether the exchange failed the way it does when the far end had just closed an idle connection:
+/// at once, and without a word. Then it is repeated, once, on a fresh connection.
+fn is_race(error: &ExchangeError, began: Instant) -> bool {
+    let source = &error.source;
+    let is_silent = source.is_incomplete_message()
+        || source.is_canceled()
+        || source.is_closed()
+        || is_reset(source);
+    is_silent && began.elapsed() < RACE_WITHIN
 }
 
 fn is_reset(error: &hyper::Error) -> bool {
@@ -253,6 +267,18 @@ fn is_reset(error: &hyper::Error) -> bool {
 }
 
 impl SendError {
+    fn unconnected(error: &ConnectError) -> Self {
+        let class = if error.is_local() {
+            FailureClass::Local
+        } else {
+            FailureClass::Network
+        };
+        Self {
+            class,
+            ..Self::unreachable(error.to_string())
+        }
+    }
+
     fn unreachable(message: String) -> Self {
         Self {
             class: FailureClass::Network,

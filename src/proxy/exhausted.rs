@@ -1,0 +1,122 @@
+//! What a client is told when no target answered: the most telling of what happened.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::problem::{AttemptNote, Problem};
+use crate::chat::{Failure, FailureClass, Next};
+
+/// Why the search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// An upstream's answer is the client's, error or not.
+    Answer,
+    /// The request may have been processed, and must not be sent again.
+    Risk,
+    /// `router.max_attempts`.
+    Attempts,
+    /// The request's time is over.
+    Late,
+    /// Everybody has been asked.
+    NobodyLeft,
+}
+
+/// An attempt that failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    pub(super) note: AttemptNote,
+    /// How long what failed rests now.
+    pub(super) rest: Option<Duration>,
+}
+
+/// A search without result.
+#[derive(Debug)]
+pub(super) struct Exhausted {
+    pub(super) failures: Vec<Failed>,
+    /// Keys that rest: why, and until when.
+    pub(super) asleep: Vec<(FailureClass, Instant)>,
+    pub(super) end: End,
+}
+
+impl Exhausted {
+    /// The problem to answer with.
+    pub(super) fn tell(self) -> Problem {
+        let problem = self.problem();
+        problem.after(
+            self.failures
+                .into_iter()
+                .map(|failed| failed.note)
+                .collect(),
+        )
+    }
+
+    fn problem(&self) -> Problem {
+        use FailureClass as Class;
+        let Some(last) = self.failures.last().map(|failed| &failed.failure) else {
+            return self.untried();
+        };
+        if last.next == Next::Return
+            || self.all(&[Class::Model, Class::NotFound, Class::Capability])
+        {
+            return Problem::rejected(last.clone());
+        }
+        if self.all(&[Class::RateLimit, Class::Quota]) {
+            return Problem::rate_limited(self.shortest_wait());
+        }
+        if self.all(&[Class::Timeout]) {
+            return Problem::timed_out();
+        }
+        if self.all(&[Class::Auth]) {
+            return Problem::keys_refused();
+        }
+        if self.all(&[Class::Local]) {
+            return Problem::out_of_files();
+        }
+        Problem::all_failed(self.why(), &last.message)
+    }
+
+    /// Nobody was asked: all keys rest, or there was no time.
+    fn untried(&self) -> Problem {
+        if self.end == End::Late {
+            return Problem::timed_out();
+        }
+        if self.all(&[FailureClass::RateLimit, FailureClass::Quota]) {
+            return Problem::rate_limited(self.shortest_wait());
+        }
+        if self.all(&[FailureClass::Auth]) {
+            return Problem::keys_refused();
+        }
+        Problem::all_failed(
+            "no provider of this model could be asked",
+            "every key rests",
+        )
+    }
+
+    fn why(&self) -> &'static str {
+        match self.end {
+            End::Risk => "not repeated elsewhere, as the provider may have processed the request",
+            End::Attempts => "stopped at `router.max_attempts`",
+            End::Late => "stopped at the request's deadline",
+            End::Answer | End::NobodyLeft => "every provider of this model failed",
+        }
+    }
+
+    fn all(&self, wanted: &[FailureClass]) -> bool {
+        let failed = self.failures.iter().map(|failed| failed.failure.class);
+        let mut classes = failed.chain(self.asleep.iter().map(|(class, _)| *class));
+        classes.all(|class| wanted.contains(&class))
+    }
+
+    /// The soonest that any key can be asked again: what its upstream said, or else the rest we gave it.
+    fn shortest_wait(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let asleep = self
+            .asleep
+            .iter()
+            .map(|(_, until)| until.saturating_duration_since(now));
+        let resting = self.failures.iter().filter_map(|failed| failed.rest);
+        resting.chain(asleep).min()
+    }
+}
