@@ -6,6 +6,7 @@
 
 use super::diagnostic::{ConfigError, Diagnostic, Severity};
 use super::environment::Environment;
+use super::nearest::nearest;
 use super::node::{Entry, Node, Text, Value};
 use super::read::{At, Read};
 use super::report::Report;
@@ -37,7 +38,12 @@ pub enum Probe {
         kinds: Vec<&'static Preset>,
     },
     /// Whether this address of a variable, on loopback, is a gateway like this one and so no provider.
-    NotAutogw(Box<Found>),
+    NotAutogw {
+        /// The provider, if it is none.
+        found: Box<Found>,
+        /// How many of the providers that need no question come before it.
+        after: usize,
+    },
 }
 
 /// What the environment offers.
@@ -56,9 +62,13 @@ pub fn discover(env: &Environment) -> Result<Discovery, ConfigError> {
     let mut discovery = Discovery::default();
     let mut errors = Vec::new();
     let candidates = listed(env).into_iter().chain(well_known(env));
-    for candidate in candidates {
+    for mut candidate in candidates {
         let known = discovery.names().any(|name| name == candidate.name);
         if known {
+            continue;
+        }
+        if let Some(lack) = candidate.lack.take() {
+            errors.push(lack);
             continue;
         }
         let is_explicit = candidate.is_explicit;
@@ -151,7 +161,10 @@ impl Discovery {
             .as_ref()
             .is_some_and(base_url::is_loopback);
         if is_local {
-            self.probes.push(Probe::NotAutogw(Box::new(found)));
+            self.probes.push(Probe::NotAutogw {
+                found: Box::new(found),
+                after: self.found.len(),
+            });
         } else {
             self.found.push(found);
         }
@@ -182,7 +195,7 @@ impl Discovery {
     /// Providers that wait for an answer.
     fn open(&self) -> impl Iterator<Item = &Found> {
         self.probes.iter().filter_map(|probe| match probe {
-            Probe::NotAutogw(found) => Some(&**found),
+            Probe::NotAutogw { found, .. } => Some(&**found),
             Probe::Port { .. } => None,
         })
     }
@@ -218,6 +231,8 @@ struct Candidate {
     key_variable: Option<String>,
     /// Whether somebody listed it, so that its faults are theirs to mend.
     is_explicit: bool,
+    /// What it cannot do without, where that is known before it is read.
+    lack: Option<Diagnostic>,
     fields: Vec<(&'static str, Value)>,
     /// The variable behind a field, for faults.
     variable: Box<dyn Fn(&str) -> String>,
@@ -331,12 +346,37 @@ fn listed_one(id: &str, env: &Environment) -> Candidate {
         origin: "LLM_PROVIDERS".to_owned(),
         key_variable: variable("API_KEY").or_else(|| key_variable(preset?, env)),
         is_explicit: true,
+        lack: lack_of_address(id, preset, get("BASE_URL"), env),
         fields,
         variable: Box::new(move |field| match field {
             "max_rpm" => format!("LLM_PROVIDER_{owner}_MAX_QPS"),
             field => format!("LLM_PROVIDER_{owner}_{}", field.to_ascii_uppercase()),
         }),
     }
+}
+
+/// Somebody listed `id`, and no variable says where it is.
+fn lack_of_address(
+    id: &str,
+    preset: Option<&Preset>,
+    address: Option<&str>,
+    env: &Environment,
+) -> Option<Diagnostic> {
+    let variable = preset.and_then(|preset| preset.base_url_variable.as_deref());
+    let is_known = preset.is_some_and(|preset| preset.base_url.is_some())
+        || variable.is_some_and(|name| env.filled(name).is_some());
+    if is_known || address.is_some() {
+        return None;
+    }
+    let own = format!("LLM_PROVIDER_{id}_BASE_URL");
+    let message = format!("LLM_PROVIDERS lists `{id}`, but {own} is not set");
+    let kinds = preset::PRESETS.iter().map(|preset| preset.kind.as_str());
+    let hint = match (variable, nearest(id, kinds)) {
+        (Some(variable), _) => format!("set {own} or {variable} to its address"),
+        (None, Some(near)) => format!("set it to its address; or did you mean `{near}`?"),
+        (None, None) => "set it to its address, such as https://example.com/v1".to_owned(),
+    };
+    Some(Diagnostic::error(message).with_hint(hint))
 }
 
 fn key_variable(preset: &Preset, env: &Environment) -> Option<String> {
@@ -378,6 +418,7 @@ fn well_known_one(preset: &'static Preset, env: &Environment) -> Option<Candidat
         origin,
         key_variable: key,
         is_explicit: false,
+        lack: None,
         fields,
         variable: Box::new(move |_| variable.clone()),
     })

@@ -105,7 +105,7 @@ impl ProviderFile {
             report.error(&self.place, "`name` is missing");
         }
         let base_url = resolve_base_url(self.base_url, preset, env).unwrap_or_else(|| {
-            report.error(&self.place, missing_base_url(preset));
+            report.error(&self.place, missing_base_url(preset, env));
             None
         });
         let (name, _) = id?;
@@ -183,8 +183,11 @@ fn default_base_url(preset: &Preset, env: &Environment) -> Option<Url> {
     base_url::normalise(own.or_else(variable)?).ok()
 }
 
-fn missing_base_url(preset: &Preset) -> String {
+fn missing_base_url(preset: &Preset, env: &Environment) -> String {
     match &preset.base_url_variable {
+        Some(name) if env.filled(name).is_none() => {
+            format!("`base_url` is missing, and {name} is not set")
+        }
         Some(name) => format!("`base_url` is missing, and {name} is not a usable address"),
         None => "`base_url` is missing".to_owned(),
     }

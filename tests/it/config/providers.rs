@@ -147,7 +147,15 @@ fn a_base_url_variable_counts_only_where_the_preset_has_no_address() {
     let text = r#"{ "providers": [{ "type": "azure_openai", "api_key": "k" }] }"#;
     assert_eq!(
         errors(text),
-        ["providers[0]: `base_url` is missing, and AZURE_OPENAI_ENDPOINT is not a usable address"]
+        ["providers[0]: `base_url` is missing, and AZURE_OPENAI_ENDPOINT is not set"]
+    );
+    let env = Environment::empty().with("AZURE_OPENAI_ENDPOINT", "my azure");
+    let error = config::from_text("c.json", text, Format::Json, &env).expect_err("no address");
+    assert!(
+        error
+            .to_string()
+            .ends_with("AZURE_OPENAI_ENDPOINT is not a usable address"),
+        "{error}"
     );
 }
 
