@@ -49,7 +49,7 @@ Examples:
   autogw start --demo      try it: simulated providers, no key, no network
   autogw start             serve what the environment offers (OPENAI_API_KEY, Ollama, …)
   autogw init              write a commented configuration
-  autogw check --live      ask every provider once
+  autogw check --live      ask every key for every model once
 
 `autogw <COMMAND> --help` says more about each.")]
 pub struct Cli {
