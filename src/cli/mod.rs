@@ -14,6 +14,7 @@ pub mod live;
 pub mod local;
 pub mod save_global;
 pub mod setup;
+pub mod shell;
 pub mod source;
 pub mod start;
 pub mod template;
