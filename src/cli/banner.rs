@@ -223,7 +223,17 @@ mod tests {
 
     #[test]
     fn fits_sixty_columns() {
-        insta::assert_snapshot!(plain(&banner(), 60));
+        let banner = Banner {
+            warnings: vec![
+                Diagnostic::warning("2 inline secrets: server.api_key, providers[0].api_key.work")
+                    .with_hint("keep keys in variables, and write ${NAME} here".to_owned()),
+            ],
+            ..banner()
+        };
+        let text = plain(&banner, 60);
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(60), "{text}");
+        insta::assert_snapshot!(text);
     }
 
     #[test]

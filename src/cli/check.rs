@@ -22,10 +22,10 @@ use crate::provider::{Models, Provider};
 Examples:
   autogw check                      the configuration that `autogw start` would use
   autogw check ./config.json        this file
-  autogw check --name work --live   config.work.json, asking every target once
+  autogw check --name work --live   config.work.json, asking every key for every model
   autogw check --json | jq .ok      for scripts
 
-Exit status: 0 valid, 1 a target failed (--live), 2 invalid.")]
+Exit status: 0 valid, 1 a key or model failed (--live), 2 invalid.")]
 pub struct CheckArgs {
     /// Check this file
     #[arg(value_name = "FILE", conflicts_with_all = ["config", "name"])]
@@ -38,7 +38,7 @@ pub struct CheckArgs {
     )]
     pub source: SourceArgs,
 
-    /// Send one tiny request per target and report latency and errors
+    /// Send one tiny request for every key and model of every provider; report latency and errors
     #[arg(long)]
     pub live: bool,
 
@@ -91,8 +91,9 @@ async fn read(args: &CheckArgs, env: Environment) -> Result<Loaded, ConfigError>
             let mut discovery = discover(&env)?;
             let warnings = std::mem::take(&mut discovery.warnings);
             let found = local::confirm(discovery).await;
+            let config = zero_config(found, &env);
             Ok(Loaded {
-                config: zero_config(found, &env)?,
+                config: config.map_err(|error| error.after(warnings.clone()))?,
                 warnings,
                 path: None,
             })

@@ -2,19 +2,21 @@
 //!
 //! Keys are never written down: the file names the variables that hold them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::console::Console;
 use super::exit::Exit;
 use super::local;
+use super::shell;
 use super::template::{Entry, render};
 use crate::config::locate::existing_formats;
 use crate::config::write::{back_up, write_private};
-use crate::config::{Environment, Found, Home, Name, discover, nothing_found};
+use crate::config::{ConfigError, Environment, Format, Found, Home, Name, discover, nothing_found};
 use crate::provider::preset::PRESETS;
 
 /// Write a first configuration from what the environment offers
@@ -24,10 +26,11 @@ Examples:
   autogw init                      asks, then writes ~/.auto-gateway/config.json
   autogw init --yes                takes every key and local server that is found
   autogw init --output ./gw.json   writes another file
+  autogw init --yes --json         for scripts: the file and what is in it
 
 No key is written down: the file names the variables that hold them.")]
 pub struct InitArgs {
-    /// Write this file instead of the global configuration
+    /// Write this file instead of the global configuration: JSON with comments
     #[arg(long, short, value_name = "PATH", conflicts_with = "name")]
     pub output: Option<PathBuf>,
 
@@ -42,6 +45,10 @@ pub struct InitArgs {
     /// Replace a configuration that is there; the old one stays as .bak
     #[arg(long)]
     pub force: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Runs the verb. `person` is there to be asked only at a terminal.
@@ -51,6 +58,13 @@ pub async fn run(
     person: Option<&mut dyn Ask>,
     console: &mut Console<'_>,
 ) -> Exit {
+    if let Some(format) = args.other_format() {
+        console.error(
+            format!("init writes JSON with comments, not {}", format.name()),
+            Some("name the file .json; write YAML or TOML by hand: the keys are the same"),
+        );
+        return Exit::Usage;
+    }
     let person = person.filter(|_| !args.yes);
     if person.is_none() && !args.yes {
         console.error(
@@ -62,7 +76,7 @@ pub async fn run(
     let discovery = match discover(&env) {
         Ok(discovery) => discovery,
         Err(error) => {
-            console.config_error(&error);
+            args.report_invalid(&error, console);
             return Exit::Usage;
         }
     };
@@ -94,12 +108,89 @@ fn write_first(
         return Ok(Exit::Failed);
     };
     if entries.is_empty() {
-        console.config_error(&nothing_found());
+        args.report_invalid(&nothing_found(), console);
         return Ok(Exit::Usage);
     }
-    place.write(&render(&entries), console)?;
-    say_what_is_next(&entries, env, console);
+    let backups = place.write(&render(&entries))?;
+    let written = Written {
+        path: &place.path,
+        backups: &backups,
+        entries: &entries,
+        unset: unset_variables(&entries, env),
+    };
+    written.report(args, console);
     Ok(Exit::Done)
+}
+
+impl InitArgs {
+    /// What the extension of `--output` promises, if that is not what is written.
+    fn other_format(&self) -> Option<Format> {
+        let format = Format::of(self.output.as_ref()?);
+        (format != Format::Json).then_some(format)
+    }
+
+    fn report_invalid(&self, error: &ConfigError, console: &mut Console<'_>) {
+        if self.json {
+            console.json(&json!({ "ok": false, "diagnostics": error.diagnostics }));
+        } else {
+            console.config_error(error);
+        }
+    }
+
+    /// What has to follow a verb that shall use what was written.
+    fn source(&self) -> String {
+        match (&self.output, &self.name) {
+            (Some(path), _) => format!(" --config {}", shell::quoted(&path.to_string_lossy())),
+            (None, Some(name)) => format!(" --name {}", name.as_str()),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// What writing came to.
+struct Written<'a> {
+    path: &'a Path,
+    backups: &'a [PathBuf],
+    entries: &'a [Entry],
+    unset: Vec<&'a str>,
+}
+
+impl Written<'_> {
+    fn report(&self, args: &InitArgs, console: &mut Console<'_>) {
+        if args.json {
+            return console.json(&self.to_json());
+        }
+        for backup in self.backups {
+            console.say(format!("the old one is now {}", backup.display()));
+        }
+        console.data(format!("wrote {}", self.path.display()));
+        for name in &self.unset {
+            console.say(format!("still to do: set {name}"));
+        }
+        let source = args.source();
+        console.say(format!(
+            "next: `autogw check{source}`, then `autogw start{source}`"
+        ));
+    }
+
+    fn to_json(&self) -> Value {
+        let provider = |entry: &Entry| {
+            json!({
+                "name": entry.name,
+                "type": entry.kind,
+                "base_url": entry.base_url,
+                "key_variable": entry.key_variable,
+                "found_by": entry.origin,
+            })
+        };
+        json!({
+            "ok": true,
+            "path": self.path,
+            "backups": self.backups,
+            "providers": self.entries.iter().map(provider).collect::<Vec<_>>(),
+            "unset_variables": self.unset,
+        })
+    }
 }
 
 /// Where the file goes, and what is in its way.
@@ -142,11 +233,12 @@ impl Place {
         may
     }
 
-    fn write(&self, text: &str, console: &mut Console<'_>) -> anyhow::Result<()> {
+    /// Puts `text` there; where the files went that were in its way.
+    fn write(&self, text: &str) -> anyhow::Result<Vec<PathBuf>> {
+        let mut backups = Vec::new();
         for old in &self.existing {
             let backup = back_up(old);
-            let backup = backup.with_context(|| format!("cannot keep {}", old.display()))?;
-            console.say(format!("the old one is now {}", backup.display()));
+            backups.push(backup.with_context(|| format!("cannot keep {}", old.display()))?);
         }
         write_private(&self.path, text.as_bytes())
             .with_context(|| format!("cannot write {}", self.path.display()))?;
@@ -154,8 +246,7 @@ impl Place {
             std::fs::remove_file(other)
                 .with_context(|| format!("cannot remove {}", other.display()))?;
         }
-        console.data(format!("wrote {}", self.path.display()));
-        Ok(())
+        Ok(backups)
     }
 }
 
@@ -216,12 +307,11 @@ fn ask_for_another(entries: &[Entry], person: &mut dyn Ask) -> Option<Option<Ent
     }))
 }
 
-fn say_what_is_next(entries: &[Entry], env: &Environment, console: &mut Console<'_>) {
-    let variables = entries
+/// Variables that the file names and nobody has set yet.
+fn unset_variables<'a>(entries: &'a [Entry], env: &Environment) -> Vec<&'a str> {
+    entries
         .iter()
-        .filter_map(|entry| entry.key_variable.as_deref());
-    for name in variables.filter(|name| env.filled(name).is_none()) {
-        console.say(format!("still to do: set {name}"));
-    }
-    console.say("next: `autogw check`, then `autogw start`");
+        .filter_map(|entry| entry.key_variable.as_deref())
+        .filter(|name| env.filled(name).is_none())
+        .collect()
 }

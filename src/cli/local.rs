@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Most bytes read of an answer: a listing of thousands of models is smaller.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// Every provider of `discovery`, its open questions answered: those of variables first, then the local
-/// servers that answered.
+/// Every provider of `discovery`, its open questions answered: those of variables first, in their order,
+/// then the local servers that answered.
 ///
 /// # Cancel safety
 /// Dropping the future closes its connections and has no other effect.
@@ -29,16 +29,46 @@ pub async fn confirm(discovery: Discovery) -> Vec<Found> {
         return found;
     };
     let answers = join_all(probes.iter().map(|probe| ask(&client, probe))).await;
-    let mut all = found;
-    for local in answers.into_iter().flatten() {
-        let is_known = all
-            .iter()
-            .any(|known| known.provider.name == local.provider.name);
-        if !is_known {
-            all.push(local);
+    let answered = probes.iter().zip(answers);
+    let answered = answered.filter_map(|(probe, found)| Some((probe.rank(), found?)));
+    let mut ranked: Vec<(Rank, Found)> = found
+        .into_iter()
+        .enumerate()
+        .map(|(at, found)| ((at, Certainty::Known), found))
+        .chain(answered)
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    without_namesakes(ranked.into_iter().map(|(_, found)| found))
+}
+
+/// Where a provider stands: after how many of the known ones; what was asked for comes before the next.
+type Rank = (usize, Certainty);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Certainty {
+    Asked,
+    Known,
+}
+
+impl Probe {
+    fn rank(&self) -> Rank {
+        match self {
+            Probe::NotAutogw { after, .. } => (*after, Certainty::Asked),
+            Probe::Port { .. } => (usize::MAX, Certainty::Asked),
         }
     }
-    all
+}
+
+/// The first provider of each name.
+fn without_namesakes(found: impl Iterator<Item = Found>) -> Vec<Found> {
+    let mut kept: Vec<Found> = Vec::new();
+    for one in found {
+        let is_known = |known: &Found| known.provider.name == one.provider.name;
+        if !kept.iter().any(is_known) {
+            kept.push(one);
+        }
+    }
+    kept
 }
 
 /// Programs of local servers, and the command that makes each answer.
@@ -81,7 +111,7 @@ async fn ask(client: &reqwest::Client, probe: &Probe) -> Option<Found> {
                 local_server(kind, *port)
             }
         }
-        Probe::NotAutogw(found) => {
+        Probe::NotAutogw { found, .. } => {
             let url = found.provider.base_url.as_ref()?;
             let root = url.origin().ascii_serialization();
             let is_autogw = is_autogw(client, &root).await;

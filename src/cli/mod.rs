@@ -14,6 +14,7 @@ pub mod live;
 pub mod local;
 pub mod save_global;
 pub mod setup;
+pub mod shell;
 pub mod source;
 pub mod start;
 pub mod template;
@@ -49,7 +50,7 @@ Examples:
   autogw start --demo      try it: simulated providers, no key, no network
   autogw start             serve what the environment offers (OPENAI_API_KEY, Ollama, …)
   autogw init              write a commented configuration
-  autogw check --live      ask every provider once
+  autogw check --live      ask every key for every model once
 
 `autogw <COMMAND> --help` says more about each.")]
 pub struct Cli {

@@ -19,13 +19,15 @@ pub struct Setup {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// The built-in demo.
-pub fn demo(env: &Environment) -> Result<Setup, ConfigError> {
+/// The built-in demo. Of `source` only the variables count.
+pub fn demo(source: &SourceArgs, env: Environment) -> Result<Setup, ConfigError> {
+    let env = source.environment(env)?;
+    let loaded = config::demo(&env)?;
     Ok(Setup {
-        config: config::demo(),
+        config: loaded.config,
         origin: Origin::Demo,
-        home: home(env)?,
-        warnings: Vec::new(),
+        home: home(&env)?,
+        warnings: loaded.warnings,
     })
 }
 
@@ -54,11 +56,12 @@ async fn from_environment(env: &Environment, home: Home) -> Result<Setup, Config
     if found.is_empty()
         && let Some(command) = local::asleep(env)
     {
-        return Err(config::nothing_found_awake(command));
+        return Err(config::nothing_found_awake(command).after(warnings));
     }
     let origins = found.iter().map(|found| found.origin.clone()).collect();
+    let config = config::zero_config(found, env);
     Ok(Setup {
-        config: config::zero_config(found, env)?,
+        config: config.map_err(|error| error.after(warnings.clone()))?,
         origin: Origin::Found(origins),
         home,
         warnings,

@@ -100,18 +100,22 @@ enum Problem {
 
 /// Runs the verb: returns when a signal has ended the gateway.
 pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) -> Exit {
-    match start(args, env, console).await {
+    let setup = match args.setup(env).await {
+        Ok(setup) => setup,
+        Err(error) => return tell(&error.into(), console),
+    };
+    let warnings = setup.warnings.clone();
+    match start(args, setup, console).await {
         Ok(()) => Exit::Done,
-        Err(problem) => tell(&problem, console),
+        Err(problem) => {
+            // No banner has said them, and one of them often says where the problem is written.
+            console.diagnostics(&warnings);
+            tell(&problem, console)
+        }
     }
 }
 
-async fn start(
-    args: &StartArgs,
-    env: Environment,
-    console: &mut Console<'_>,
-) -> Result<(), Problem> {
-    let setup = args.setup(env).await?;
+async fn start(args: &StartArgs, setup: Setup, console: &mut Console<'_>) -> Result<(), Problem> {
     let log = open_log(args, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
     raise_file_limit();
@@ -262,7 +266,7 @@ fn other_port(config: &Config, address: &Address) -> Option<Diagnostic> {
 impl StartArgs {
     async fn setup(&self, env: Environment) -> Result<Setup, ConfigError> {
         let mut setup = if self.demo {
-            setup::demo(&env)?
+            setup::demo(&self.source, env)?
         } else {
             setup::resolve(&self.source, env).await?
         };

@@ -8,6 +8,10 @@ use super::exit::Exit;
 
 /// Print the version
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  autogw version                   autogw X.Y.Z
+  autogw version --json            the same for scripts")]
 pub struct VersionArgs {
     /// Print a JSON object
     #[arg(long)]

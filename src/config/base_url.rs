@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use rustls::pki_types::ServerName;
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -17,6 +18,9 @@ pub enum BaseUrlError {
     /// User name or password in it.
     #[error("a base URL holds no user name or password")]
     Credentials,
+    /// A host that TLS cannot be spoken to.
+    #[error("its host is no name that a certificate can carry")]
+    Host,
     /// A query or fragment after the path.
     #[error("a base URL ends with its path: no query, no fragment")]
     Query,
@@ -42,9 +46,17 @@ pub fn normalise(text: &str) -> Result<Url, BaseUrlError> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(BaseUrlError::Query);
     }
+    if url.scheme() == "https" && !is_certifiable(&url) {
+        return Err(BaseUrlError::Host);
+    }
     let path = normal_path(url.path());
     url.set_path(&path);
     Ok(url)
+}
+
+fn is_certifiable(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    ServerName::try_from(host.trim_matches(['[', ']'])).is_ok()
 }
 
 /// `url` with `path` where it has none: people leave out the `/v1` of a local server.
@@ -145,6 +157,8 @@ mod tests {
             normalise("https://example.com/?a=b"),
             Err(BaseUrlError::Query)
         );
+        assert_eq!(normalise("https://-/v1"), Err(BaseUrlError::Host));
+        assert!(normalise("https://[::1]:8443/v1").is_ok());
     }
 
     #[test]

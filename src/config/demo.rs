@@ -1,19 +1,18 @@
 //! The simulated providers of `start --demo`, and the models a simulated provider has of its own.
 
-use super::Config;
+use super::diagnostic::ConfigError;
 use super::environment::Environment;
 use super::format::Format;
-use super::load::from_text;
+use super::load::{Loaded, from_text};
 use crate::provider::{Feature, Features, Model};
 
 /// Three providers that serve the same models: one fast, one flaky, one slow.
 const DEMO: &str = include_str!("../../assets/demo.json");
 
-/// The configuration of `start --demo`: no key, no network, no file. A taken port is stepped over.
-pub fn demo() -> Config {
-    let loaded = from_text("demo.json", DEMO, Format::Json, &Environment::empty())
-        .expect("the asset is checked by a test");
-    loaded.config
+/// The configuration of `start --demo`: no key, no network, no file. `PORT` counts; a port that nobody
+/// chose is stepped over when it is taken. The error is that `PORT` is no port.
+pub fn demo(env: &Environment) -> Result<Loaded, ConfigError> {
+    from_text("demo.json", DEMO, Format::Json, env)
 }
 
 /// What a provider of type `demo` serves when the configuration does not say.
@@ -44,7 +43,9 @@ mod tests {
 
     #[test]
     fn three_providers_serve_the_same_models_and_the_first_is_quick() {
-        let config = demo();
+        let config = demo(&Environment::empty())
+            .expect("the asset is valid")
+            .config;
         let names: Vec<&str> = config.providers.iter().map(|p| &*p.name).collect();
         assert_eq!(names, ["demo-fast", "demo-flaky", "demo-slow"]);
         let latency = |index: usize| {

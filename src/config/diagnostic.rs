@@ -222,6 +222,15 @@ pub struct ConfigError {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+impl ConfigError {
+    /// The same after what was said before it came to this.
+    #[must_use]
+    pub fn after(mut self, earlier: Vec<Diagnostic>) -> Self {
+        self.diagnostics.splice(0..0, earlier);
+        self
+    }
+}
+
 impl From<Diagnostic> for ConfigError {
     fn from(diagnostic: Diagnostic) -> Self {
         Self {

@@ -4,16 +4,15 @@
 //! answer. What is found is written as the object that a file would hold and read by the same reader,
 //! so the rules are the file's rules.
 
-use super::diagnostic::{ConfigError, Diagnostic, Severity};
+mod candidate;
+
+use super::diagnostic::{ConfigError, Diagnostic};
 use super::environment::Environment;
-use super::node::{Entry, Node, Text, Value};
-use super::read::{At, Read};
 use super::report::Report;
-use super::section::keys::variable_of;
-use super::section::provider::ProviderFile;
 use super::section::root::standard_server_and_router;
 use super::{Config, TunnelSettings, base_url};
 use crate::provider::{Preset, Provider, preset};
+use candidate::{listed, well_known};
 
 /// A provider, and what it was found by.
 #[derive(Debug, Clone)]
@@ -37,7 +36,12 @@ pub enum Probe {
         kinds: Vec<&'static Preset>,
     },
     /// Whether this address of a variable, on loopback, is a gateway like this one and so no provider.
-    NotAutogw(Box<Found>),
+    NotAutogw {
+        /// The provider, if it is none.
+        found: Box<Found>,
+        /// How many of the providers that need no question come before it.
+        after: usize,
+    },
 }
 
 /// What the environment offers.
@@ -56,9 +60,13 @@ pub fn discover(env: &Environment) -> Result<Discovery, ConfigError> {
     let mut discovery = Discovery::default();
     let mut errors = Vec::new();
     let candidates = listed(env).into_iter().chain(well_known(env));
-    for candidate in candidates {
+    for mut candidate in candidates {
         let known = discovery.names().any(|name| name == candidate.name);
         if known {
+            continue;
+        }
+        if let Some(lack) = candidate.lack.take() {
+            errors.push(lack);
             continue;
         }
         let is_explicit = candidate.is_explicit;
@@ -151,7 +159,10 @@ impl Discovery {
             .as_ref()
             .is_some_and(base_url::is_loopback);
         if is_local {
-            self.probes.push(Probe::NotAutogw(Box::new(found)));
+            self.probes.push(Probe::NotAutogw {
+                found: Box::new(found),
+                after: self.found.len(),
+            });
         } else {
             self.found.push(found);
         }
@@ -182,7 +193,7 @@ impl Discovery {
     /// Providers that wait for an answer.
     fn open(&self) -> impl Iterator<Item = &Found> {
         self.probes.iter().filter_map(|probe| match probe {
-            Probe::NotAutogw(found) => Some(&**found),
+            Probe::NotAutogw { found, .. } => Some(&**found),
             Probe::Port { .. } => None,
         })
     }
@@ -208,177 +219,5 @@ pub fn local_server(preset: &'static Preset, port: u16) -> Option<Found> {
         provider: Provider::new(&preset.kind, preset, Some(url)),
         origin,
         key_variable: None,
-    })
-}
-
-/// A provider as the environment describes it: the fields of a file's object, and whence they come.
-struct Candidate {
-    name: String,
-    origin: String,
-    key_variable: Option<String>,
-    /// Whether somebody listed it, so that its faults are theirs to mend.
-    is_explicit: bool,
-    fields: Vec<(&'static str, Value)>,
-    /// The variable behind a field, for faults.
-    variable: Box<dyn Fn(&str) -> String>,
-}
-
-impl Candidate {
-    fn read(self, env: &Environment) -> Result<(Found, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let mut report = Report::default();
-        let node = object(self.fields);
-        let at = At {
-            node: &node,
-            path: String::new(),
-        };
-        let provider = ProviderFile::read(&at, &mut report)
-            .and_then(|provider| provider.resolve(env, &mut report));
-        let is_valid = !report.has_errors();
-        let said: Vec<Diagnostic> = report
-            .finish("", "")
-            .into_iter()
-            .map(|said| in_terms_of_variables(&said, &self.variable))
-            .collect();
-        match provider {
-            Some(provider) if is_valid => Ok((
-                Found {
-                    provider,
-                    origin: self.origin,
-                    key_variable: self.key_variable,
-                },
-                said,
-            )),
-            _ => Err(said),
-        }
-    }
-}
-
-fn in_terms_of_variables(said: &Diagnostic, variable: &dyn Fn(&str) -> String) -> Diagnostic {
-    let message = match said.path.split(['.', '[']).next() {
-        None | Some("") => said.message.clone(),
-        Some(field) => format!("environment variable {}: {}", variable(field), said.message),
-    };
-    let translated = match said.severity {
-        Severity::Error => Diagnostic::error(message),
-        Severity::Warning => Diagnostic::warning(message),
-    };
-    translated.with_hint(said.hint.clone())
-}
-
-fn object(fields: Vec<(&'static str, Value)>) -> Node {
-    let entry = |(key, value): (&str, Value)| Entry {
-        key: key.to_owned(),
-        key_span: 0..0,
-        value: Node { value, span: 0..0 },
-    };
-    Node {
-        value: Value::Object(fields.into_iter().map(entry).collect()),
-        span: 0..0,
-    }
-}
-
-/// Text that came out of a variable.
-fn text(value: &str) -> Value {
-    Value::Text(Text {
-        text: value.to_owned(),
-        expanded: true,
-    })
-}
-
-/// `LLM_PROVIDERS=a,b` and `LLM_PROVIDER_{id}_…`, the id as written or in capitals.
-fn listed(env: &Environment) -> Vec<Candidate> {
-    let ids = env
-        .filled("LLM_PROVIDERS")
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim);
-    ids.filter(|id| !id.is_empty())
-        .map(|id| listed_one(id, env))
-        .collect()
-}
-
-/// The fields that have a variable of their own.
-const LISTED_FIELDS: [(&str, &str); 6] = [
-    ("BASE_URL", "base_url"),
-    ("API_KEY", "api_key"),
-    ("MODELS_PATH", "models_path"),
-    ("WEIGHT", "weight"),
-    ("REGION", "region"),
-    ("RETRYABLE_STATUS_CODES", "retryable_status_codes"),
-];
-
-fn listed_one(id: &str, env: &Environment) -> Candidate {
-    let capitals = id.to_ascii_uppercase().replace('-', "_");
-    let variable = |suffix: &str| {
-        let names = [
-            format!("LLM_PROVIDER_{id}_{suffix}"),
-            format!("LLM_PROVIDER_{capitals}_{suffix}"),
-        ];
-        names.into_iter().find(|name| env.filled(name).is_some())
-    };
-    let get = |suffix: &str| variable(suffix).and_then(|name| env.filled(&name));
-    let preset = preset::find(&id.to_ascii_lowercase()).filter(|preset| !preset.is_simulated());
-    let kind = preset.map_or("openai_compatible", |preset| preset.kind.as_str());
-    let name = get("NAME").unwrap_or(id).to_owned();
-    let mut fields = vec![("type", text(kind)), ("name", text(&name))];
-    for (suffix, field) in LISTED_FIELDS {
-        fields.extend(get(suffix).map(|value| (field, text(value))));
-    }
-    fields.extend(get("MAX_QPS").map(|value| ("max_rpm", per_minute(value))));
-    let owner = id.to_owned();
-    Candidate {
-        name,
-        origin: "LLM_PROVIDERS".to_owned(),
-        key_variable: variable("API_KEY").or_else(|| key_variable(preset?, env)),
-        is_explicit: true,
-        fields,
-        variable: Box::new(move |field| match field {
-            "max_rpm" => format!("LLM_PROVIDER_{owner}_MAX_QPS"),
-            field => format!("LLM_PROVIDER_{owner}_{}", field.to_ascii_uppercase()),
-        }),
-    }
-}
-
-fn key_variable(preset: &Preset, env: &Environment) -> Option<String> {
-    variable_of(preset, env).map(|(name, _)| name.to_owned())
-}
-
-/// A rate per second as one per minute; what is no number is left for the reader to refuse.
-fn per_minute(value: &str) -> Value {
-    value.parse::<f64>().map_or_else(
-        |_| text(value),
-        |per_second| text(&format!("{:.0}", per_second * 60.0)),
-    )
-}
-
-/// Presets whose key or address a variable holds.
-fn well_known(env: &Environment) -> Vec<Candidate> {
-    preset::PRESETS
-        .iter()
-        .filter_map(|preset| well_known_one(preset, env))
-        .collect()
-}
-
-fn well_known_one(preset: &'static Preset, env: &Environment) -> Option<Candidate> {
-    let address_variable = preset.base_url_variable.as_deref();
-    let address = address_variable.filter(|name| env.filled(name).is_some());
-    let key = key_variable(preset, env);
-    let origin = key.clone().or_else(|| address.map(str::to_owned))?;
-    if preset.base_url.is_none() && address.is_none() {
-        return None;
-    }
-    let mut fields = vec![("type", text(&preset.kind))];
-    fields.extend(address.and_then(|name| Some(("base_url", text(env.filled(name)?)))));
-    if key.is_none() {
-        fields.push(("api_key", Value::Null));
-    }
-    let variable = address_variable.unwrap_or_default().to_owned();
-    Some(Candidate {
-        name: preset.kind.clone(),
-        origin,
-        key_variable: key,
-        is_explicit: false,
-        fields,
-        variable: Box::new(move |_| variable.clone()),
     })
 }

@@ -9,6 +9,7 @@ use super::Config;
 use super::diagnostic::{ConfigError, Diagnostic};
 use super::environment::Environment;
 use super::format::{Format, SyntaxFault};
+use super::inline;
 use super::mask;
 use super::node::{Node, Value, child};
 use super::read::{At, Read};
@@ -103,7 +104,7 @@ fn interpret(
         path: String::new(),
     };
     let config = ConfigFile::read(&at, &mut report).map(|file| file.resolve(env, &mut report));
-    warn_about_loose_mode(name, loose_mode, &mut report);
+    inline::warn(name, loose_mode, &mut report);
     let is_valid = !report.has_errors();
     let diagnostics = report.finish(name, text);
     match config {
@@ -162,17 +163,4 @@ fn report_duplicate_keys(root: &Node, report: &mut Report) {
             }
         }
     });
-}
-
-fn warn_about_loose_mode(name: &str, loose_mode: Option<u32>, report: &mut Report) {
-    if let (Some(mode), Some(place)) = (loose_mode, report.first_inline_secret()) {
-        report
-            .warning(
-                &place,
-                format!("a key is written out in a file that others can read (mode {mode:04o})"),
-            )
-            .hint(format!(
-                "`chmod 600 {name}`, or move the key to a variable: ${{NAME}}"
-            ));
-    }
 }

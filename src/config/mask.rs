@@ -82,9 +82,34 @@ pub(super) fn hide_strings(node: &Node, report: &mut Report) {
     });
 }
 
-/// An address with a user name, a password or a query in it.
+/// An address with a user name, a password or a query in it; the scheme may be forgotten.
 fn may_hold_credentials(text: &str) -> bool {
-    text.contains("://") && text.contains(['@', '?'])
+    let has_password = || {
+        text.rsplit_once('@')
+            .is_some_and(|(user, _)| user.contains(':'))
+    };
+    text.contains("://") && text.contains(['@', '?']) || has_password()
+}
+
+/// `text` without the user name, the password and the query of the address that it may be.
+pub(super) fn credentials(text: &str) -> String {
+    if !may_hold_credentials(text) {
+        return text.to_owned();
+    }
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains('@') => (format!("{scheme}://"), rest),
+        _ => (String::new(), text),
+    };
+    // A password may hold any of `/?#@` by mistake: everything up to the last `@` goes.
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((_, rest)) => ("***@", rest),
+        None => ("", rest),
+    };
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, _)) => (rest, "?***"),
+        None => (rest, ""),
+    };
+    format!("{scheme}{user}{rest}{query}")
 }
 
 /// Whether `text` is one variable and nothing else: no default, no text around it.
@@ -114,6 +139,21 @@ mod tests {
     fn stars_keep_offsets_and_lines() {
         let secrets = vec![3..13, 14..15];
         assert_eq!(spans("a: \"sé\ncret\" b", &secrets), "a: ****\n***** *");
+    }
+
+    #[test]
+    fn an_address_is_quoted_without_what_is_secret_in_it() {
+        for (text, quoted) in [
+            ("ftp://u:canary@h:1/p", "ftp://***@h:1/p"),
+            ("http://u:can/a@ry@h", "http://***@h"),
+            ("https://h/v1?key=canary", "https://h/v1?***"),
+            ("u:canary@h:1080", "***@h:1080"),
+            ("u:canary@http://h", "***@http://h"),
+            ("http://h:1/v1", "http://h:1/v1"),
+            ("vendor/model@2024", "vendor/model@2024"),
+        ] {
+            assert_eq!(credentials(text), quoted, "{text}");
+        }
     }
 
     #[test]

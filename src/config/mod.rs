@@ -16,6 +16,7 @@ pub mod write;
 
 mod demo;
 mod format;
+mod inline;
 mod json;
 mod load;
 mod mask;

@@ -10,6 +10,7 @@ use super::mask;
 use super::nearest::nearest;
 use super::node::{Entry, Node, Span, Value, child};
 use super::report::{Place, Report};
+use crate::provider::{Redactor, Secret};
 
 /// A node together with its path.
 #[derive(Debug, Clone)]
@@ -31,11 +32,21 @@ impl<'a> At<'a> {
         }
     }
 
-    /// Its text in back-ticks, or a neutral word when it came out of a variable.
+    /// Notes that `secret` is written out here, unless it came out of a variable or hides nothing: local
+    /// servers are given keys such as `ollama`.
+    pub(super) fn note_secret(&self, secret: &Secret, report: &mut Report) {
+        let is_written = matches!(&self.node.value, Value::Text(text) if !text.expanded);
+        if is_written && Redactor::new([secret]).suspects(secret.expose()) {
+            report.inline_secret(&self.place());
+        }
+    }
+
+    /// Its text in back-ticks without user name, password and query of an address, or a neutral word when it
+    /// came out of a variable.
     pub(super) fn quoted(&self) -> String {
         match &self.node.value {
             Value::Text(text) if text.expanded => "the value".to_owned(),
-            Value::Text(text) => format!("`{}`", text.text),
+            Value::Text(text) => format!("`{}`", mask::credentials(&text.text)),
             Value::Number(text) => format!("`{text}`"),
             _ => "this".to_owned(),
         }

@@ -46,7 +46,7 @@ impl Fault {
 pub(super) struct Report {
     faults: Vec<Fault>,
     secrets: Vec<Span>,
-    inline_secret: Option<Place>,
+    inline_secrets: Vec<Place>,
 }
 
 impl Report {
@@ -75,14 +75,17 @@ impl Report {
         self.secrets.push(span);
     }
 
-    /// Notes that a key is written out in the file.
+    /// Notes that a key is written out in the file. What a YAML alias repeats is written once.
     pub(super) fn inline_secret(&mut self, place: &Place) {
-        self.inline_secret.get_or_insert_with(|| place.clone());
+        let is_known = |known: &Place| known.span == place.span;
+        if !self.inline_secrets.iter().any(is_known) {
+            self.inline_secrets.push(place.clone());
+        }
     }
 
-    /// Where the first written-out key is, if there is one.
-    pub(super) fn first_inline_secret(&self) -> Option<Place> {
-        self.inline_secret.clone()
+    /// Where keys are written out, in the order in which they were read.
+    pub(super) fn inline_secrets(&self) -> &[Place] {
+        &self.inline_secrets
     }
 
     /// Whether the file is invalid.

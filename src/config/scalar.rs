@@ -72,10 +72,9 @@ impl Read for Secret {
                 .hint("keys are printable ASCII without spaces or line breaks");
             return None;
         }
-        if !text.expanded {
-            report.inline_secret(&at.place());
-        }
-        Some(Secret::new(key))
+        let secret = Secret::new(key);
+        at.note_secret(&secret, report);
+        Some(secret)
     }
 
     fn schema() -> serde_json::Value {

@@ -40,7 +40,8 @@ fn secrets_of(provider: &Provider) -> impl Iterator<Item = Secret> {
     keys.chain(headers).chain(passwords)
 }
 
-fn secret_header((name, value): &(HeaderName, HeaderValue)) -> Option<Secret> {
+/// What is to be kept in a header, if its name says that there is something.
+pub(super) fn secret_header((name, value): &(HeaderName, HeaderValue)) -> Option<Secret> {
     let name = name.as_str();
     let is_secret = ["auth", "key", "token", "secret", "cookie"]
         .iter()

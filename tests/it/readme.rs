@@ -103,9 +103,14 @@ fn every_command_is_run_by_a_test() {
         match command[0].as_str() {
             // Run below.
             "autogw" | "curl" => {}
-            // This is one of them, the other one is run below.
+            // This is one of them, the gate runs another, and the third is run below.
             "cargo" => assert!(
-                text == "cargo test" || text == "cargo run --release -- start --demo",
+                [
+                    "cargo test",
+                    "cargo bench --bench gateway",
+                    "cargo run --release -- start --demo"
+                ]
+                .contains(&&*text),
                 "{text}"
             ),
             _ => panic!("nothing runs `{text}`"),
@@ -190,6 +195,31 @@ fn the_configuration_by_example_is_valid() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+#[test]
+fn the_gate_runs_the_bench() {
+    let bench = commands()
+        .into_iter()
+        .find(|command| command[1..].starts_with(&["bench".to_owned()]));
+    let bench = bench.expect("the command of the bench");
+    let gate = include_str!("../../.ci/run");
+    let run = format!("cargo bench --locked {} {}", bench[2], bench[3]);
+    assert!(gate.contains(&run), "{run}");
+}
+
+#[test]
+fn the_route_by_example_is_valid() {
+    let directory = empty_home();
+    let config = blocks("jsonc").nth(1).expect("a route by example");
+    let path = directory.path().join("routes.json");
+    fs::write(&path, config).expect("it is written");
+    let output = run(
+        directory.path(),
+        &["check", "routes.json"].map(str::to_owned),
+    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
 }
 
 #[test]

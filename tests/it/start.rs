@@ -141,6 +141,31 @@ fn a_home_that_cannot_be_written_is_no_reason_not_to_serve() {
 }
 
 #[tokio::test]
+async fn the_demo_listens_on_the_port_of_the_variable_and_on_no_other() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let demo = ["start", "--demo", "--json"];
+    let mut binary = Binary::run(home(), demo, [("PORT", port.as_str())]);
+    assert_eq!(binary.exit().await.code(), Some(1), "{}", binary.stderr());
+    assert!(binary.stderr().contains(&port), "{}", binary.stderr());
+
+    let mut binary = Binary::run(home(), demo, [("PORT", "http")]);
+    assert_eq!(binary.exit().await.code(), Some(2), "{}", binary.stderr());
+}
+
+#[tokio::test]
+async fn a_refused_start_says_the_warnings_and_where_they_are() {
+    let config = r#"{ "server": { "tunnel": "ngrok" },
+        "providers": [{ "type": "demo", "max_rpm": 5 }] }"#;
+    let mut binary = Binary::launch(config, &["start"]);
+    assert_eq!(binary.exit().await.code(), Some(2));
+    let said = binary.stderr();
+    assert!(said.contains("test.json:1:25"), "{said}");
+    assert!(said.contains("max_rpm is not available yet"), "{said}");
+    assert!(said.contains("error: the tunnel `ngrok`"), "{said}");
+}
+
+#[tokio::test]
 async fn wrong_usage_is_exit_code_2_and_says_why() {
     for (args, reason) in [
         (

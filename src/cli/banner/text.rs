@@ -1,6 +1,7 @@
 //! The banner for a person: labels on the left, facts on the right, a command to paste below.
 
 use std::fmt::{Display, Write as _};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
@@ -8,6 +9,7 @@ use serde_json::json;
 use crate::app::MadeKey;
 use crate::config;
 
+use super::super::shell;
 use super::{Banner, ClientKey, Origin, ProviderLine};
 
 impl Banner {
@@ -23,18 +25,20 @@ impl Banner {
         page.row("Tunnel", self.tunnel);
         self.draw_origin(&mut page);
         if let Some(file) = &self.log_file {
-            page.row("Log", file.display());
+            page.path("Log", file);
         }
         page.heading("Try it");
         if let ClientKey::Made(MadeKey::Shown(key)) = &self.client_key {
-            page.indented(&format!("export AUTOGW_KEY={}", shell_quoted(key.expose())));
+            page.indented(&format!(
+                "export AUTOGW_KEY={}",
+                shell::quoted(key.expose())
+            ));
         }
-        page.indented(&self.command());
+        page.indented(&self.command(page.width));
         if !self.warnings.is_empty() {
             page.text.push('\n');
         }
-        let warnings = config::render(&self.warnings, config::Style::Coloured);
-        page.text.push_str(&warnings);
+        page.prose(&config::render(&self.warnings, config::Style::Coloured));
         page.text
     }
 
@@ -57,7 +61,7 @@ impl Banner {
             }
             ClientKey::Made(MadeKey::Kept(path)) => {
                 page.row("Key", "required: made for this run, kept in");
-                page.row("", path.display());
+                page.path("", path);
             }
         }
     }
@@ -94,7 +98,7 @@ impl Banner {
 
     fn draw_origin(&self, page: &mut Page) {
         match &self.origin {
-            Origin::File(path) => page.row("Config", path.display()),
+            Origin::File(path) => page.path("Config", path),
             Origin::Demo => page.row("Config", "built-in demo: simulated providers, no network"),
             Origin::Found(found) => {
                 page.row("Config", "none; found in the environment:");
@@ -106,13 +110,13 @@ impl Banner {
         }
     }
 
-    fn command(&self) -> String {
+    fn command(&self, width: usize) -> String {
         let mut words = self.curl();
         if let Some(key) = self.key_in_shell() {
             words.push(format!("-H \"authorization: Bearer {key}\""));
         }
         words.push("-H 'content-type: application/json'".to_owned());
-        words.push(format!("-d {}", self.example_body()));
+        words.push(format!("-d {}", self.example_body(width)));
         words.join(" \\\n  ")
     }
 
@@ -122,7 +126,7 @@ impl Banner {
             None => vec![
                 format!(
                     "curl --unix-socket {}",
-                    shell_quoted(&self.address.to_string())
+                    shell::quoted(&self.address.to_string())
                 ),
                 "http://localhost/v1/chat/completions".to_owned(),
             ],
@@ -136,15 +140,20 @@ impl Banner {
                 Some("$AUTOGW_KEY".to_owned())
             }
             ClientKey::Made(MadeKey::Kept(path)) => {
-                Some(format!("$(cat {})", shell_quoted(&path.to_string_lossy())))
+                Some(format!("$(cat {})", shell::quoted(&path.to_string_lossy())))
             }
         }
     }
 
-    fn example_body(&self) -> String {
+    fn example_body(&self, width: usize) -> String {
         let model = json!(self.example_model);
-        shell_quoted(&format!(
-            "{{\"model\": {model},\n      \"messages\": [{{\"role\": \"user\", \"content\": \"Say hello\"}}]}}"
+        let gap = if width < MESSAGE_NEEDS {
+            "\n        "
+        } else {
+            " "
+        };
+        shell::quoted(&format!(
+            "{{\"model\": {model},\n      \"messages\": [{{\"role\": \"user\",{gap}\"content\": \"Say hello\"}}]}}"
         ))
     }
 }
@@ -155,6 +164,9 @@ const HEADING: Style = AnsiColor::Cyan.on_default();
 
 /// Narrower than this a list of models says nothing: it goes to a line of its own.
 const MODELS_NEED: usize = 16;
+
+/// Columns of the example's message in one line, indented as it is.
+const MESSAGE_NEEDS: usize = 67;
 
 /// Columns of the labels on the left.
 const LABELS: usize = 13;
@@ -187,6 +199,45 @@ impl Page {
     fn row(&mut self, label: &str, value: impl Display) {
         let gap = " ".repeat(LABELS.saturating_sub(2 + label.len()));
         self.push(format_args!("  {}{gap}{value}\n", Painted(label, HEADING)));
+    }
+
+    /// A path stays in one piece, to be copied: one that is too long has a line of its own.
+    fn path(&mut self, label: &str, path: &Path) {
+        let path = path.display().to_string();
+        if path.chars().count() <= self.room() {
+            return self.row(label, path);
+        }
+        if !label.is_empty() {
+            self.push(format_args!("  {}\n", Painted(label, HEADING)));
+        }
+        self.push(format_args!("    {path}\n"));
+    }
+
+    /// Lines of talk, broken between words where they are too long.
+    fn prose(&mut self, text: &str) {
+        for line in text.lines() {
+            let indent = line.len() - line.trim_start().len();
+            let mut column = 0;
+            for word in line[indent..].split(' ') {
+                let columns = anstream::adapter::strip_str(word)
+                    .to_string()
+                    .chars()
+                    .count();
+                if column == 0 {
+                    self.text.push_str(&line[..indent]);
+                    column = indent;
+                } else if column + 1 + columns <= self.width {
+                    self.text.push(' ');
+                    column += 1;
+                } else {
+                    self.push(format_args!("\n{:1$}", "", indent + 2));
+                    column = indent + 2;
+                }
+                self.text.push_str(word);
+                column += columns;
+            }
+            self.text.push('\n');
+        }
     }
 
     fn heading(&mut self, text: &str) {
@@ -246,13 +297,4 @@ fn first_models(models: &[String], count: usize) -> String {
         0 => names,
         more => format!("{names}, +{more}"),
     }
-}
-
-/// `text` as one word of a POSIX shell.
-fn shell_quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

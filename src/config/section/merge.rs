@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use crate::config::node::Value;
 use crate::config::read::{At, Item, Read};
 use crate::config::report::Report;
+use crate::config::secrets::secret_header;
 
 /// Fields that decide what is asked and where it goes: only the client sets them.
 const PROTECTED_FIELDS: [&str; 4] = ["model", "messages", "input", "stream"];
@@ -94,7 +95,11 @@ fn header(item: &Item<'_>, report: &mut Report) -> Option<(HeaderName, HeaderVal
         );
         return None;
     }
-    Some((name, header_value(&item.value, report)?))
+    let header = (name, header_value(&item.value, report)?);
+    if let Some(secret) = secret_header(&header) {
+        item.value.note_secret(&secret, report);
+    }
+    Some(header)
 }
 
 /// A header value out of a string or a number.

@@ -14,7 +14,7 @@ use crate::config::read::{At, Object, Read, Section, Written};
 use crate::config::report::{Place, Report};
 use crate::config::scalar::{Amount, Whole, address};
 use crate::config::units::Span;
-use crate::provider::{DemoProfile, Models, Preset, Provider, StatusSet, preset};
+use crate::provider::{DemoProfile, Models, Preset, Provider, Secret, StatusSet, preset};
 
 /// A provider as written.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl ProviderFile {
             report.error(&self.place, "`name` is missing");
         }
         let base_url = resolve_base_url(self.base_url, preset, env).unwrap_or_else(|| {
-            report.error(&self.place, missing_base_url(preset));
+            report.error(&self.place, missing_base_url(preset, env));
             None
         });
         let (name, _) = id?;
@@ -183,8 +183,11 @@ fn default_base_url(preset: &Preset, env: &Environment) -> Option<Url> {
     base_url::normalise(own.or_else(variable)?).ok()
 }
 
-fn missing_base_url(preset: &Preset) -> String {
+fn missing_base_url(preset: &Preset, env: &Environment) -> String {
     match &preset.base_url_variable {
+        Some(name) if env.filled(name).is_none() => {
+            format!("`base_url` is missing, and {name} is not set")
+        }
         Some(name) => format!("`base_url` is missing, and {name} is not a usable address"),
         None => "`base_url` is missing".to_owned(),
     }
@@ -324,12 +327,24 @@ impl Read for ModelsPath {
     }
 }
 
+/// Where a SOCKS proxy listens when nothing else is said (RFC 1928).
+const SOCKS_PORT: u16 = 1080;
+
+/// An address that connections can be opened through: user name and password may be in it.
 #[derive(Debug)]
 struct Proxy(Url);
 
 impl Read for Proxy {
     fn read(at: &At<'_>, report: &mut Report) -> Option<Self> {
-        address(at, &["http", "socks5", "socks5h"], report).map(Self)
+        let mut url = address(at, &["http", "socks5", "socks5h"], report)?;
+        if let Some(password) = url.password() {
+            at.note_secret(&Secret::new(password), report);
+        }
+        if url.port().is_none() && url.scheme() != "http" {
+            // The scheme has no default of its own, and 80 would be taken. Cannot fail: there is a host.
+            let _ = url.set_port(Some(SOCKS_PORT));
+        }
+        Some(Self(url))
     }
 
     fn schema() -> serde_json::Value {

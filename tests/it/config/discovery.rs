@@ -77,7 +77,10 @@ fn an_address_on_loopback_is_a_question_first() {
         .with("OPENAI_BASE_URL", "http://localhost:8000/v1");
     let discovery = discover(&env);
     assert!(discovery.found.is_empty());
-    let Probe::NotAutogw(candidate) = &discovery.probes[0] else {
+    let Probe::NotAutogw {
+        found: candidate, ..
+    } = &discovery.probes[0]
+    else {
         panic!("the address may be this gateway")
     };
     assert_eq!(&*candidate.provider.name, "openai");
@@ -94,7 +97,7 @@ fn ports(discovery: &Discovery) -> Vec<(u16, Vec<&str>)> {
             *port,
             kinds.iter().map(|preset| preset.kind.as_str()).collect(),
         )),
-        Probe::NotAutogw(_) => None,
+        Probe::NotAutogw { .. } => None,
     });
     ports.collect()
 }
@@ -196,6 +199,50 @@ fn faults_name_the_variable() {
     );
     assert!(said.contains("LLM_PROVIDER_b_MAX_QPS: "), "{said}");
     assert!(!said.contains("canary"), "{said}");
+}
+
+#[test]
+fn a_listed_provider_without_an_address_is_told_which_variable_says_it() {
+    let said = |listed: &str| {
+        let env = Environment::empty().with("LLM_PROVIDERS", listed);
+        let error = config::discover(&env).expect_err("no address");
+        let fault = &error.diagnostics[0];
+        (
+            fault.message.clone(),
+            fault.hint.clone().unwrap_or_default(),
+        )
+    };
+    let (message, hint) = said("foo");
+    assert_eq!(
+        message,
+        "LLM_PROVIDERS lists `foo`, but LLM_PROVIDER_foo_BASE_URL is not set"
+    );
+    assert_eq!(
+        hint,
+        "set it to its address, such as https://example.com/v1"
+    );
+    assert!(said("opnai").1.ends_with("did you mean `openai`?"));
+    let (message, hint) = said("azure_openai");
+    assert!(
+        message.ends_with("LLM_PROVIDER_azure_openai_BASE_URL is not set"),
+        "{message}"
+    );
+    assert!(hint.contains("AZURE_OPENAI_ENDPOINT"), "{hint}");
+}
+
+#[test]
+fn a_listed_provider_on_loopback_keeps_its_place() {
+    let env = Environment::empty()
+        .with("LLM_PROVIDERS", "far,near,last")
+        .with("LLM_PROVIDER_far_BASE_URL", "https://far.example.com/v1")
+        .with("LLM_PROVIDER_near_BASE_URL", "http://127.0.0.1:9/v1")
+        .with("LLM_PROVIDER_last_BASE_URL", "https://last.example.com/v1");
+    let discovery = discover(&env);
+    assert!(
+        matches!(&discovery.probes[0], Probe::NotAutogw { found, after: 1 } if &*found.provider.name == "near"),
+        "{:?}",
+        discovery.probes[0]
+    );
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn the_first_old_config_loads_unchanged() {
     assert_eq!(
         messages(&loaded),
         [
+            "4 inline secrets: server.api_key, providers[1].api_key[0], providers[1].api_key[1] and 1 more",
             "strategy adaptive is not available yet",
             "provider gemini (type google) is not available yet",
         ]
@@ -57,7 +58,10 @@ fn the_first_old_config_loads_unchanged() {
 #[test]
 fn the_second_old_config_loads_unchanged() {
     let loaded = load("auto-gateway-2.json", Format::Json, &Environment::empty());
-    assert_eq!(messages(&loaded), Vec::<&str>::new());
+    assert_eq!(
+        messages(&loaded),
+        ["2 inline secrets: providers[0].api_key.primary, providers[0].api_key.secondary"]
+    );
     let config = &loaded.config;
     assert_eq!(
         config.server.listen,

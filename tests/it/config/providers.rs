@@ -147,8 +147,38 @@ fn a_base_url_variable_counts_only_where_the_preset_has_no_address() {
     let text = r#"{ "providers": [{ "type": "azure_openai", "api_key": "k" }] }"#;
     assert_eq!(
         errors(text),
-        ["providers[0]: `base_url` is missing, and AZURE_OPENAI_ENDPOINT is not a usable address"]
+        ["providers[0]: `base_url` is missing, and AZURE_OPENAI_ENDPOINT is not set"]
     );
+    let env = Environment::empty().with("AZURE_OPENAI_ENDPOINT", "my azure");
+    let error = config::from_text("c.json", text, Format::Json, &env).expect_err("no address");
+    assert!(
+        error
+            .to_string()
+            .ends_with("AZURE_OPENAI_ENDPOINT is not a usable address"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_proxy_is_one_that_can_be_used_and_its_password_is_not_quoted() {
+    for proxy in [
+        "ftp://u:canary@h:1",
+        "https://u:canary@h:1",
+        "u:canary@h:1",
+        "socks5:u:canary@h",
+    ] {
+        let text = with_provider(&format!(r#""proxy": "{proxy}""#));
+        let said = errors(&text);
+        assert!(said[0].contains("is not an address such as"), "{said:?}");
+        assert!(!said[0].contains("canary"), "{said:?}");
+        let error = super::read(&text).expect_err("no proxy");
+        let shown = config::render(&error.diagnostics, config::Style::Plain);
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    let url = |proxy: &str| provider(&format!(r#""proxy": "{proxy}""#)).proxy;
+    let url = |proxy: &str| url(proxy).map(|url| url.to_string());
+    assert_eq!(url("socks5h://h").as_deref(), Some("socks5h://h:1080"));
+    assert_eq!(url("http://h").as_deref(), Some("http://h/"));
 }
 
 #[test]

@@ -156,13 +156,34 @@ fn warnings_with_mode(text: &str, mode: u32) -> Vec<String> {
 #[test]
 fn a_key_in_a_file_that_others_can_read_is_warned_about() {
     let inline = r#"{ "providers": [{ "type": "openai", "api_key": "sk-1" }] }"#;
-    assert_eq!(
-        warnings_with_mode(inline, 0o644),
-        ["a key is written out in a file that others can read (mode 0644)"]
+    let (written, loose) = (
+        "inline secret: providers[0].api_key",
+        "others can read this file and the keys in it (mode 0644)",
     );
-    assert_eq!(warnings_with_mode(inline, 0o600), Vec::<String>::new());
+    assert_eq!(warnings_with_mode(inline, 0o644), [written, loose]);
+    assert_eq!(warnings_with_mode(inline, 0o600), [written]);
     let variable = r#"{ "providers": [{ "type": "openai", "api_key": "${KEY}" }] }"#;
     assert_eq!(warnings_with_mode(variable, 0o644), Vec::<String>::new());
+}
+
+#[test]
+fn written_keys_are_one_warning_whatever_holds_them() {
+    let messages = |text: &str| -> Vec<String> {
+        let loaded = super::load(text);
+        let messages = loaded.warnings.into_iter().map(|warning| warning.message);
+        messages.collect()
+    };
+    let fields = r#""extra_headers": { "authorization": "Bearer abc-1", "x-team": "blue" },
+        "proxy": "socks5://u:secret@127.0.0.1:1080", "api_key": ["key-1", "key-2"]"#;
+    assert_eq!(
+        messages(&super::with_provider(fields)),
+        [
+            "4 inline secrets: providers[0].api_key[0], providers[0].api_key[1], \
+             providers[0].extra_headers.authorization and 1 more"
+        ]
+    );
+    let placeholder = super::with_provider(r#""api_key": "ollama""#);
+    assert_eq!(messages(&placeholder), Vec::<String>::new());
 }
 
 #[test]

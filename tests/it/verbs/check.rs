@@ -147,3 +147,21 @@ async fn an_env_file_gives_the_variables() {
     };
     assert_eq!(run(&args, Environment::empty()).await.0, Exit::Done);
 }
+
+#[tokio::test]
+async fn what_the_environment_offers_in_vain_is_said_even_when_nothing_is_left() {
+    // The probes of local servers build an HTTP client, which wants a crypto provider.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    let home = tempfile::tempdir().expect("a directory");
+    let env = Environment::empty()
+        .with("AUTOGW_HOME", home.path().display().to_string())
+        .with("ANTHROPIC_API_KEY", "k");
+    let (_, output) = run(&CheckArgs::default(), env).await;
+    assert!(
+        output
+            .err()
+            .contains("anthropic (from ANTHROPIC_API_KEY) is not available yet"),
+        "{}",
+        output.err()
+    );
+}

@@ -185,3 +185,90 @@ async fn without_a_terminal_yes_is_needed() {
         output.err()
     );
 }
+
+#[tokio::test]
+async fn another_format_than_the_one_written_is_refused() {
+    let room = Room::new();
+    for name in ["gw.yaml", "gw.yml", "gw.toml"] {
+        let path = room.root.path().join(name);
+        let args = InitArgs {
+            output: Some(path.clone()),
+            ..yes()
+        };
+        let (exit, output) = room.run(&args, None).await;
+        assert_eq!(exit, Exit::Usage);
+        assert!(
+            output.err().contains("hint: name the file .json"),
+            "{}",
+            output.err()
+        );
+        assert!(!path.exists());
+    }
+}
+
+#[tokio::test]
+async fn what_is_next_names_the_file_that_was_written() {
+    let room = Room::new();
+    let next = async |args: InitArgs| {
+        let (exit, output) = room.run(&args, None).await;
+        assert_eq!(exit, Exit::Done, "{}", output.err());
+        output.err().lines().last().map(str::to_owned)
+    };
+    let path = room.root.path().join("my gw.json");
+    let shown = format!("'{}'", path.display());
+    let output = InitArgs {
+        output: Some(path),
+        ..yes()
+    };
+    assert_eq!(
+        next(output).await,
+        Some(format!(
+            "next: `autogw check --config {shown}`, then `autogw start --config {shown}`"
+        ))
+    );
+    let named = InitArgs {
+        name: Some("work".parse().expect("a name")),
+        ..yes()
+    };
+    assert_eq!(
+        next(named).await.as_deref(),
+        Some("next: `autogw check --name work`, then `autogw start --name work`")
+    );
+    assert_eq!(
+        next(yes()).await.as_deref(),
+        Some("next: `autogw check`, then `autogw start`")
+    );
+}
+
+#[tokio::test]
+async fn json_says_what_was_written_where() {
+    let room = Room::new();
+    fs::write(room.config(), "old").expect("written");
+    let args = InitArgs {
+        json: true,
+        force: true,
+        ..yes()
+    };
+    let (exit, output) = room.run(&args, None).await;
+    assert_eq!(exit, Exit::Done, "{}", output.err());
+    let json = output.json();
+    assert_eq!(json["ok"], true);
+    assert_eq!(json["path"], room.config().display().to_string());
+    assert_eq!(json["backups"].as_array().map(Vec::len), Some(1));
+    assert_eq!(json["providers"][0]["name"], "openai");
+    assert_eq!(json["providers"][0]["key_variable"], "OPENAI_API_KEY");
+    assert!(!output.out().contains("canary"), "{}", output.out());
+}
+
+#[tokio::test]
+async fn json_says_why_nothing_was_written() {
+    let mut room = Room::new();
+    room.env = room.env.with("LLM_PROVIDERS", "nowhere");
+    let args = InitArgs {
+        json: true,
+        ..yes()
+    };
+    let (exit, output) = room.run(&args, None).await;
+    assert_eq!(exit, Exit::Usage);
+    assert_eq!(output.json()["ok"], false);
+}

@@ -2,7 +2,7 @@
 
 use autogw::cli::local;
 use autogw::config::discover::local_server;
-use autogw::config::{Discovery, Probe};
+use autogw::config::{Discovery, Environment, Found, Probe, discover};
 use autogw::provider::preset;
 use axum::Router;
 use axum::http::StatusCode;
@@ -18,6 +18,13 @@ fn port(port: u16) -> Discovery {
     Discovery {
         probes: vec![Probe::Port { port, kinds }],
         ..Discovery::default()
+    }
+}
+
+fn not_autogw(found: Found, after: usize) -> Probe {
+    Probe::NotAutogw {
+        found: Box::new(found),
+        after,
     }
 }
 
@@ -63,7 +70,7 @@ async fn a_gateway_like_this_one_is_not_a_provider() {
 
     let kind = preset::find("vllm").expect("a preset");
     let candidate = local_server(kind, address.port()).expect("an address");
-    let probe = Probe::NotAutogw(Box::new(candidate));
+    let probe = not_autogw(candidate, 0);
     let discovery = Discovery {
         probes: vec![probe],
         ..Discovery::default()
@@ -75,7 +82,7 @@ async fn a_gateway_like_this_one_is_not_a_provider() {
 async fn an_address_of_a_variable_counts_even_when_it_is_silent() {
     let kind = preset::find("vllm").expect("a preset");
     let candidate = local_server(kind, 1).expect("an address");
-    let probe = Probe::NotAutogw(Box::new(candidate));
+    let probe = not_autogw(candidate, 0);
     let discovery = Discovery {
         probes: vec![probe],
         ..Discovery::default()
@@ -83,4 +90,23 @@ async fn an_address_of_a_variable_counts_even_when_it_is_silent() {
     // Building a client wants a crypto provider, which `serve` sees to elsewhere.
     _ = rustls::crypto::ring::default_provider().install_default();
     assert_eq!(local::confirm(discovery).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_listed_stays_in_the_order_of_the_list() {
+    let address = serve(Router::new()).await;
+    let near = format!("http://{address}/v1");
+    let env = Environment::empty()
+        .with("LLM_PROVIDERS", "near,far,near2,last")
+        .with("LLM_PROVIDER_near_BASE_URL", near.as_str())
+        .with("LLM_PROVIDER_near2_BASE_URL", near)
+        .with("LLM_PROVIDER_far_BASE_URL", "https://far.example.com/v1")
+        .with("LLM_PROVIDER_last_BASE_URL", "https://last.example.com/v1");
+    let mut discovery = discover(&env).expect("good variables");
+    // Whatever else may answer on this machine is not asked.
+    let is_port = |probe: &Probe| matches!(probe, Probe::Port { .. });
+    discovery.probes.retain(|probe| !is_port(probe));
+    let found = local::confirm(discovery).await;
+    let names: Vec<&str> = found.iter().map(|found| &*found.provider.name).collect();
+    assert_eq!(names, ["near", "far", "near2", "last"]);
 }
