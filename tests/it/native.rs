@@ -373,6 +373,22 @@ fn form(model: &str, size: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn the_model_of_a_form_is_a_name() {
+    let upstream = Upstream::always(Reply::json(200, r#"{"text":"A"}"#)).await;
+    let config = Config::new().provider("a", &upstream, json!({"models": "*"}));
+    let gateway = config.start().await;
+    let long = "z".repeat(3000);
+    for model in ["a\r\nb", "a\u{1b}[31m", &long, "", "[]"] {
+        let call = gateway.client().call("POST", "/v1/audio/transcriptions");
+        let call = call.header("content-type", "multipart/form-data; boundary=b0undary");
+        let answer = call.body(form(model, 10)).send().await.expect_status(400);
+        assert_eq!(answer.error("param"), "model", "{model:.20}");
+    }
+    let sent = upstream.requests();
+    assert!(sent.iter().all(|request| request.method == "GET"));
+}
+
+#[tokio::test]
 async fn the_model_of_a_form_is_replaced_and_the_rest_streams_through() {
     let upstream = Upstream::always(Reply::json(200, r#"{"text":"A"}"#)).await;
     let fields = json!({"models": {"m": {"upstream": "real-model"}}});

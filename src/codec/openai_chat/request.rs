@@ -230,25 +230,52 @@ fn member<'a>(object: &'a [u8], key: &str) -> Option<&'a [u8]> {
     Some(&object[found.value..found.end])
 }
 
+/// Checks the types of the fields that routing reads of a request for text; what is inside them is the
+/// upstream's business.
+pub fn check_types(body: &RawObject) -> Result<(), HeadError> {
+    for (field, start, expected) in [
+        ("messages", b'[', "an array"),
+        ("tools", b'[', "an array"),
+        ("functions", b'[', "an array"),
+        ("response_format", b'{', "an object"),
+    ] {
+        let value = body.get(field);
+        let is_absent = value.is_none_or(|value| value == b"null" && field != "messages");
+        if !is_absent && value.is_some_and(|value| value[0] != start) {
+            return Err(wrong(field, expected));
+        }
+    }
+    Ok(())
+}
+
 /// The capabilities a chat request needs.
 pub fn needs(body: &RawObject) -> Features {
-    let given = |key: &str| body.get(key).is_some_and(|value| !scan::is_blank(value));
-    let mut needs = Features::NONE;
-    if given("tools") || given("functions") {
-        needs = needs.with(Feature::ToolCalls);
+    body.iter()
+        .filter_map(|(name, value)| Some(field_needs(name?, value)))
+        .flat_map(Features::iter)
+        .collect()
+}
+
+/// The capabilities that the fields of an `extra_body` need where `body` does not have them itself.
+pub fn extra_needs(body: &RawObject, extras: &[(String, Bytes)]) -> Features {
+    extras
+        .iter()
+        .filter(|(name, _)| !PROTECTED.contains(&name.as_str()) && body.get(name).is_none())
+        .flat_map(|(name, value)| field_needs(name, value).iter())
+        .collect()
+}
+
+fn field_needs(name: &str, value: &[u8]) -> Features {
+    let one = |feature| Features::NONE.with(feature);
+    match name {
+        "tools" | "functions" if !scan::is_blank(value) => one(Feature::ToolCalls),
+        "reasoning" | "reasoning_effort" if !scan::is_blank(value) => one(Feature::Reasoning),
+        "response_format" if !matches!(member(value, "type"), None | Some(b"\"text\"")) => {
+            one(Feature::Json)
+        }
+        "messages" => media(value).collect(),
+        _ => Features::NONE,
     }
-    if body
-        .get("response_format")
-        .is_some_and(|format| !matches!(member(format, "type"), None | Some(b"\"text\"")))
-    {
-        needs = needs.with(Feature::Json);
-    }
-    if given("reasoning_effort") || given("reasoning") {
-        needs = needs.with(Feature::Reasoning);
-    }
-    body.get("messages").map_or(needs, |messages| {
-        media(messages).fold(needs, Features::with)
-    })
 }
 
 /// The capability that a content part of this `type` needs.
@@ -401,6 +428,43 @@ mod tests {
                 .expect("valid")
                 .has_effects
         );
+    }
+
+    #[test]
+    fn an_extra_body_has_effects_and_needs_of_its_own() {
+        for extras in [
+            r#""store":true"#,
+            r#""background":true"#,
+            r#""conversation":"c""#,
+            r#""previous_response_id":"r""#,
+            r#""tools":[{"type":"web_search"}]"#,
+        ] {
+            let text = format!(r#"{{"model":"m","extra_body":{{{extras}}}}}"#);
+            assert!(peek(&text).expect("valid").has_effects, "{extras}");
+        }
+        let text = r#"{"reasoning":null,"extra_body":{"tools":[{}],"reasoning":{"effort":"low"},"messages":[]}}"#;
+        let extras = peek(text).expect("valid").extra_body;
+        assert_eq!(
+            extra_needs(&body(text), &extras),
+            Features::NONE.with(Feature::ToolCalls)
+        );
+    }
+
+    #[test]
+    fn names_the_field_that_has_the_wrong_type() {
+        for (text, field) in [
+            (r#"{"messages":5}"#, "messages"),
+            (r#"{"messages":"x"}"#, "messages"),
+            (r#"{"messages":null}"#, "messages"),
+            (r#"{"tools":"x"}"#, "tools"),
+            (r#"{"functions":{}}"#, "functions"),
+            (r#"{"response_format":"json"}"#, "response_format"),
+        ] {
+            assert_eq!(check_types(&body(text)).expect_err(text).field(), field);
+        }
+        let good = r#"{"messages":[],"tools":null,"functions":[],"response_format":null}"#;
+        assert_eq!(check_types(&body(good)), Ok(()));
+        assert_eq!(check_types(&body("{}")), Ok(()));
     }
 
     #[test]
