@@ -425,6 +425,17 @@ mod tests {
     }
 
     #[test]
+    fn looking_up_costs_the_same_however_names_are_spelled() {
+        let long = "\\u0061".repeat(800);
+        let members: Vec<_> = (0..1000).map(|n| format!("\"{n}{long}\":1")).collect();
+        let object = object(&format!("{{{}}}", members.join(",")));
+        let began = std::time::Instant::now();
+        assert!((0..2000).all(|n| object.get(&n.to_string()).is_none()));
+        // Decoding five megabytes of names at each look-up would take a minute.
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    }
+
+    #[test]
     fn removal_leaves_no_second_member_of_the_name() {
         let text = "{\"a\":1,\"b\":2,\"\\u0061\":3}";
         assert_eq!(edited(text, |edit| edit.remove("a")), "{\"b\":2}");
