@@ -125,13 +125,15 @@ fn find_parts(body: &[u8], dash_boundary: &[u8]) -> Option<Vec<Part>> {
 }
 
 /// The offset of the `\r\n` before the next dash-boundary.
+///
+/// A delimiter whose line break is the one that ends the part's head is refused: to some readers it
+/// is no delimiter, and they would see other parts than we do.
 fn next_boundary(body: &[u8], finder: &memchr::memmem::Finder<'_>, from: usize) -> Option<usize> {
-    // A part may be empty: its delimiter's line break is then the one that ends its head.
     let mut at = from;
     loop {
         let found = at + finder.find(&body[at..])?;
-        if found >= 2 && found - 2 >= from.saturating_sub(2) && &body[found - 2..found] == b"\r\n" {
-            return Some((found - 2).max(from.saturating_sub(2)));
+        if body[..found].ends_with(b"\r\n") {
+            return found.checked_sub(2).filter(|end| *end >= from);
         }
         at = found + 1;
     }
@@ -154,6 +156,8 @@ fn part_name(head: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const TYPE: &str = "multipart/form-data; boundary=\"XX\"";
@@ -206,6 +210,7 @@ mod tests {
             "--XX\r\n",
             "--XX\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nx",
             "--XX\r\n\r\nx\r\n--XX--",
+            "--XX\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n--XX--\r\n",
         ] {
             assert!(
                 Multipart::parse(TYPE, Bytes::from(text)).is_err(),
@@ -216,5 +221,34 @@ mod tests {
             Multipart::parse("multipart/form-data", body()).err(),
             Some(MultipartError::NoBoundary)
         );
+    }
+
+    #[test]
+    fn an_empty_part_is_a_part() {
+        let text = "--XX\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n\r\n--XX--\r\n";
+        let form = Multipart::parse(TYPE, Bytes::from(text)).expect("valid");
+        assert_eq!(form.text("model"), Ok(Some(String::new())));
+        let filled = form.with("model", "m", &[]).concat();
+        let expected = text.replace("\r\n\r\n\r\n", "\r\n\r\nm\r\n");
+        assert_eq!(filled, expected.as_bytes());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "--XX", "--XX--", "--XX\r\n", "\r\n", "\r\n\r\n", "\n", "-", "x", "\u{e9}",
+                "content-disposition: form-data; name=\"model\"", "Content-Disposition:; name=alias",
+            ]), 0..16),
+        ) {
+            let text = format!("--XX\r\n{}", pieces.concat());
+            for text in [text.clone(), text + "\r\n--XX--"] {
+                if let Ok(form) = Multipart::parse(TYPE, Bytes::from(text)) {
+                    let _ = (form.text("model"), form.text("alias"));
+                    form.with("model", "m", &["alias"]);
+                    form.with("alias", "", &[]);
+                }
+            }
+        }
     }
 }

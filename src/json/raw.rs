@@ -4,14 +4,15 @@
 //! its prompt cache warm and signatures valid. The result is a list of slices of the original buffer
 //! with our few insertions between them, so that a body of a megabyte is not copied to change a name.
 
-use std::borrow::Cow;
-
 use bytes::{Bytes, BytesMut};
 
 use super::scan::{self, Member};
 
-/// More members than any API defines; a body beyond it is an attack on our memory.
-const MAX_MEMBERS: usize = 4096;
+/// More members than any API defines; a body beyond it is an attack on our memory and time.
+const MAX_MEMBERS: usize = 1024;
+
+/// Names that are longer with their escapes are never one of ours, so they are not decoded.
+const MAX_ESCAPED_NAME: usize = 128;
 
 /// Below this size one copy is cheaper than the bookkeeping of several slices in one write.
 const FLATTEN_BELOW: usize = 16 * 1024;
@@ -35,6 +36,17 @@ pub enum RawError {
 pub struct RawObject {
     text: Bytes,
     members: Vec<Member>,
+    /// The members whose names have escapes, in order: decoded once here, and not at every look-up.
+    escaped: Vec<EscapedName>,
+}
+
+/// A name that is not spelled plainly.
+#[derive(Debug, Clone)]
+struct EscapedName {
+    /// The place of its member.
+    place: usize,
+    /// What it says; `None` if it is too long to matter, or no text to Rust (a lone surrogate).
+    name: Option<Box<str>>,
 }
 
 impl RawObject {
@@ -44,13 +56,24 @@ impl RawObject {
             return Err(RawError::Utf8(error.valid_up_to()));
         }
         let mut members = Vec::with_capacity(16);
+        let mut escaped = Vec::new();
         for member in scan::members(&text) {
-            if members.len() == MAX_MEMBERS {
+            let member = member?;
+            let place = members.len();
+            if place == MAX_MEMBERS {
                 return Err(RawError::TooManyMembers);
             }
-            members.push(member?);
+            if memchr::memchr(b'\\', &text[member.key..member.key_end]).is_some() {
+                let name = decoded(&text[member.key - 1..=member.key_end]);
+                escaped.push(EscapedName { place, name });
+            }
+            members.push(member);
         }
-        Ok(Self { text, members })
+        Ok(Self {
+            text,
+            members,
+            escaped,
+        })
     }
 
     /// The whole text as it came.
@@ -58,11 +81,13 @@ impl RawObject {
         &self.text
     }
 
-    /// Members as (key with escapes resolved, value text), in order.
-    pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
-        self.members
-            .iter()
-            .map(|member| (self.key(member), self.value(member)))
+    /// Members as (name, value text), in order. A name is `None` if it is none of ours: spelled with
+    /// escapes and longer than 128 bytes, or with half a surrogate pair.
+    pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, &[u8])> {
+        self.names().zip(&self.members).map(|(name, member)| {
+            let name = name.and_then(|name| std::str::from_utf8(name).ok());
+            (name, self.value(member))
+        })
     }
 
     /// The value text of the first member named `key`.
@@ -75,9 +100,8 @@ impl RawObject {
     pub fn duplicate<'k>(&self, keys: &[&'k str]) -> Option<&'k str> {
         let mut seen = 0u64;
         debug_assert!(keys.len() <= 64, "a bit for each key");
-        self.members.iter().find_map(|member| {
-            let name = self.key(member);
-            let place = keys.iter().position(|key| *key == name)?;
+        self.names().flatten().find_map(|name| {
+            let place = keys.iter().position(|key| key.as_bytes() == name)?;
             let again = seen & 1 << place != 0;
             seen |= 1 << place;
             again.then(|| keys[place])
@@ -85,15 +109,19 @@ impl RawObject {
     }
 
     fn position(&self, key: &str) -> Option<usize> {
-        self.members
-            .iter()
-            .position(|member| self.key(member) == key)
+        self.names().position(|name| name == Some(key.as_bytes()))
     }
 
-    fn key(&self, member: &Member) -> Cow<'_, str> {
-        let quoted = &self.text[member.key - 1..=member.key_end];
-        // A key that is no string to Rust (a lone surrogate) is nobody's key.
-        scan::string(quoted).unwrap_or(Cow::Borrowed("\u{fffd}"))
+    /// The names of the members, escapes resolved.
+    fn names(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let mut escaped = self.escaped.iter().peekable();
+        let with_place = self.members.iter().enumerate();
+        with_place.map(
+            move |(place, member)| match escaped.next_if(|name| name.place == place) {
+                Some(escaped) => escaped.name.as_deref().map(str::as_bytes),
+                None => Some(&self.text[member.key..member.key_end]),
+            },
+        )
     }
 
     fn value(&self, member: &Member) -> &[u8] {
@@ -108,6 +136,12 @@ impl RawObject {
             additions: Vec::new(),
         }
     }
+}
+
+fn decoded(quoted: &[u8]) -> Option<Box<str>> {
+    let is_short = quoted.len() <= MAX_ESCAPED_NAME + 2;
+    let name = is_short.then(|| scan::string(quoted)).flatten();
+    name.map(|name| name.into_owned().into())
 }
 
 /// Changes to the top level of a [`RawObject`].
@@ -142,10 +176,12 @@ impl Edit<'_> {
         }
     }
 
-    /// Takes `key` out if it is there.
+    /// Takes `key` out, as often as it is there.
     pub fn remove(&mut self, key: &str) {
-        if let Some(index) = self.object.position(key) {
-            self.changes.push((index, Change::Remove));
+        for (index, name) in self.object.names().enumerate() {
+            if name == Some(key.as_bytes()) {
+                self.changes.push((index, Change::Remove));
+            }
         }
         self.additions.retain(|(name, _)| name != key);
     }
@@ -371,6 +407,45 @@ mod tests {
     fn a_key_spelled_with_escapes_is_the_same_key() {
         let object = object("{\"mod\\u0065l\":\"a\",\"model\":\"b\"}");
         assert_eq!(object.duplicate(&["model"]), Some("model"));
+    }
+
+    #[test]
+    fn escaped_names_are_decoded_once_and_only_if_they_may_matter() {
+        let long = "\\u0061".repeat(200);
+        let object = object(&format!(
+            "{{\"a\":1,\"\\u0062\":2,\"{long}\":3,\"\\ud800\":4,\"c\\\\d\":5}}"
+        ));
+        let names: Vec<_> = object.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [Some("a"), Some("b"), None, None, Some("c\\d")]);
+        let decoded = object.escaped.iter().filter(|name| name.name.is_some());
+        assert_eq!((object.escaped.len(), decoded.count()), (4, 2));
+        assert_eq!(object.get("b"), Some(&b"2"[..]));
+        assert_eq!(object.get("c\\d"), Some(&b"5"[..]));
+        assert_eq!(object.get("\\u0062"), None);
+    }
+
+    #[test]
+    fn looking_up_costs_the_same_however_names_are_spelled() {
+        let long = "\\u0061".repeat(800);
+        let members: Vec<_> = (0..1000).map(|n| format!("\"{n}{long}\":1")).collect();
+        let object = object(&format!("{{{}}}", members.join(",")));
+        let began = std::time::Instant::now();
+        assert!((0..2000).all(|n| object.get(&n.to_string()).is_none()));
+        // Decoding five megabytes of names at each look-up would take a minute.
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn removal_leaves_no_second_member_of_the_name() {
+        let text = "{\"a\":1,\"b\":2,\"\\u0061\":3}";
+        assert_eq!(edited(text, |edit| edit.remove("a")), "{\"b\":2}");
+    }
+
+    #[test]
+    fn more_members_than_any_api_has_are_refused() {
+        let members: Vec<_> = (0..=MAX_MEMBERS).map(|n| format!("\"{n}\":1")).collect();
+        let text = Bytes::from(format!("{{{}}}", members.join(",")));
+        assert_eq!(RawObject::parse(text).err(), Some(RawError::TooManyMembers));
     }
 
     #[test]

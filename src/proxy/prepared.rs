@@ -5,11 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::call::Call;
+use super::call::{Call, Endpoint};
 use super::problem::Problem;
 use super::upstream::Pieces;
 use crate::codec::multipart::Multipart;
-use crate::codec::openai_chat::request::{Head, PROTECTED, needs};
+use crate::codec::openai_chat::request::{
+    Head, PROTECTED, check_model, check_types, extra_needs, has_effect, needs,
+};
 use crate::codec::openai_chat::strip::{TOOL_FIELDS, strip};
 use crate::config::ConflictResolution;
 use crate::json::raw::{Edit, RawObject};
@@ -20,6 +22,9 @@ use crate::route::{Offer, plan};
 /// Fields that are ours, not the upstream's.
 const CONTROL: [&str; 4] = ["provider", "alias", "strict_alias", "extra_body"];
 
+/// The endpoint whose models can do nothing else.
+const EMBEDDINGS: &str = "/embeddings";
+
 /// Client headers that every provider may see. Everything else stays here: credentials, cookies,
 /// addresses, and whatever else a client's surroundings add.
 const FORWARDED: [&str; 1] = ["openai-beta"];
@@ -27,6 +32,7 @@ const FORWARDED: [&str; 1] = ["openai-beta"];
 /// A request ready to be planned and sent.
 #[derive(Debug)]
 pub struct Prepared {
+    endpoint: &'static Endpoint,
     payload: Payload,
     /// Its head, with what headers say filled in.
     pub head: Head,
@@ -71,6 +77,9 @@ impl Prepared {
             _ => {
                 let object = RawObject::parse(call.body.clone())?;
                 let head = Head::peek(&object)?;
+                if call.endpoint.generates {
+                    check_types(&object)?;
+                }
                 (Payload::Json(object), head)
             }
         };
@@ -89,6 +98,7 @@ impl Prepared {
             .stream
             .unwrap_or(accepts_events && call.endpoint.generates);
         Ok(Self {
+            endpoint: call.endpoint,
             payload,
             head,
             streams,
@@ -99,9 +109,30 @@ impl Prepared {
     /// The capabilities the request needs.
     pub fn needs(&self) -> Features {
         match &self.payload {
-            Payload::Json(object) => needs(object),
+            Payload::Json(_) if self.endpoint.path == EMBEDDINGS => {
+                Features::NONE.with(Feature::Embeddings)
+            }
+            Payload::Json(object) => self.all_needs(object),
             Payload::Form { .. } => Features::NONE,
         }
+    }
+
+    fn all_needs(&self, object: &RawObject) -> Features {
+        let extra = extra_needs(object, &self.head.extra_body);
+        extra.iter().fold(needs(object), Features::with)
+    }
+
+    /// Whether repeating the request after it went to `provider` might have effects beyond its cost:
+    /// its own, or those of a field that the provider's `extra_body` adds.
+    pub fn has_effects_at(&self, provider: &Provider) -> bool {
+        let Payload::Json(object) = &self.payload else {
+            return self.head.has_effects;
+        };
+        let is_own = |field: &str| object.get(field).is_some() || self.has_extra(field);
+        let mut added = provider.extra_body.iter();
+        self.head.has_effects
+            || added
+                .any(|(field, value)| has_effect(field, value.get().as_bytes()) && !is_own(field))
     }
 
     /// What routing is asked, for the model string `model`.
@@ -176,8 +207,8 @@ impl Prepared {
         if self.streams && self.head.stream.is_none() {
             edit.set("stream", "true");
         }
-        let mut dropped = strip_missing(object, missing(needs, offer.features), &mut edit);
-        dropped.extend(resolve_conflict(object, offer, &mut edit));
+        let mut dropped = self.strip_missing(object, missing(needs, offer.features), &mut edit);
+        dropped.extend(self.resolve_conflict(object, offer, &mut edit));
         let mut strips_usage = false;
         if self.streams && call.endpoint.generates {
             if provider.preset.quirks.contains(&Quirk::NoStreamOptions) {
@@ -193,7 +224,7 @@ impl Prepared {
                 strips_usage = true;
             }
         }
-        self.merge_extras(&mut edit, provider);
+        self.merge_extras(&mut edit, provider, &dropped);
         Written {
             body: Pieces::new(edit.finish()),
             headers,
@@ -220,45 +251,68 @@ impl Prepared {
         }
     }
 
-    /// The client's field wins over its `extra_body`, and that over the provider's.
-    fn merge_extras(&self, edit: &mut Edit<'_>, provider: &Provider) {
+    /// The client's field wins over its `extra_body`, and that over the provider's; what was taken out
+    /// does not come back.
+    fn merge_extras(&self, edit: &mut Edit<'_>, provider: &Provider, dropped: &[String]) {
         for (field, value) in &self.head.extra_body {
-            if !PROTECTED.contains(&field.as_str()) {
+            if !PROTECTED.contains(&field.as_str()) && !dropped.contains(field) {
                 edit.set_default(field, value.clone());
             }
         }
         for (field, value) in &provider.extra_body {
-            edit.set_default(field, Bytes::copy_from_slice(value.get().as_bytes()));
+            if !dropped.contains(field) {
+                edit.set_default(field, Bytes::copy_from_slice(value.get().as_bytes()));
+            }
         }
     }
-}
 
-/// A step of a route may say which of tools and response format stays when a request has both.
-fn resolve_conflict(object: &RawObject, offer: &Offer, edit: &mut Edit<'_>) -> Vec<String> {
-    let Some(keep) = offer.rules.as_ref().and_then(|rules| rules.keep) else {
-        return Vec::new();
-    };
-    let needs = needs(object);
-    if !needs.has(Feature::ToolCalls) || !needs.has(Feature::Json) {
-        return Vec::new();
+    /// A step of a route may say which of tools and response format stays when a request has both.
+    fn resolve_conflict(
+        &self,
+        object: &RawObject,
+        offer: &Offer,
+        edit: &mut Edit<'_>,
+    ) -> Vec<String> {
+        let Some(keep) = offer.rules.as_ref().and_then(|rules| rules.keep) else {
+            return Vec::new();
+        };
+        let needs = self.all_needs(object);
+        if !needs.has(Feature::ToolCalls) || !needs.has(Feature::Json) {
+            return Vec::new();
+        }
+        let loses: &[&str] = match keep {
+            ConflictResolution::Tools => &["response_format"],
+            ConflictResolution::Format => &TOOL_FIELDS,
+        };
+        let lost = loses
+            .iter()
+            .filter(|field| object.get(field).is_some() || self.has_extra(field));
+        lost.map(|field| {
+            edit.remove(field);
+            (*field).to_owned()
+        })
+        .collect()
     }
-    let loses: &[&str] = match keep {
-        ConflictResolution::Tools => &["response_format"],
-        ConflictResolution::Format => &TOOL_FIELDS,
-    };
-    let lost = loses.iter().filter(|field| object.get(field).is_some());
-    lost.map(|field| {
-        edit.remove(field);
-        (*field).to_owned()
-    })
-    .collect()
-}
 
-fn strip_missing(object: &RawObject, missing: Features, edit: &mut Edit<'_>) -> Vec<String> {
-    if missing.is_empty() {
-        Vec::new()
-    } else {
-        strip(object, missing, edit)
+    fn strip_missing(
+        &self,
+        object: &RawObject,
+        missing: Features,
+        edit: &mut Edit<'_>,
+    ) -> Vec<String> {
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let mut dropped = strip(object, missing, edit);
+        if missing.has(Feature::ToolCalls) {
+            let extra = |field: &&str| object.get(field).is_none() && self.has_extra(field);
+            dropped.extend(TOOL_FIELDS.into_iter().filter(extra).map(str::to_owned));
+        }
+        dropped
+    }
+
+    fn has_extra(&self, field: &str) -> bool {
+        self.head.extra_body.iter().any(|(name, _)| name == field)
     }
 }
 
@@ -267,8 +321,10 @@ fn read_form(content_type: &HeaderValue, body: Bytes) -> Result<(Payload, Head),
         .to_str()
         .map_err(|_| Problem::bad_request("the content type is not text"))?;
     let form = Multipart::parse(text, body)?;
+    let model = form.text("model")?;
+    model.as_deref().map(check_model).transpose()?;
     let head = Head {
-        model: form.text("model")?.filter(|model| !model.is_empty()),
+        model,
         stream: form.text("stream")?.map(|stream| stream == "true"),
         provider: form.text("provider")?,
         alias: form.text("alias")?,

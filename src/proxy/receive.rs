@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::call::Endpoint;
-use super::relay::{Broken, Relay};
+use super::relay::{Broken, MAX_HELD, Relay};
 use super::upstream::{AnswerBody, describe};
 use crate::chat::ErrorBody;
+use crate::codec::openai_chat::Usage;
 use crate::codec::openai_chat::response::{NoAnswer, check};
 use crate::codec::openai_chat::unroll::unroll;
-use crate::codec::openai_chat::{Usage, error};
 
 /// Largest complete answer that is held to be checked.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
@@ -26,7 +26,7 @@ const MAX_ERROR: usize = 64 * 1024;
 /// How long the body of an error may take: its status is already known.
 const ERROR_WITHIN: Duration = Duration::from_secs(5);
 
-/// Most bytes held back before the first meaningful event; a preamble is never that long.
+/// Most bytes of whole events held back before the first meaningful one; a preamble is never that long.
 const MAX_PREAMBLE: usize = 64 * 1024;
 
 /// A body that is known to be good so far.
@@ -105,6 +105,11 @@ pub struct Receiver {
 impl Receiver {
     /// Receives `body`, which came with `headers`.
     pub async fn receive(&self, headers: &HeaderMap, body: AnswerBody) -> Result<GoodBody, Flaw> {
+        if !is_identity(headers) {
+            return Err(Flaw::malformed(
+                "the answer is compressed, which it was asked not to be",
+            ));
+        }
         match Content::of(headers, self.endpoint) {
             Content::Events if self.streams || self.endpoint.any_content => {
                 let relay = Relay::new(self.strips_usage, self.endpoint.generates);
@@ -116,10 +121,11 @@ impl Receiver {
                 .whole(body)
                 .await
                 .map(|(bytes, usage)| GoodBody::Whole(bytes, usage)),
-            Content::Events | Content::Page => {
-                let excerpt = error::read(&read_error(body).await).message;
-                Err(Flaw::Malformed(format!("unexpected content: {excerpt}")))
-            }
+            // What is in them is not quoted: it may be generated text, which belongs in no log.
+            Content::Events => Err(Flaw::malformed(
+                "the answer is an event stream, which nobody asked for",
+            )),
+            Content::Page => Err(Flaw::malformed("the answer is an HTML page")),
         }
     }
 
@@ -197,6 +203,19 @@ impl Content {
     }
 }
 
+/// Whether a body came as it is: it is read and passed on as such.
+fn is_identity(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .all(|coding| {
+            coding
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"identity")
+        })
+}
+
 /// Reads a body to its end; one that came in one piece is not copied.
 async fn read_whole(mut body: AnswerBody) -> Result<Bytes, Flaw> {
     let announced = body
@@ -238,9 +257,16 @@ pub async fn read_error(mut body: AnswerBody) -> Vec<u8> {
 
 async fn hold(stream: &mut Opened) -> Result<(), Flaw> {
     let mut held = 0;
-    while !stream.relay.is_meaningful() && held < MAX_PREAMBLE {
+    while !stream.relay.is_meaningful() && held < most_held(&stream.relay) {
         let Some(body) = &mut stream.rest else { break };
-        match body.chunk().await {
+        // Before the first byte the limit is that of the first token, which the caller keeps.
+        let next = if held == 0 {
+            body.chunk().await
+        } else {
+            let silent = |_| Flaw::Timeout("the stream fell silent before its first token");
+            timeout(stream.idle, body.chunk()).await.map_err(silent)?
+        };
+        match next {
             Some(Ok(chunk)) => {
                 held += chunk.len();
                 take(stream, chunk)?;
@@ -255,6 +281,15 @@ async fn hold(stream: &mut Opened) -> Result<(), Flaw> {
         }
     }
     Ok(())
+}
+
+/// An event under way is waited for as long as it may be held: it could be an error.
+fn most_held(relay: &Relay) -> usize {
+    if relay.holds_event() {
+        MAX_PREAMBLE + MAX_HELD
+    } else {
+        MAX_PREAMBLE
+    }
 }
 
 fn take(stream: &mut Opened, chunk: Bytes) -> Result<(), Flaw> {

@@ -9,12 +9,14 @@ use std::collections::VecDeque;
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use crate::chat::ErrorBody;
+use crate::codec::openai_chat::error;
 use crate::codec::openai_chat::stream::{Observer, Sight};
 use crate::json::scan;
 use crate::sse::{Event, Splitter};
 
-/// A longer event is passed on unread: memory per stream is bounded (invariant I6).
-const MAX_HELD: usize = 256 * 1024;
+/// Of a longer event only the beginning is read, and it is passed on unless that is an error's: memory
+/// per stream is bounded (invariant I6).
+pub const MAX_HELD: usize = 256 * 1024;
 
 /// Why a stream is no good, or no good any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +87,7 @@ impl Relay {
             at = end;
         }
         push(out, chunk.slice(start..at));
-        self.hold(&chunk[at..], out);
-        Ok(())
+        self.hold(&chunk[at..], out)
     }
 
     /// Ends the event that an earlier chunk began; false if it goes on beyond this chunk.
@@ -107,18 +108,23 @@ impl Relay {
                 push(out, block);
             }
         } else {
-            self.hold(&part, out);
+            self.hold(&part, out)?;
         }
         Ok(end.is_some() && chunk.has_remaining())
     }
 
-    fn hold(&mut self, part: &[u8], out: &mut VecDeque<Bytes>) {
+    fn hold(&mut self, part: &[u8], out: &mut VecDeque<Bytes>) -> Result<(), Broken> {
         self.tail.extend_from_slice(part);
         if self.tail.len() > MAX_HELD {
+            let beginning = self.tail.split().freeze();
+            if let Some(error) = error_at_beginning(&beginning) {
+                return Err(Broken::Error(error));
+            }
             self.is_inside_event = true;
             self.is_meaningful = true;
-            push(out, self.tail.split().freeze());
+            push(out, beginning);
         }
+        Ok(())
     }
 
     /// Reads one event; false if the client is not to see it.
@@ -142,7 +148,8 @@ impl Relay {
             self.is_inside_event = Event::parse(&rest).data.is_some();
             push(out, rest);
         }
-        if self.needs_marker && !self.observer.is_complete() {
+        let needs_end = self.needs_marker || self.observer.is_typed;
+        if needs_end && !self.observer.is_complete() {
             Err(Broken::Truncated)
         } else {
             Ok(())
@@ -152,6 +159,11 @@ impl Relay {
     /// Whether something a client would miss has been seen: from here on there is no other target.
     pub fn is_meaningful(&self) -> bool {
         self.is_meaningful
+    }
+
+    /// Whether an event has begun that is held until its end is here.
+    pub fn holds_event(&self) -> bool {
+        !self.tail.is_empty()
     }
 
     /// Whether the client has been given an event without its end: what is written next needs a blank
@@ -190,6 +202,14 @@ fn push(out: &mut VecDeque<Bytes>, bytes: Bytes) {
     if !bytes.is_empty() {
         out.push_back(bytes);
     }
+}
+
+/// The error that an event reports whose end is not here.
+fn error_at_beginning(block: &[u8]) -> Option<ErrorBody> {
+    let event = Event::parse(block);
+    let data = event.data.unwrap_or_default();
+    let is_error = event.name == Some(b"error") || error::begins(&data);
+    is_error.then(|| error::read_beginning(&data))
 }
 
 /// Whether the bytes behind the last blank line may be passed on: an event that only lacks its own blank
@@ -319,6 +339,42 @@ mod tests {
         }
         relay.finish(&mut out).expect("complete");
         assert!(seen == big.as_bytes());
+    }
+
+    #[test]
+    fn an_error_too_long_to_hold_is_an_error_all_the_same() {
+        let long = "x".repeat(2 * MAX_HELD);
+        for beginning in [
+            r#"data: {"error":{"code":429,"message":"slow down "#,
+            r#"data: {"id":"i","choices":[],"error" : {"message":"slow down "#,
+            r#"data: {error: {message: "slow down "#,
+            "event: error\ndata: {\"message\":\"slow down ",
+        ] {
+            for preamble in [
+                "",
+                &STREAM[..STREAM.find("data: {\"choices\":[]").expect("there")],
+            ] {
+                let stream = format!("{preamble}{beginning}{long}");
+                let cuts: Vec<_> = (1..stream.len()).step_by(10_000).collect();
+                let (bytes, verdict, _) = play(stream.as_bytes(), &cuts, true);
+                let Err(Broken::Error(error)) = verdict else {
+                    panic!("{beginning}: {verdict:?}")
+                };
+                assert!(error.message.len() < 1000, "{beginning}");
+                assert_eq!(bytes, preamble.as_bytes(), "{beginning}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_event_that_denies_an_error_passes() {
+        let stream = format!(
+            "data: {{\"error\":null,\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\ndata: [DONE]\n\n",
+            "\\\"error\\\"".repeat(MAX_HELD)
+        );
+        let cuts: Vec<_> = (1..stream.len()).step_by(10_000).collect();
+        let (bytes, verdict, _) = play(stream.as_bytes(), &cuts, true);
+        assert!(verdict == Ok(()) && bytes == stream.as_bytes());
     }
 
     fn without_usage_text() -> String {

@@ -14,8 +14,12 @@ impl<'a> Wanted<'a> {
     pub fn parse(model: &'a str, is_known: impl Fn(&str) -> bool) -> Self {
         let model = model.trim();
         let is_list = model.starts_with('[') || (model.contains(',') && !is_known(model));
-        let names = if is_list { list(model) } else { vec![model] };
-        if names.is_empty() || names.iter().any(|name| is_anything(name)) {
+        let mut names = if is_list { list(model) } else { Vec::new() };
+        if names.is_empty() {
+            // A list of nothing is a name that nobody has, not the wish for anything.
+            names.push(model);
+        }
+        if names.iter().any(|name| is_anything(name)) {
             return Wanted::Anything;
         }
         Wanted::Names(names)
@@ -62,8 +66,11 @@ mod tests {
         assert_eq!(wanted("a, b"), Wanted::Names(vec!["a", "b"]));
         assert_eq!(wanted("[a, 'b',\"c\"]"), Wanted::Names(vec!["a", "b", "c"]));
         assert_eq!(wanted("a, known"), Wanted::Names(vec!["a, known"]));
-        for word in ["auto", "ANY", " None ", "[]", "[a, auto]"] {
+        for word in ["auto", "ANY", " None ", "[a, auto]"] {
             assert_eq!(wanted(word), Wanted::Anything, "{word}");
+        }
+        for nothing in ["[]", ",,"] {
+            assert_eq!(wanted(nothing), Wanted::Names(vec![nothing]));
         }
     }
 

@@ -185,6 +185,80 @@ async fn an_error_event_with_unquoted_keys_is_an_error_all_the_same() {
 }
 
 #[tokio::test]
+async fn an_error_in_a_stream_has_all_its_fields() {
+    let error = json!({"error": {"message": "from A"}}).to_string();
+    let a = Upstream::always(Reply::sse([chat::role(), chat::token("A"), error])).await;
+    let answer = Config::over([&a]).start().await.ask_stream().await;
+    let last = answer.events().pop().expect("an event");
+    let last: Value = serde_json::from_str(&last).expect("JSON");
+    assert_eq!(last["error"]["message"], "from A");
+    assert_eq!(last["error"]["type"], "server_error");
+}
+
+/// An error event that is too long to be held, with a key in it.
+fn long_error() -> String {
+    chat::error(&format!("from A {} key-a", "x".repeat(400 << 10)), "", None).to_string()
+}
+
+#[tokio::test]
+async fn a_first_event_that_is_a_long_error_sends_the_request_on() {
+    for before in [Vec::new(), vec![chat::role()]] {
+        let body = chat::wire(&[before, vec![long_error()]].concat());
+        let a = Upstream::always(Reply::stream().in_pieces(&body, 10_000)).await;
+        let b = Upstream::always(Reply::sse(chat::stream(&["B"]))).await;
+        let answer = Config::over([&a, &b]).start().await.ask_stream().await;
+        assert_eq!(answer.provider(), "b");
+        assert_eq!(answer.events(), chat::stream(&["B"]));
+    }
+}
+
+#[tokio::test]
+async fn a_long_error_after_tokens_is_told_in_short() {
+    let body = chat::wire(&[chat::role(), chat::token("A"), long_error()]);
+    let a = Upstream::always(Reply::stream().in_pieces(&body, 10_000)).await;
+    let answer = Config::over([&a]).start().await.ask_stream().await;
+    let seen = answer.events();
+    assert!(chat::is_error(&seen[2]) && seen.len() == 3);
+    assert!(seen[2].len() < 2000 && !answer.text().contains("key-a"));
+}
+
+/// A stream of a transcription, whole or cut behind its first part.
+fn transcription(is_whole: bool) -> Reply {
+    let part = json!({"type": "transcript.text.delta", "delta": "half"}).to_string();
+    let end = json!({"type": "transcript.text.done", "text": "half"}).to_string();
+    let events = if is_whole {
+        vec![part, end]
+    } else {
+        vec![part]
+    };
+    Reply::sse(events).until_close()
+}
+
+#[tokio::test]
+async fn a_cut_stream_of_typed_events_is_never_closed_as_finished() {
+    for is_whole in [true, false] {
+        let a = Upstream::always(transcription(is_whole)).await;
+        let gateway = Config::over([&a]).start().await;
+        let body = json!({"model": "m", "stream": true});
+        let call = gateway.client().post("/v1/audio/transcriptions", &body);
+        let seen = call.send().await.expect_status(200).events();
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert_eq!(chat::is_error(&seen[1]), !is_whole, "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_falls_silent_before_its_first_token_is_left() {
+    let a = Upstream::always(Reply::sse([chat::role()]).hang_after(100_000)).await;
+    let b = Upstream::always(Reply::sse(chat::stream(&["B"]))).await;
+    let config = Config::over([&a, &b]).router("timeouts.idle", 0.1);
+    let gateway = config.router("timeouts.first_token", 30).start().await;
+    let answer = gateway.ask_stream().await;
+    assert_eq!(answer.provider(), "b");
+    assert_eq!(answer.events(), chat::stream(&["B"]));
+}
+
+#[tokio::test]
 async fn a_cut_inside_a_large_event_is_told_in_an_event_of_its_own() {
     let events = [
         chat::role(),

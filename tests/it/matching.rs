@@ -236,6 +236,35 @@ async fn what_no_target_takes_is_removed_and_said_where_so_configured() {
 }
 
 #[tokio::test]
+async fn tools_of_an_extra_body_need_a_model_that_takes_them() {
+    let upstream = named("a").await;
+    let fields = json!({"models": {"blind": ["vision"], "able": ["tool_calls"]}});
+    let config = Config::new().provider("a", &upstream, fields);
+    let gateway = config.router("strip_unsupported", true).start().await;
+    let mut request = chat::ask("blind, able");
+    request["extra_body"] = json!({"tools": [{"type": "function"}], "top_k": 1});
+    gateway.chat(&request).send().await.expect_status(200);
+    assert_eq!(upstream.only_request().json()["model"], "able");
+    request["model"] = json!("blind");
+    let answer = gateway.chat(&request).send().await.expect_status(200);
+    assert_eq!(answer.header("x-autogw-dropped"), Some("tools"));
+    let mut expected = chat::ask("blind");
+    expected["top_k"] = json!(1);
+    assert_eq!(upstream.request(1).await.json(), expected);
+}
+
+#[tokio::test]
+async fn embeddings_prefer_a_model_that_makes_them() {
+    let upstream = Upstream::always(Reply::json(200, json!({"data": [{"embedding": [1]}]}))).await;
+    let fields = json!({"models": {"talks": ["vision"], "embeds": ["embeddings"]}});
+    let gateway = Config::new().provider("a", &upstream, fields).start().await;
+    let request = json!({"model": "talks, embeds", "input": "x"});
+    let call = gateway.client().post("/v1/embeddings", &request);
+    call.send().await.expect_status(200);
+    assert_eq!(upstream.only_request().json()["model"], "embeds");
+}
+
+#[tokio::test]
 async fn a_bad_body_is_a_400_that_names_the_field() {
     let house = house(|config| config).await;
     let messages = r#""messages":[{"role":"user","content":"x"}]"#;
@@ -247,6 +276,20 @@ async fn a_bad_body_is_a_400_that_names_the_field() {
         ("model", format!("{{{messages}}}")),
         ("model", format!("{{\"model\":7,{messages}}}")),
         ("model", format!("{{\"model\":\" \",{messages}}}")),
+        ("model", format!("{{\"model\":\"[ ]\",{messages}}}")),
+        ("model", format!("{{\"model\":\",,\",{messages}}}")),
+        (
+            "messages",
+            "{\"model\":\"llama\",\"messages\":\"x\"}".to_owned(),
+        ),
+        (
+            "tools",
+            format!("{{\"model\":\"llama\",\"tools\":\"x\",{messages}}}"),
+        ),
+        (
+            "response_format",
+            format!("{{\"model\":\"llama\",\"response_format\":[],{messages}}}"),
+        ),
         (
             "stream",
             format!("{{\"model\":\"llama\",\"stream\":\"yes\",{messages}}}"),

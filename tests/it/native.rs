@@ -301,6 +301,66 @@ async fn native_endpoints_go_to_the_same_path_upstream() {
 }
 
 #[tokio::test]
+async fn a_document_is_an_answer_where_nothing_streams() {
+    let answer = json!({"object": "list", "data": [{"embedding": [1]}]});
+    let upstream = Upstream::always(Reply::json(200, &answer)).await;
+    let body = json!({"model": "m", "input": "x", "stream": true});
+    let seen = through(&upstream, "/v1/embeddings", &body).await;
+    assert_eq!(seen.expect_status(200).json(), answer);
+}
+
+#[tokio::test]
+async fn an_answer_that_denies_an_error_is_good() {
+    for no in [json!(false), json!(0)] {
+        let mut answer = chat::answer("A");
+        answer["error"] = no;
+        let upstream = Upstream::always(Reply::json(200, &answer)).await;
+        let seen = Config::over([&upstream]).start().await.ask().await;
+        assert_eq!(seen.expect_status(200).json(), answer);
+    }
+}
+
+/// Asks `a`, which answers `reply`, and then `b`, which is good; what the log and the client were told.
+async fn not_an_answer(reply: Reply, body: &Value, target: &str) -> Answer {
+    let a = Upstream::always(reply).await;
+    let good = json!({"choices": chat::answer("B")["choices"], "data": []});
+    let b = Upstream::always(Reply::json(200, good)).await;
+    let gateway = Config::over([&a, &b]).start().await;
+    let answer = gateway.client().post(target, body).send().await;
+    assert_eq!(answer.provider(), "b", "{}", answer.text());
+    answer.expect_status(200)
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_no_answer() {
+    for (target, body) in [
+        ("/v1/chat/completions", chat::ask("m")),
+        ("/v1/embeddings", json!({"model": "m", "input": "x"})),
+        ("/v1/audio/speech", json!({"model": "m", "input": "x"})),
+    ] {
+        let reply = Reply::json(200, chat::answer("A")).header("content-encoding", "gzip");
+        not_an_answer(reply, &body, target).await;
+    }
+    let reply = Reply::json(200, chat::answer("A")).header("content-encoding", "Identity");
+    let upstream = Upstream::always(reply).await;
+    let answer = Config::over([&upstream]).start().await.ask().await;
+    answer.expect_status(200);
+}
+
+#[tokio::test]
+async fn an_answer_of_the_wrong_kind_is_never_quoted() {
+    for reply in [
+        Reply::sse([chat::token("generated text")]),
+        Reply::typed(200, "text/html", "<html>generated text</html>"),
+    ] {
+        let upstream = Upstream::always(reply).await;
+        let answer = Config::over([&upstream]).start().await.ask().await;
+        let answer = answer.expect_status(502);
+        assert!(!answer.text().contains("generated"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn a_binary_answer_passes_byte_for_byte() {
     let sound: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let reply = Reply::typed(200, "audio/mpeg", sound.clone());
@@ -351,6 +411,22 @@ fn form(model: &str, size: usize) -> Vec<u8> {
         b"--b0undary--\r\n".to_vec(),
     ]
     .concat()
+}
+
+#[tokio::test]
+async fn the_model_of_a_form_is_a_name() {
+    let upstream = Upstream::always(Reply::json(200, r#"{"text":"A"}"#)).await;
+    let config = Config::new().provider("a", &upstream, json!({"models": "*"}));
+    let gateway = config.start().await;
+    let long = "z".repeat(3000);
+    for model in ["a\r\nb", "a\u{1b}[31m", &long, "", "[]"] {
+        let call = gateway.client().call("POST", "/v1/audio/transcriptions");
+        let call = call.header("content-type", "multipart/form-data; boundary=b0undary");
+        let answer = call.body(form(model, 10)).send().await.expect_status(400);
+        assert_eq!(answer.error("param"), "model", "{model:.20}");
+    }
+    let sent = upstream.requests();
+    assert!(sent.iter().all(|request| request.method == "GET"));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::chat::ErrorBody;
 use crate::json::repair::repair;
+use crate::json::scan;
 
 /// Error bodies are short; what is longer is a page, and its beginning says enough.
 const READ_AT_MOST: usize = 64 * 1024;
@@ -25,6 +26,47 @@ pub fn read(body: &[u8]) -> ErrorBody {
 pub fn recognise(body: &[u8]) -> Option<ErrorBody> {
     let text = std::str::from_utf8(&body[..body.len().min(READ_AT_MOST)]).ok()?;
     from_value(&value(text)?)
+}
+
+/// Whether the value of an `error` field reports one: some answers say that there was none.
+pub fn is_reported(value: &[u8]) -> bool {
+    !scan::is_blank(value) && !matches!(value, b"false" | b"0")
+}
+
+/// Reads an error whose end is missing. What it says is cut between words, so that no part of a key
+/// remains that nobody would recognise.
+pub fn read_beginning(body: &[u8]) -> ErrorBody {
+    let body = read(body);
+    let short = |text: &String| text.len() <= EXCERPT;
+    ErrorBody {
+        message: excerpt(&body.message).message,
+        kind: body.kind.filter(short),
+        code: body.code.filter(short),
+        param: None,
+    }
+}
+
+/// Whether the beginning of an event's data is that of an error: it reports one before any content.
+pub fn begins(data: &[u8]) -> bool {
+    let mut at = 0;
+    for member in scan::members(data).map_while(Result::ok) {
+        let value = &data[member.value..member.end];
+        match &data[member.key..member.key_end] {
+            b"error" if is_reported(value) => return true,
+            b"choices" if !scan::is_blank(value) => return false,
+            _ => at = member.end,
+        }
+    }
+    // The member that is cut off; its name may lack its quotes.
+    let is_punctuation = |byte: &u8| b"{,\"' \t\r\n".contains(byte);
+    let rest = data.get(at..).unwrap_or_default();
+    let name = rest.iter().position(|byte| !is_punctuation(byte));
+    let after = name.and_then(|name| rest[name..].strip_prefix(b"error"));
+    after.is_some_and(|after| {
+        after
+            .first()
+            .is_none_or(|byte| b"\"' :\t\r\n".contains(byte))
+    })
 }
 
 fn value(text: &str) -> Option<Value> {
@@ -111,10 +153,12 @@ fn excerpt(text: &str) -> ErrorBody {
 }
 
 /// Writes an error object with all four fields the SDKs expect; `attempts` only where there were any.
+///
+/// An upstream's error without a `type` is a server's: errors of our own always have theirs.
 pub fn write(error: &ErrorBody, request_id: &str, attempts: &[Value]) -> Value {
     let mut fields = json!({
         "message": error.message,
-        "type": error.kind,
+        "type": error.kind.as_deref().unwrap_or("server_error"),
         "param": error.param,
         "code": error.code,
         "request_id": request_id,

@@ -1,7 +1,5 @@
 //! The head of a request: what routing needs to know, read from the top level only.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use crate::json::raw::RawObject;
@@ -10,8 +8,10 @@ use crate::provider::{Feature, Features};
 
 /// Top-level fields that autogw reads. A duplicate of one is refused: first-wins and last-wins
 /// readers would see two different requests.
-const READ: [&str; 10] = [
+const READ: [&str; 21] = [
     "model",
+    "messages",
+    "input",
     "stream",
     "stream_options",
     "provider",
@@ -19,12 +19,27 @@ const READ: [&str; 10] = [
     "strict_alias",
     "extra_body",
     "tools",
-    "messages",
+    "tool_choice",
+    "parallel_tool_calls",
+    "functions",
+    "function_call",
+    "response_format",
+    "reasoning",
+    "reasoning_effort",
     "store",
+    "background",
+    "conversation",
+    "previous_response_id",
 ];
 
 /// Longest `model`: a list of preferences is a few hundred bytes.
 const MAX_MODEL: usize = 1024;
+
+/// Most fields of an `extra_body`: each is looked for in the body.
+const MAX_EXTRAS: usize = 64;
+
+/// Longest name of a field of an `extra_body`.
+const MAX_EXTRA_NAME: usize = 128;
 
 /// Fields that an `extra_body` may not set: they decide where a request goes and what it asks.
 pub const PROTECTED: [&str; 4] = ["model", "messages", "input", "stream"];
@@ -83,9 +98,13 @@ impl Head {
             return Err(HeadError::Duplicate(field));
         }
         let mut head = Head::default();
-        for (key, value) in body.iter() {
-            head.take(&key, value)?;
+        for (name, value) in body.iter() {
+            if let Some(name) = name {
+                head.take(name, value)?;
+            }
         }
+        let extras = &head.extra_body;
+        head.has_effects |= extras.iter().any(|(name, value)| has_effect(name, value));
         Ok(head)
     }
 
@@ -103,13 +122,20 @@ impl Head {
             }
             "alias" => self.alias = Some(non_empty("alias", value)?),
             "strict_alias" => self.strict_alias = Some(boolean("strict_alias", value)?),
-            "extra_body" => self.extra_body = fields("extra_body", value)?,
-            "store" | "background" => self.has_effects |= value == b"true",
-            "conversation" | "previous_response_id" => self.has_effects = true,
-            "tools" => self.has_effects |= has_hosted_tools(value),
-            _ => {}
+            "extra_body" => self.extra_body = extras(value)?,
+            _ => self.has_effects |= has_effect(key, value),
         }
         Ok(())
+    }
+}
+
+/// Whether a field of this value makes a second run of the request more than a second bill.
+pub fn has_effect(field: &str, value: &[u8]) -> bool {
+    match field {
+        "store" | "background" => value == b"true",
+        "conversation" | "previous_response_id" => value != b"null",
+        "tools" => has_hosted_tools(value),
+        _ => false,
     }
 }
 
@@ -127,16 +153,26 @@ fn non_empty(field: &'static str, value: &[u8]) -> Result<String, HeadError> {
     }
 }
 
-/// A model name ends up in headers and logs, and is looked up as it is: it has no business with line breaks.
 fn model_name(value: &[u8]) -> Result<String, HeadError> {
     let name = non_empty("model", value)?;
+    check_model(&name)?;
+    Ok(name)
+}
+
+/// Checks a model string, wherever it stands: it ends up in headers and logs, so it has no business
+/// with line breaks, and a list must name something.
+pub fn check_model(name: &str) -> Result<(), HeadError> {
     if name.len() > MAX_MODEL || name.chars().any(char::is_control) {
         return Err(wrong(
             "model",
             "a name of at most 1024 bytes without control characters",
         ));
     }
-    Ok(name)
+    let is_no_name = |c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',' | '\'' | '"');
+    if name.chars().all(is_no_name) {
+        return Err(wrong("model", "the name of a model, or a list of names"));
+    }
+    Ok(())
 }
 
 fn boolean(field: &'static str, value: &[u8]) -> Result<bool, HeadError> {
@@ -147,12 +183,24 @@ fn boolean(field: &'static str, value: &[u8]) -> Result<bool, HeadError> {
     }
 }
 
-fn fields(field: &'static str, value: &[u8]) -> Result<Vec<(String, Bytes)>, HeadError> {
-    let object =
-        RawObject::parse(Bytes::copy_from_slice(value)).map_err(|_| wrong(field, "an object"))?;
-    let pair =
-        |(key, value): (Cow<'_, str>, &[u8])| (key.into_owned(), Bytes::copy_from_slice(value));
-    Ok(object.iter().map(pair).collect())
+fn extras(value: &[u8]) -> Result<Vec<(String, Bytes)>, HeadError> {
+    let refused = || {
+        wrong(
+            "extra_body",
+            "an object of at most 64 fields, with names of at most 128 bytes",
+        )
+    };
+    let object = RawObject::parse(Bytes::copy_from_slice(value)).map_err(|_| refused())?;
+    let mut fields = Vec::new();
+    for (name, value) in object.iter() {
+        let name = name.filter(|name| name.len() <= MAX_EXTRA_NAME);
+        let name = name.ok_or_else(refused)?.to_owned();
+        fields.push((name, object.text().slice_ref(value)));
+    }
+    if fields.len() > MAX_EXTRAS {
+        return Err(refused());
+    }
+    Ok(fields)
 }
 
 fn asks_for_usage(value: &[u8]) -> Result<bool, HeadError> {
@@ -182,25 +230,52 @@ fn member<'a>(object: &'a [u8], key: &str) -> Option<&'a [u8]> {
     Some(&object[found.value..found.end])
 }
 
+/// Checks the types of the fields that routing reads of a request for text; what is inside them is the
+/// upstream's business.
+pub fn check_types(body: &RawObject) -> Result<(), HeadError> {
+    for (field, start, expected) in [
+        ("messages", b'[', "an array"),
+        ("tools", b'[', "an array"),
+        ("functions", b'[', "an array"),
+        ("response_format", b'{', "an object"),
+    ] {
+        let value = body.get(field);
+        let is_absent = value.is_none_or(|value| value == b"null" && field != "messages");
+        if !is_absent && value.is_some_and(|value| value[0] != start) {
+            return Err(wrong(field, expected));
+        }
+    }
+    Ok(())
+}
+
 /// The capabilities a chat request needs.
 pub fn needs(body: &RawObject) -> Features {
-    let given = |key: &str| body.get(key).is_some_and(|value| !scan::is_blank(value));
-    let mut needs = Features::NONE;
-    if given("tools") || given("functions") {
-        needs = needs.with(Feature::ToolCalls);
+    body.iter()
+        .filter_map(|(name, value)| Some(field_needs(name?, value)))
+        .flat_map(Features::iter)
+        .collect()
+}
+
+/// The capabilities that the fields of an `extra_body` need where `body` does not have them itself.
+pub fn extra_needs(body: &RawObject, extras: &[(String, Bytes)]) -> Features {
+    extras
+        .iter()
+        .filter(|(name, _)| !PROTECTED.contains(&name.as_str()) && body.get(name).is_none())
+        .flat_map(|(name, value)| field_needs(name, value).iter())
+        .collect()
+}
+
+fn field_needs(name: &str, value: &[u8]) -> Features {
+    let one = |feature| Features::NONE.with(feature);
+    match name {
+        "tools" | "functions" if !scan::is_blank(value) => one(Feature::ToolCalls),
+        "reasoning" | "reasoning_effort" if !scan::is_blank(value) => one(Feature::Reasoning),
+        "response_format" if !matches!(member(value, "type"), None | Some(b"\"text\"")) => {
+            one(Feature::Json)
+        }
+        "messages" => media(value).collect(),
+        _ => Features::NONE,
     }
-    if body
-        .get("response_format")
-        .is_some_and(|format| !matches!(member(format, "type"), None | Some(b"\"text\"")))
-    {
-        needs = needs.with(Feature::Json);
-    }
-    if given("reasoning_effort") || given("reasoning") {
-        needs = needs.with(Feature::Reasoning);
-    }
-    body.get("messages").map_or(needs, |messages| {
-        media(messages).fold(needs, Features::with)
-    })
 }
 
 /// The capability that a content part of this `type` needs.
@@ -293,6 +368,9 @@ mod tests {
             (r#"{"model":7}"#, "model"),
             (r#"{"model":"m","stream":"yes"}"#, "stream"),
             (r#"{"model":"m","stream_options":3}"#, "stream_options"),
+            (r#"{"model":"[]"}"#, "model"),
+            (r#"{"model":"[ ]"}"#, "model"),
+            (r#"{"model":",, ''"}"#, "model"),
             (r#"{"model":"m","extra_body":[]}"#, "extra_body"),
             (r#"{"model":"m","model":"n"}"#, "model"),
             (
@@ -301,6 +379,35 @@ mod tests {
             ),
         ] {
             assert_eq!(peek(text).expect_err(text).field(), field);
+        }
+    }
+
+    #[test]
+    fn an_extra_body_is_small() {
+        let with = |count: usize, name: &str| {
+            let fields: Vec<_> = (0..count).map(|n| format!("\"{name}{n}\":1")).collect();
+            peek(&format!(
+                "{{\"model\":\"m\",\"extra_body\":{{{}}}}}",
+                fields.join(",")
+            ))
+        };
+        assert_eq!(with(64, "x").expect("valid").extra_body.len(), 64);
+        for (count, name) in [(65, "x".to_owned()), (1, "x".repeat(128))] {
+            assert_eq!(with(count, &name).expect_err(&name).field(), "extra_body");
+        }
+    }
+
+    #[test]
+    fn whatever_is_read_may_occur_once() {
+        for field in READ {
+            let text = format!("{{\"{field}\":null,\"x\":1,\"{field}\":null}}");
+            assert_eq!(peek(&text), Err(HeadError::Duplicate(field)));
+        }
+        let read_elsewhere = super::super::strip::TOOL_FIELDS
+            .into_iter()
+            .chain(PROTECTED);
+        for field in read_elsewhere {
+            assert!(READ.contains(&field), "{field}");
         }
     }
 
@@ -321,6 +428,43 @@ mod tests {
                 .expect("valid")
                 .has_effects
         );
+    }
+
+    #[test]
+    fn an_extra_body_has_effects_and_needs_of_its_own() {
+        for extras in [
+            r#""store":true"#,
+            r#""background":true"#,
+            r#""conversation":"c""#,
+            r#""previous_response_id":"r""#,
+            r#""tools":[{"type":"web_search"}]"#,
+        ] {
+            let text = format!(r#"{{"model":"m","extra_body":{{{extras}}}}}"#);
+            assert!(peek(&text).expect("valid").has_effects, "{extras}");
+        }
+        let text = r#"{"reasoning":null,"extra_body":{"tools":[{}],"reasoning":{"effort":"low"},"messages":[]}}"#;
+        let extras = peek(text).expect("valid").extra_body;
+        assert_eq!(
+            extra_needs(&body(text), &extras),
+            Features::NONE.with(Feature::ToolCalls)
+        );
+    }
+
+    #[test]
+    fn names_the_field_that_has_the_wrong_type() {
+        for (text, field) in [
+            (r#"{"messages":5}"#, "messages"),
+            (r#"{"messages":"x"}"#, "messages"),
+            (r#"{"messages":null}"#, "messages"),
+            (r#"{"tools":"x"}"#, "tools"),
+            (r#"{"functions":{}}"#, "functions"),
+            (r#"{"response_format":"json"}"#, "response_format"),
+        ] {
+            assert_eq!(check_types(&body(text)).expect_err(text).field(), field);
+        }
+        let good = r#"{"messages":[],"tools":null,"functions":[],"response_format":null}"#;
+        assert_eq!(check_types(&body(good)), Ok(()));
+        assert_eq!(check_types(&body("{}")), Ok(()));
     }
 
     #[test]

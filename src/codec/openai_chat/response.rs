@@ -66,7 +66,7 @@ struct Seen<'a> {
 impl<'a> Seen<'a> {
     fn take(&mut self, key: &[u8], value: &'a [u8]) {
         match key {
-            b"error" => self.error = !scan::is_blank(value),
+            b"error" => self.error = error::is_reported(value),
             b"choices" => self.choices = !scan::is_blank(value),
             b"data" => self.data = value.starts_with(b"["),
             b"usage" => self.usage = Some(value),

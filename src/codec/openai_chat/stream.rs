@@ -29,6 +29,8 @@ pub struct Observer {
     pub finished: bool,
     /// Whether `[DONE]` has come.
     pub done: bool,
+    /// Whether it tells its parts by their `type`, as speech and images do: then it tells its end too.
+    pub is_typed: bool,
     /// Events that were neither JSON nor an error.
     pub unreadable: u64,
 }
@@ -80,6 +82,7 @@ impl Observer {
             }
         }
         self.finished |= chunk.finished;
+        self.is_typed |= chunk.is_typed_part;
         if chunk.meaningful || chunk.finished {
             Sight::Meaningful
         } else {
@@ -107,13 +110,14 @@ struct Chunk<'a> {
     is_without_choices: bool,
     meaningful: bool,
     finished: bool,
+    is_typed_part: bool,
     usage: Option<&'a [u8]>,
 }
 
 impl<'a> Chunk<'a> {
     fn take(&mut self, key: &[u8], value: &'a [u8]) {
         match key {
-            b"error" => self.is_error = !scan::is_blank(value),
+            b"error" => self.is_error = error::is_reported(value),
             b"choices" if scan::is_blank(value) => self.is_without_choices = true,
             b"choices" => scan::elements(value)
                 .flatten()
@@ -125,6 +129,7 @@ impl<'a> Chunk<'a> {
             }
             b"type" => {
                 self.finished |= value.ends_with(b".done\"") || value.ends_with(b".completed\"");
+                self.is_typed_part = is_typed_part(value);
             }
             _ => {}
         }
@@ -141,6 +146,13 @@ impl<'a> Chunk<'a> {
             }
         }
     }
+}
+
+/// Whether the `type` of an event is that of a part, which a last event follows.
+fn is_typed_part(kind: &[u8]) -> bool {
+    [&b".delta\""[..], b".segment\"", b".partial_image\""]
+        .iter()
+        .any(|ending| kind.ends_with(ending))
 }
 
 /// Whether a delta holds more than a role: any field with something in it counts, known or not.
@@ -218,6 +230,32 @@ mod tests {
         }
         let named = Observer::default().observe(b"event: error\ndata: {\"message\":\"m\"}\n\n");
         assert!(matches!(named, Sight::Error(_)));
+    }
+
+    #[test]
+    fn an_error_field_that_says_no_is_no_error() {
+        for no in ["null", "false", "0", "\"\"", "{}", "[]"] {
+            let data = format!(r#"{{"error":{no},"choices":[{{"delta":{{"content":"x"}}}}]}}"#);
+            assert_eq!(sight(&data), Sight::Meaningful, "{data}");
+        }
+    }
+
+    #[test]
+    fn parts_told_by_their_type_need_an_end_told_likewise() {
+        for (part, end) in [
+            ("transcript.text.delta", "transcript.text.done"),
+            ("speech.audio.delta", "speech.audio.done"),
+            (
+                "image_generation.partial_image",
+                "image_generation.completed",
+            ),
+        ] {
+            let mut observer = Observer::default();
+            observer.observe(format!("data: {{\"type\":\"{part}\"}}\n\n").as_bytes());
+            assert!(observer.is_typed && !observer.is_complete(), "{part}");
+            observer.observe(format!("data: {{\"type\":\"{end}\"}}\n\n").as_bytes());
+            assert!(observer.is_complete(), "{end}");
+        }
     }
 
     #[test]
