@@ -75,7 +75,7 @@ impl Attempt<'_> {
             body: written.body,
             connect_by: now + timeouts.connect,
             answer_by: time.by,
-            may_repeat: self.may_repeat(),
+            may_repeat: self.may_repeat(provider),
         };
         let sent = self.gateway.upstream(target).send(outgoing).await;
         let answer = sent.map_err(|error| self.unsent(&error, time))?;
@@ -107,8 +107,8 @@ impl Attempt<'_> {
     }
 
     /// Whether a request that may have been processed may be sent again.
-    pub fn may_repeat(&self) -> bool {
-        self.gateway.config().router.retry_ambiguous && !self.prepared.head.has_effects
+    pub fn may_repeat(&self, provider: &Provider) -> bool {
+        self.gateway.config().router.retry_ambiguous && !self.prepared.has_effects_at(provider)
     }
 
     fn unsent(&self, error: &SendError, time: Time) -> Failure {

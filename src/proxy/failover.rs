@@ -179,7 +179,7 @@ impl<'a> Failover<'a> {
         if failure.next == Next::Return {
             return Some(End::Answer);
         }
-        if self.is_too_risky(&failure) {
+        if self.is_too_risky(&target, &failure) {
             return Some(End::Risk);
         }
         let is_last = self.queue.is_empty();
@@ -202,14 +202,15 @@ impl<'a> Failover<'a> {
 
     /// An attempt that may have been processed is not repeated where that could have effects, or
     /// where the configuration says never.
-    fn is_too_risky(&self, failure: &Failure) -> bool {
+    fn is_too_risky(&self, target: &Target, failure: &Failure) -> bool {
+        let provider = self.attempt.gateway.provider(target);
         let is_half_answered = failure
             .status
             .is_none_or(|status| (200..300).contains(&status));
         match failure.stage {
             Stage::Connect => false,
-            Stage::Sent => !self.attempt.may_repeat(),
-            Stage::Answered => is_half_answered && self.attempt.prepared.head.has_effects,
+            Stage::Sent => !self.attempt.may_repeat(provider),
+            Stage::Answered => is_half_answered && self.attempt.prepared.has_effects_at(provider),
         }
     }
 

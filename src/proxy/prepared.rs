@@ -163,16 +163,10 @@ impl Prepared {
         let mut headers = forwarded(call, provider);
         match &self.payload {
             Payload::Json(object) => {
-                headers.insert(
-                    header::CONTENT_TYPE,
-                    HeaderValue::from_static("application/json"),
-                );
-                let accept = if self.streams {
-                    "text/event-stream"
-                } else {
-                    "application/json, */*;q=0.5"
-                };
-                headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+                if self.streams {
+                    let events = HeaderValue::from_static("text/event-stream");
+                    headers.insert(header::ACCEPT, events);
+                }
                 self.write_json(object, call, offer, provider, needs, headers)
             }
             Payload::Form { form, content_type } => {
@@ -352,7 +346,7 @@ fn asking_for_usage(given: Option<&[u8]>) -> Bytes {
 }
 
 fn forwarded(call: &Call, provider: &Provider) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::new();
     let own = provider.preset.forward_headers.iter().map(String::as_str);
     for name in FORWARDED.into_iter().chain(own) {
         if let (Some(value), Ok(name)) = (call.headers.get(name), HeaderName::try_from(name)) {

@@ -214,6 +214,13 @@ impl ConnectError {
         Self::new(format!("provider `{provider}` has no base_url"))
     }
 
+    /// A base URL whose path cannot stand in a request.
+    pub(super) fn unusable_path(provider: &str) -> Self {
+        Self::new(format!(
+            "the path of provider `{provider}`'s base_url cannot be sent"
+        ))
+    }
+
     /// A key that cannot stand in a header.
     pub(super) fn unsendable_key(provider: &str) -> Self {
         Self::new(format!(

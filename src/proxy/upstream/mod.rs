@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
 use hyper::body::Incoming;
 use tokio::time::timeout_at;
 
+use super::call::{ENDPOINTS, Endpoint};
 use crate::chat::{FailureClass, Stage};
 use crate::demo::Demo;
 use crate::provider::{Provider, auth};
@@ -41,12 +42,12 @@ const RACE_WITHIN: Duration = Duration::from_millis(500);
 pub struct Upstream {
     connector: Connector,
     pool: Arc<Pool>,
-    /// Path of the base URL, without trailing slash.
-    prefix: String,
-    /// Headers of every request.
-    common: HeaderMap,
-    /// The header of each key, in the provider's order.
-    keys: Vec<(HeaderName, HeaderValue)>,
+    /// The target of each endpoint.
+    targets: Vec<(&'static str, Uri)>,
+    /// Headers of a request without a key.
+    keyless: HeaderMap,
+    /// Headers of a request with each key, in the provider's order.
+    keyed: Vec<HeaderMap>,
 }
 
 /// One request to an upstream.
@@ -56,7 +57,7 @@ pub struct Outgoing<'a> {
     pub path: &'a str,
     /// Place of the key to send; `None` sends none.
     pub key: Option<usize>,
-    /// Headers of the client that may be seen upstream, and the content type.
+    /// Headers of the client that may be seen upstream, and what differs from a JSON request.
     pub headers: &'a HeaderMap,
     /// The body.
     pub body: Pieces,
@@ -105,20 +106,21 @@ impl Upstream {
             )?)),
             (None, None) => return Err(ConnectError::without_address(&provider.name)),
         };
-        let prefix = provider
-            .base_url
-            .as_ref()
-            .map_or("/v1", |url| url.path().trim_end_matches('/'));
-        let keys = provider.keys.iter().map(|key| {
-            auth::header(provider.preset.auth, &key.secret)
-                .ok_or_else(|| ConnectError::unsendable_key(&provider.name))
+        let keyless = common_headers(provider, via);
+        let keyed = provider.keys.iter().map(|key| {
+            let header = auth::header(provider.preset.auth, &key.secret);
+            let (name, value) =
+                header.ok_or_else(|| ConnectError::unsendable_key(&provider.name))?;
+            let mut headers = keyless.clone();
+            headers.insert(name, value);
+            Ok(headers)
         });
         Ok(Self {
             connector,
             pool: Arc::default(),
-            prefix: prefix.to_owned(),
-            common: common_headers(provider, via),
-            keys: keys.collect::<Result<_, _>>()?,
+            targets: targets(provider)?,
+            keyed: keyed.collect::<Result<_, ConnectError>>()?,
+            keyless,
         })
     }
 
@@ -140,7 +142,7 @@ impl Upstream {
             };
             let was_reused = link.is_reused;
             let began = Instant::now();
-            let request = self.request(&outgoing)?;
+            let request = self.request(&outgoing);
             match timeout_at(outgoing.answer_by, link.exchange(request)).await {
                 Ok(Ok((response, tail))) => return Ok(self.answer(response, tail)),
                 // Not a byte of it was sent: another idle connection may do.
@@ -166,22 +168,18 @@ impl Upstream {
             .map_err(|error| SendError::unreachable(error.to_string()))
     }
 
-    fn request(&self, outgoing: &Outgoing<'_>) -> Result<Request<Pieces>, SendError> {
-        let path = [self.prefix.as_str(), outgoing.path].concat();
-        let uri = Uri::from_maybe_shared(Bytes::from(path))
-            .map_err(|error| SendError::unreachable(error.to_string()))?;
+    fn request(&self, outgoing: &Outgoing<'_>) -> Request<Pieces> {
         let mut request = Request::new(outgoing.body.clone());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
-        let mut headers = self.common.clone();
+        let target = self.targets.iter().find(|(path, _)| *path == outgoing.path);
+        *request.uri_mut() = target.map(|(_, uri)| uri.clone()).unwrap_or_default();
+        let ready = outgoing.key.and_then(|place| self.keyed.get(place));
+        let mut headers = ready.unwrap_or(&self.keyless).clone();
         for (name, value) in outgoing.headers {
             headers.insert(name, value.clone());
         }
-        if let Some((name, value)) = outgoing.key.and_then(|place| self.keys.get(place)) {
-            headers.insert(name, value.clone());
-        }
         *request.headers_mut() = headers;
-        Ok(request)
+        request
     }
 
     fn answer(&self, response: hyper::Response<Incoming>, tail: Tail) -> Answer {
@@ -209,6 +207,18 @@ impl Upstream {
     }
 }
 
+/// The paths of all endpoints below the provider's base URL.
+fn targets(provider: &Provider) -> Result<Vec<(&'static str, Uri)>, ConnectError> {
+    let url = provider.base_url.as_ref();
+    let prefix = url.map_or("/v1", |url| url.path().trim_end_matches('/'));
+    let target = |endpoint: &'static Endpoint| match [prefix, endpoint.path].concat().parse() {
+        Ok(uri) => Ok((endpoint.path, uri)),
+        Err(_) => Err(ConnectError::unusable_path(&provider.name)),
+    };
+    ENDPOINTS.iter().map(target).collect()
+}
+
+/// Headers that hardly ever differ: what does is set over them.
 fn common_headers(provider: &Provider, via: &str) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     let host = provider.base_url.as_ref().and_then(|url| {
@@ -232,6 +242,10 @@ fn common_headers(provider: &Provider, via: &str) -> HeaderMap {
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
     );
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    let any = HeaderValue::from_static("application/json, */*;q=0.5");
+    headers.insert(header::ACCEPT, any);
     if let Ok(via) = HeaderValue::try_from(via) {
         headers.insert(&VIA, via);
     }
