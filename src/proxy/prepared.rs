@@ -384,3 +384,47 @@ fn seconds(text: &str) -> Option<Duration> {
         .ok()
         .filter(|duration| !duration.is_zero())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::provider::preset;
+
+    fn chat(body: &'static str) -> Prepared {
+        let call = Call {
+            endpoint: Endpoint::at("/v1/chat/completions").expect("an endpoint"),
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+        };
+        Prepared::read(&call).expect("a good request")
+    }
+
+    fn adding(field: &str, json: &str) -> Provider {
+        let kind = preset::find("openai_compatible").expect("a preset");
+        let mut provider = Provider::new("p", kind, None);
+        let value = RawValue::from_string(json.to_owned()).expect("valid JSON");
+        provider.extra_body.push((field.to_owned(), value));
+        provider
+    }
+
+    #[test]
+    fn effects_are_those_of_the_body_that_the_provider_gets() {
+        let plain = r#"{"model":"m","messages":[]}"#;
+        let own_store = r#"{"model":"m","messages":[],"store":false}"#;
+        let extra_store = r#"{"model":"m","messages":[],"extra_body":{"store":false}}"#;
+        let storing = r#"{"model":"m","messages":[],"extra_body":{"store":true}}"#;
+        for (body, provider, expected) in [
+            (plain, adding("store", "true"), true),
+            (plain, adding("store", "false"), false),
+            (plain, adding("top_k", "1"), false),
+            (own_store, adding("store", "true"), false),
+            (extra_store, adding("store", "true"), false),
+            (storing, adding("top_k", "1"), true),
+        ] {
+            let seen = chat(body).has_effects_at(&provider);
+            assert_eq!(seen, expected, "{body} {:?}", provider.extra_body);
+        }
+    }
+}
