@@ -9,7 +9,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,11 +18,10 @@ use tokio::time::{Instant, Sleep};
 use super::Limits;
 use super::listen::Stream;
 
-/// What the edge tells the clock, and remembers of a connection.
+/// What the edge tells the clock of a connection.
 #[derive(Debug, Default)]
 pub struct Presence {
     in_flight: AtomicUsize,
-    has_shown_key: AtomicBool,
 }
 
 impl Presence {
@@ -32,17 +31,8 @@ impl Presence {
         InFlight(self.clone())
     }
 
-    /// Whether a request of this connection has carried a good key.
-    pub fn has_shown_key(&self) -> bool {
-        self.has_shown_key.load(Ordering::Relaxed)
-    }
-
-    /// A request of this connection carried a good key.
-    pub fn show_key(&self) {
-        self.has_shown_key.store(true, Ordering::Relaxed);
-    }
-
-    fn is_busy(&self) -> bool {
+    /// Whether a request is being answered.
+    pub fn is_busy(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
     }
 }

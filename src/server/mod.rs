@@ -14,6 +14,7 @@ pub mod address;
 pub mod auth;
 pub mod body;
 pub mod clock;
+pub mod crowd;
 pub mod edge;
 pub mod error;
 pub mod guard;
@@ -38,9 +39,11 @@ pub struct Limits {
     pub idle: Duration,
     /// A client that reads nothing while we have something for it.
     pub write_stall: Duration,
+    /// How long the answer to a wrong key is held back where there were many.
+    pub wrong_key: Duration,
     /// Connections in all.
     pub connections: usize,
-    /// Connections from one address that is not this machine.
+    /// Connections from one network (an IPv4 address, an IPv6 /64) that is not this machine.
     pub per_address: usize,
 }
 
@@ -52,6 +55,7 @@ impl Default for Limits {
             body_rate: 64 * 1024,
             idle: Duration::from_secs(75),
             write_stall: Duration::from_mins(1),
+            wrong_key: Duration::from_secs(1),
             connections: 10_000,
             per_address: 1_000,
         }

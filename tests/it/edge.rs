@@ -1,5 +1,8 @@
 //! The edge: who may come in, with which key, from which host and page, and what everybody is told.
 
+use std::time::{Duration, Instant};
+
+use autogw::server::Limits;
 use serde_json::json;
 
 use crate::support::{Answer, Config, Gateway, Reply, Upstream, chat};
@@ -90,23 +93,71 @@ async fn a_key_may_come_in_base64_only_where_that_is_switched_on() {
         .expect_status(200);
 }
 
+/// A gateway that holds back the answers to guesses as long as `hold`.
+async fn locked_patiently(hold: Duration) -> (Gateway, Upstream) {
+    let upstream = good().await;
+    let config = Config::over([&upstream]).server("api_key", "client-key-1");
+    let limits = Limits {
+        wrong_key: hold,
+        ..Limits::default()
+    };
+    (Gateway::start_with(&config.text(), limits).await, upstream)
+}
+
+async fn guess(gateway: &Gateway, times: usize) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for guess in 0..times {
+        answers.push(with_header(gateway, "x-api-key", &format!("guess-{guess}")).await);
+    }
+    answers
+}
+
 #[tokio::test]
 async fn guessing_keys_is_slowed_down() {
-    let (gateway, _upstream) = locked().await;
-    let mut statuses = Vec::new();
-    for guess in 0..15 {
-        let answer = with_header(&gateway, "x-api-key", &format!("guess-{guess}")).await;
-        if answer.status == 429 {
-            assert!(
-                answer.header("retry-after").is_some(),
-                "{:?}",
-                answer.headers
-            );
-        }
-        statuses.push(answer.status);
+    let (gateway, _upstream) = locked_patiently(Duration::ZERO).await;
+    let answers = guess(&gateway, 15).await;
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses[..10], [401; 10]);
+    assert_eq!(statuses[10..], [429; 5]);
+    for answer in &answers[10..] {
+        let wait = answer.header("retry-after");
+        assert!(wait.is_some(), "{:?}", answer.headers);
     }
-    assert_eq!(statuses[0], 401);
-    assert_eq!(statuses[14], 429, "{statuses:?}");
+    assert_eq!(answers[10].header("connection"), Some("close"));
+}
+
+#[tokio::test]
+async fn answers_to_guesses_are_held_back_during_a_block() {
+    let hold = Duration::from_millis(300);
+    let (gateway, _upstream) = locked_patiently(hold).await;
+    guess(&gateway, 11).await;
+    let begun = Instant::now();
+    guess(&gateway, 1).await;
+    assert!(begun.elapsed() >= hold, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_right_key_passes_at_an_address_that_guesses() {
+    let (gateway, _upstream) = locked_patiently(Duration::from_mins(1)).await;
+    guess(&gateway, 11).await;
+    with_header(&gateway, "x-api-key", "client-key-1")
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
+async fn a_right_key_counts_wherever_it_is() {
+    let (gateway, _upstream) = locked().await;
+    for (right, wrong) in [
+        ("x-api-key", "authorization"),
+        ("x-goog-api-key", "x-api-key"),
+    ] {
+        let call = gateway
+            .chat(chat::ask("m"))
+            .header(wrong, "Bearer sk-placeholder")
+            .header(right, "client-key-1");
+        call.send().await.expect_status(200);
+    }
 }
 
 #[tokio::test]
