@@ -20,7 +20,7 @@ use super::pages::{self, PendingProblem};
 use super::patience::{Patience, Verdict};
 use super::peer::Peer;
 use super::request_id::RequestIds;
-use super::{Limits, error};
+use super::{Limits, error, framing};
 use crate::proxy::call::{Call, Endpoint};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
@@ -115,6 +115,7 @@ impl Edge {
 
     /// The guards, in their order.
     async fn admit(&self, head: &Parts, peer: &Peer) -> Result<Admitted, Refusal> {
+        framing::check(head).map_err(Refusal::for_good)?;
         self.guard.check(head)?;
         if Guard::is_preflight(head) {
             return Ok(Admitted::Preflight);

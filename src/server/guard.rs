@@ -126,9 +126,17 @@ fn hosts(request: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
 
 /// Whether `host` (with or without a port) is a loopback address or one of `known`.
 fn is_known_host(host: &str, known: &[String]) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(rest, |(ip, _)| ip),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    let end = host.find(']').map_or(0, |bracket| bracket + 1);
+    let (name, port) = match host[end..].find(':') {
+        Some(colon) => host.split_at(end + colon),
+        None => (host, ":"),
+    };
+    if !port[1..].bytes().all(|digit| digit.is_ascii_digit()) {
+        return false;
+    }
+    let name = match name.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').unwrap_or(name),
+        None => name,
     };
     let name = name.to_ascii_lowercase();
     let is_loopback = name
@@ -185,6 +193,12 @@ mod tests {
             "10.0.0.1",
             "",
             "127.0.0.1.evil.example",
+            "[::1]evil",
+            "[::1]:8000evil",
+            "[::1",
+            "[localhost]evil",
+            "localhost:evil",
+            "evil@localhost",
         ] {
             assert_eq!(status(&guard, &[("host", host)]), 421, "{host}");
         }

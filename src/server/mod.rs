@@ -17,6 +17,7 @@ pub mod clock;
 pub mod crowd;
 pub mod edge;
 pub mod error;
+pub mod framing;
 pub mod guard;
 pub mod listen;
 pub mod pages;
