@@ -99,7 +99,7 @@ impl Edge {
         let (head, body) = request.into_parts();
         let admitted = self.admit(&head, peer).await;
         let client = match admitted.inspect_err(|refusal| refusal.log(&head, &id))? {
-            Admitted::Preflight => return Ok(Answer::Page(preflight())),
+            Admitted::Preflight => return Ok(Answer::Page(preflight(&head))),
             Admitted::Anybody => return Ok(Answer::Page(self.page(head).await)),
             Admitted::Client(client) => client,
         };
@@ -256,12 +256,10 @@ impl Refusal {
     }
 }
 
-fn preflight() -> Response<axum::body::Body> {
+fn preflight(head: &Parts) -> Response<axum::body::Body> {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-        .headers_mut()
-        .extend(Guard::permissions().map(|(name, value)| (Some(name), value)));
+    *response.headers_mut() = Guard::permissions(head);
     response
 }
 
