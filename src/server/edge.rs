@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tower_service::Service as _;
 
 use super::auth::{self, ClientKeys};
-use super::body::{EdgeBody, collect};
+use super::body::{EdgeBody, collect_until};
 use super::clock::InFlight;
 use super::guard::Guard;
 use super::pages::{self, PendingProblem};
@@ -155,7 +155,8 @@ impl Edge {
         if via.is_some_and(|via| via == self.gateway.via()) {
             return Err(Problem::request_loop());
         }
-        collect(body, self.gateway.config().server.max_body, &self.limits).await
+        let max = self.gateway.config().server.max_body;
+        collect_until(&self.gateway.stopped(), body, max, &self.limits).await
     }
 
     async fn page(&self, head: Parts) -> Response<axum::body::Body> {
