@@ -48,6 +48,27 @@ pub struct Limits {
     pub per_address: usize,
 }
 
+/// Descriptors that are not connections: log, listener, the runtime's own.
+const OTHER_FILES: u64 = 64;
+
+/// Connections that are served even where descriptors are scarcer than that.
+const FEWEST_CONNECTIONS: usize = 8;
+
+impl Limits {
+    /// The defaults, with no more connections than the `files` this process may open allow; `None` is
+    /// any number. Each connection may need another one to a provider, and a gateway that
+    /// accepts more than it can serve fails those whom it serves already.
+    pub fn within(files: Option<u64>) -> Self {
+        let usual = Self::default();
+        let room = files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES) / 2);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        Self {
+            connections: usual.connections.min(room.max(FEWEST_CONNECTIONS)),
+            ..usual
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -60,5 +81,19 @@ impl Default for Limits {
             connections: 10_000,
             per_address: 1_000,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_for_their_upstreams() {
+        let connections = |files| Limits::within(files).connections;
+        assert_eq!(connections(Some(1024)), 480);
+        assert_eq!(connections(Some(64)), 8);
+        assert_eq!(connections(Some(1 << 20)), 10_000);
+        assert_eq!(connections(None), 10_000);
     }
 }
