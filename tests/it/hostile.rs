@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::client::Wire;
-use crate::support::{Client, Config, Gateway, Reply, Upstream, chat};
+use crate::support::{Binary, Client, Config, Gateway, Reply, Upstream, chat};
 
 async fn good() -> Upstream {
     Upstream::always(Reply::json(200, chat::answer("A"))).await
@@ -210,4 +210,18 @@ async fn a_host_cannot_be_left_out_or_hidden_in_the_target() {
         assert!(refused, "{request}: {status:?}");
     }
     assert_eq!(upstream.count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_crash_would_leave_no_dump_with_keys_in_it() {
+    let upstream = good().await;
+    let (binary, _client) = Binary::start(&Config::over([&upstream]).text()).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", binary.id()));
+    let limits = limits.expect("limits of a running process");
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file"));
+    let columns: Vec<_> = core.into_iter().flat_map(str::split_whitespace).collect();
+    assert_eq!(columns[4..6], ["0", "0"], "{columns:?}");
 }
