@@ -277,3 +277,6 @@ fn finish(answer: Answer, id: &HeaderValue, in_flight: InFlight) -> Response<Edg
     *response.headers_mut() = reply.headers;
     response
 }
+
+#[cfg(test)]
+mod tests;

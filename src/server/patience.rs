@@ -202,11 +202,11 @@ impl Wrongs {
 mod tests {
     use super::*;
 
-    fn address(last: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([10, 0, last, 1]))
+    fn address(third: u8) -> IpAddr {
+        IpAddr::from([10, 0, third, 1])
     }
 
-    /// How long a wrong key is turned away, and whether its answer is held back.
+    /// How long a wrong key is turned away.
     fn wait(patience: &Patience, network: Option<IpAddr>, now: Instant) -> Option<Duration> {
         match patience.wrong_key(network, now) {
             Verdict::Wrong => None,
@@ -233,7 +233,7 @@ mod tests {
     fn comes_back_with_time_and_is_kept_per_network() {
         let (patience, now) = (Patience::default(), Instant::now());
         assert!((0..11).any(|_| wait(&patience, None, now).is_some()));
-        assert!(wait(&patience, address(0), now).is_none());
+        assert!(wait(&patience, Some(address(0)), now).is_none());
         assert!(wait(&patience, None, now + 61 * SECOND).is_none());
     }
 
@@ -251,8 +251,8 @@ mod tests {
     #[test]
     fn too_many_from_everywhere_are_turned_away_for_a_second() {
         let (patience, now) = (Patience::default(), Instant::now());
-        assert!((0..100).all(|last| wait(&patience, address(last), now).is_none()));
-        assert_eq!(wait(&patience, address(200), now), Some(SECOND));
-        assert_eq!(wait(&patience, address(200), now + SECOND), None);
+        assert!((0..100).all(|last| wait(&patience, Some(address(last)), now).is_none()));
+        assert_eq!(wait(&patience, Some(address(200)), now), Some(SECOND));
+        assert_eq!(wait(&patience, Some(address(200)), now + SECOND), None);
     }
 }
