@@ -14,6 +14,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustix::process::{Resource, getrlimit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,14 +47,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// The usual options, with files in `home`.
+    /// The usual options, with files in `home`, and as many connections as this process may open now.
     pub fn new(home: Home) -> Self {
         Self {
             home,
             name: None,
             shows_made_key: false,
             may_change_port: false,
-            limits: Limits::default(),
+            limits: Limits::within(getrlimit(Resource::Nofile).current),
         }
     }
 }

@@ -48,6 +48,10 @@ impl Signals {
 }
 
 /// Takes no new connections, waits for running requests, and ends what is left with an error.
+///
+/// New connections are refused at once rather than told 503 for a while: that is the one sign which
+/// every load balancer understands at the first try, an idle gateway ends without delay, and the
+/// address is free for whoever comes next. `/ready` says 503 to a request that was on its way already.
 pub(super) async fn drain(running: &Running) {
     running.gateway.drain();
     running.drain.cancel();

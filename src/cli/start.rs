@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+#[cfg(target_os = "linux")]
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::app::{self, Address, Running, Signals, StartError};
@@ -118,6 +120,7 @@ pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) 
 async fn start(args: &StartArgs, setup: Setup, console: &mut Console<'_>) -> Result<(), Problem> {
     let log = open_log(args, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
+    forbid_core_dumps();
     raise_file_limit();
     let options = app::Options {
         name: args.source.name.clone(),
@@ -238,6 +241,23 @@ fn raise_file_limit() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+/// A core dump would hold every key.
+fn forbid_core_dumps() {
+    let nothing = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, nothing) {
+        tracing::debug!(%error, "the limit of core dumps stays as it is");
+    }
+    // The limit does not bind a dump that the kernel pipes to a program; this does, and keeps other
+    // processes of the same user from reading this one's memory.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::debug!(%error, "the process stays dumpable");
     }
 }
 

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::upstream::{Tls, Upstream};
 use crate::chat::ErrorBody;
 use crate::config::Config;
-use crate::health::Health;
+use crate::health::{Health, Standing, TargetId};
 use crate::provider::redact::Redactor;
-use crate::provider::{Provider, Secret};
+use crate::provider::{Models, Provider, Secret};
 use crate::route::Target;
 use crate::route::index::Index;
 use crate::route::plan::Keyring;
@@ -156,10 +156,35 @@ impl Gateway {
         }
     }
 
-    /// Whether some target could be tried now.
-    pub fn is_ready(&self) -> bool {
+    /// Whether some target could be tried at `now`.
+    pub fn has_usable_target(&self, now: Instant) -> bool {
         let index = self.index.load();
-        !self.is_draining() && (index.is_open() || !index.offers().is_empty())
+        let listed = index.offers().iter();
+        let listed = listed.map(|offer| (&self.keyrings[offer.provider], offer.name.clone()));
+        // Who has not said yet what it serves may serve anything.
+        let open = self
+            .keyrings
+            .iter()
+            .filter(|ring| index.is_open() && matches!(ring.provider.models, Models::Everything));
+        let mut places = listed.chain(open.map(|ring| (ring, "".into())));
+        places.any(|(ring, model)| {
+            let keys: &[u64] = if ring.key_ids.is_empty() {
+                &[0]
+            } else {
+                &ring.key_ids
+            };
+            keys.iter().any(|&key| {
+                let provider = ring.provider.name.clone();
+                let model = model.clone();
+                let target = TargetId {
+                    provider,
+                    key,
+                    model,
+                };
+                let standing = self.health.standing(&target, now);
+                matches!(standing, Standing::Ready | Standing::Suspect)
+            })
+        })
     }
 
     /// Whether the gateway is shutting down.

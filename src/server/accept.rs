@@ -1,9 +1,8 @@
 //! Accepts connections and serves them until it is told to stop.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::Limits;
 use super::body::EdgeBody;
 use super::clock::{Presence, Timed};
+use super::crowd::{Crowd, Place, network};
 use super::edge::Edge;
 use super::listen::{Listener, Stream};
 use super::peer::Peer;
@@ -54,7 +53,7 @@ pub async fn run(
         };
         match accepted {
             Ok((stream, address, permit)) => {
-                let Some(place) = crowd.clone().enter(address, limits.per_address) else {
+                let Ok(place) = admit(&crowd, address, limits.per_address) else {
                     continue;
                 };
                 let serve = serve(stream, address, edge.clone(), limits, drain.clone());
@@ -79,6 +78,24 @@ async fn accept(listener: &Listener, room: &Arc<Semaphore>) -> io::Result<Accept
         .map_err(io::Error::other)?;
     let (stream, address) = listener.accept().await?;
     Ok((stream, address, permit))
+}
+
+/// An address has too many connections already.
+struct Crowded;
+
+/// A place for a connection. Loopback needs none: all of this machine shares it.
+fn admit(
+    crowd: &Arc<Crowd>,
+    address: Option<SocketAddr>,
+    most: usize,
+) -> Result<Option<Place>, Crowded> {
+    match address {
+        Some(address) if !address.ip().is_loopback() => {
+            let place = crowd.clone().enter(Some(network(address.ip())), most);
+            place.map(Some).ok_or(Crowded)
+        }
+        _ => Ok(None),
+    }
 }
 
 async fn pause(error: &io::Error, complained: &mut Option<std::time::Instant>) {
@@ -126,45 +143,5 @@ async fn serve(
     };
     if let Err(error) = result {
         tracing::debug!(target: "autogw::server", %error, "connection ended");
-    }
-}
-
-/// How many connections each address holds. Loopback is exempt: all of this machine shares it.
-#[derive(Debug, Default)]
-struct Crowd(Mutex<HashMap<IpAddr, usize>>);
-
-impl Crowd {
-    fn enter(self: Arc<Self>, address: Option<SocketAddr>, most: usize) -> Option<Place> {
-        let ip = address
-            .map(|address| address.ip())
-            .filter(|ip| !ip.is_loopback());
-        if let Some(ip) = ip {
-            let mut crowd = self.0.lock();
-            let count = crowd.entry(ip).or_insert(0);
-            if *count >= most {
-                return None;
-            }
-            *count += 1;
-        }
-        Some(Place { crowd: self, ip })
-    }
-}
-
-/// A connection's place in the crowd.
-struct Place {
-    crowd: Arc<Crowd>,
-    ip: Option<IpAddr>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(ip) = self.ip else { return };
-        let mut crowd = self.crowd.0.lock();
-        if let Some(count) = crowd.get_mut(&ip) {
-            *count -= 1;
-            if *count == 0 {
-                crowd.remove(&ip);
-            }
-        }
     }
 }

@@ -83,16 +83,18 @@ fn sha256(bytes: &[u8]) -> Digest {
     digest_bytes
 }
 
-/// The key a request presents, from whichever place it uses.
-pub fn presented(request: &Parts) -> Option<Cow<'_, str>> {
-    bearer(&request.headers)
-        .or_else(|| {
-            KEY_HEADERS
-                .iter()
-                .find_map(|name| request.headers.get(*name)?.to_str().ok())
-        })
+/// The keys a request presents, one from each place: SDKs that fill several of them, with a placeholder
+/// in one, are let in by the other.
+pub fn presented(request: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
+    let headers = &request.headers;
+    let named = KEY_HEADERS
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok());
+    let in_headers = bearer(headers).into_iter().chain(named);
+    in_headers
         .map(|key| Cow::Borrowed(key.trim()))
-        .or_else(|| in_query(&request.uri).map(Cow::Owned))
+        .chain(in_query(&request.uri).map(Cow::Owned))
+        .filter(|key| !key.is_empty())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -114,26 +116,34 @@ mod tests {
 
     use super::*;
 
-    fn key_of(request: http::request::Builder) -> Option<String> {
+    fn keys_of(request: http::request::Builder) -> Vec<String> {
         let (parts, ()) = request.body(()).expect("valid").into_parts();
-        presented(&parts).map(Cow::into_owned)
+        presented(&parts).map(Cow::into_owned).collect()
     }
 
     #[test]
     fn finds_the_key_in_every_place() {
         let get = |name: &str, value: &str| {
-            key_of(Request::builder().uri("/v1/models").header(name, value))
+            keys_of(Request::builder().uri("/v1/models").header(name, value))
         };
-        assert_eq!(get("authorization", "Bearer k").as_deref(), Some("k"));
-        assert_eq!(get("Authorization", "bearer  k").as_deref(), Some("k"));
+        assert_eq!(get("authorization", "Bearer k"), ["k"]);
+        assert_eq!(get("Authorization", "bearer  k"), ["k"]);
         for name in KEY_HEADERS {
-            assert_eq!(get(name, "k").as_deref(), Some("k"), "{name}");
+            assert_eq!(get(name, "k"), ["k"], "{name}");
         }
-        assert_eq!(
-            key_of(Request::builder().uri("/x?a=1&key=a%2Bb")).as_deref(),
-            Some("a+b")
-        );
-        assert_eq!(get("authorization", "Basic abc"), None);
+        assert_eq!(keys_of(Request::builder().uri("/x?a=1&key=a%2Bb")), ["a+b"]);
+        for nothing in ["Basic abc", "Bearer ", ""] {
+            assert!(get("authorization", nothing).is_empty(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn finds_the_keys_in_all_places_at_once() {
+        let request = Request::builder()
+            .uri("/?key=three")
+            .header("authorization", "Bearer one")
+            .header("x-api-key", "two");
+        assert_eq!(keys_of(request), ["one", "two", "three"]);
     }
 
     #[test]

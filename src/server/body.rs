@@ -9,12 +9,29 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::Limits;
 use super::clock::InFlight;
 use crate::proxy::body::Body;
 use crate::proxy::problem::Problem;
 use std::time::Duration;
+
+/// Collects a request body, unless the gateway ends first.
+///
+/// # Errors
+/// Those of [`collect`], and 503 when `stopped` is cancelled.
+pub async fn collect_until(
+    stopped: &CancellationToken,
+    body: Incoming,
+    max: usize,
+    limits: &Limits,
+) -> Result<Bytes, Problem> {
+    let collected = stopped.run_until_cancelled(collect(body, max, limits));
+    collected
+        .await
+        .unwrap_or_else(|| Err(Problem::shutting_down()))
+}
 
 /// Collects a request body. One that came in one piece is not copied.
 ///

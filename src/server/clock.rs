@@ -9,7 +9,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,11 +18,11 @@ use tokio::time::{Instant, Sleep};
 use super::Limits;
 use super::listen::Stream;
 
-/// What the edge tells the clock, and remembers of a connection.
+/// What the edge tells the clock of a connection.
 #[derive(Debug, Default)]
 pub struct Presence {
     in_flight: AtomicUsize,
-    has_shown_key: AtomicBool,
+    answered: AtomicUsize,
 }
 
 impl Presence {
@@ -32,18 +32,13 @@ impl Presence {
         InFlight(self.clone())
     }
 
-    /// Whether a request of this connection has carried a good key.
-    pub fn has_shown_key(&self) -> bool {
-        self.has_shown_key.load(Ordering::Relaxed)
-    }
-
-    /// A request of this connection carried a good key.
-    pub fn show_key(&self) {
-        self.has_shown_key.store(true, Ordering::Relaxed);
-    }
-
-    fn is_busy(&self) -> bool {
+    /// Whether a request is being answered.
+    pub fn is_busy(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
     }
 }
 
@@ -53,6 +48,7 @@ pub struct InFlight(Arc<Presence>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        self.0.answered.fetch_add(1, Ordering::Relaxed);
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -71,6 +67,8 @@ pub struct Timed {
     presence: Arc<Presence>,
     limits: Limits,
     phase: Phase,
+    /// Answers that had gone out at the last look.
+    answered: usize,
     due: Instant,
     reading: Alarm,
     writing: Alarm,
@@ -90,6 +88,7 @@ impl Timed {
             presence,
             limits,
             phase: Phase::Head,
+            answered: 0,
             due,
             reading,
             writing,
@@ -98,15 +97,17 @@ impl Timed {
         }
     }
 
-    /// Follows what the edge knows: a request that began or ended since the last look.
+    /// Follows what the edge knows: a request that began or ended since the last look, or did both.
     fn look(&mut self) {
-        match (self.phase, self.presence.is_busy()) {
-            (Phase::Busy, false) => {
-                self.phase = Phase::Idle;
-                self.due = Instant::now() + self.limits.idle;
-            }
-            (_, true) => self.phase = Phase::Busy,
-            _ => {}
+        if self.presence.is_busy() {
+            self.phase = Phase::Busy;
+            return;
+        }
+        let answered = self.presence.answered();
+        if self.answered != answered {
+            self.answered = answered;
+            self.phase = Phase::Idle;
+            self.due = Instant::now() + self.limits.idle;
         }
     }
 
@@ -252,6 +253,13 @@ impl AsyncWrite for Timed {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.look();
         if let Err(error) = self.poll_left(cx) {
+            return Poll::Ready(Err(error));
+        }
+        // hyper does not read again after an answer if it was reading already, to see the client leave;
+        // so the idle time begins here.
+        if self.phase == Phase::Idle
+            && let Poll::Ready(error) = self.poll_patience(cx)
+        {
             return Poll::Ready(Err(error));
         }
         on_stream!(self, io => io.poll_flush(cx))

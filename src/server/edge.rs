@@ -8,19 +8,19 @@ use axum::Router;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tower_service::Service as _;
 
 use super::auth::{self, ClientKeys};
-use super::body::{EdgeBody, collect};
+use super::body::{EdgeBody, collect_until};
 use super::clock::InFlight;
 use super::guard::Guard;
 use super::pages::{self, PendingProblem};
-use super::patience::Patience;
+use super::patience::{Patience, Verdict};
 use super::peer::Peer;
 use super::request_id::RequestIds;
-use super::{Limits, error};
+use super::{Limits, error, framing};
 use crate::proxy::call::{Call, Endpoint};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
@@ -79,8 +79,8 @@ impl Edge {
         let handled = AssertUnwindSafe(self.handle(request, peer, id.clone(), received))
             .catch_unwind()
             .await;
-        let result = handled.unwrap_or_else(|_| Err(Problem::internal()));
-        let answer = result.unwrap_or_else(|problem| Answer::Reply(error::reply(&problem, &id)));
+        let result = handled.unwrap_or_else(|_| Err(Problem::internal().into()));
+        let answer = result.unwrap_or_else(|refusal| Answer::Reply(refusal.reply(&id)));
         let mut response = finish(answer, &id, in_flight);
         if let Some(origin) = origin {
             Guard::permit(&origin, response.headers_mut());
@@ -95,11 +95,11 @@ impl Edge {
         peer: &Peer,
         id: HeaderValue,
         received: Instant,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, Refusal> {
         let (head, body) = request.into_parts();
-        let admitted = self.admit(&head, peer);
-        let client = match admitted.inspect_err(|problem| turned_away(&head, &id, problem))? {
-            Admitted::Preflight => return Ok(Answer::Page(preflight())),
+        let admitted = self.admit(&head, peer).await;
+        let client = match admitted.inspect_err(|refusal| refusal.log(&head, &id))? {
+            Admitted::Preflight => return Ok(Answer::Page(preflight(&head))),
             Admitted::Anybody => return Ok(Answer::Page(self.page(head).await)),
             Admitted::Client(client) => client,
         };
@@ -107,14 +107,15 @@ impl Edge {
             Some(endpoint) => {
                 let record = Record::new(id, client, endpoint.path, received);
                 let reply = self.proxy(endpoint, head, body, record).await;
-                reply.map(Answer::Reply)
+                Ok(Answer::Reply(reply?))
             }
             None => Ok(Answer::Page(self.page(head).await)),
         }
     }
 
     /// The guards, in their order.
-    fn admit(&self, head: &Parts, peer: &Peer) -> Result<Admitted, Problem> {
+    async fn admit(&self, head: &Parts, peer: &Peer) -> Result<Admitted, Refusal> {
+        framing::check(head).map_err(Refusal::for_good)?;
         self.guard.check(head)?;
         if Guard::is_preflight(head) {
             return Ok(Admitted::Preflight);
@@ -122,7 +123,7 @@ impl Edge {
         if pages::OPEN.contains(&head.uri.path()) {
             return Ok(Admitted::Anybody);
         }
-        self.check_key(head, peer).map(Admitted::Client)
+        self.check_key(head, peer).await.map(Admitted::Client)
     }
 
     async fn proxy(
@@ -154,7 +155,8 @@ impl Edge {
         if via.is_some_and(|via| via == self.gateway.via()) {
             return Err(Problem::request_loop());
         }
-        collect(body, self.gateway.config().server.max_body, &self.limits).await
+        let max = self.gateway.config().server.max_body;
+        collect_until(&self.gateway.stopped(), body, max, &self.limits).await
     }
 
     async fn page(&self, head: Parts) -> Response<axum::body::Body> {
@@ -168,29 +170,34 @@ impl Edge {
     /// Lets a request in that carries one of our keys, and slows down whoever guesses.
     ///
     /// Returns the name of the key's holder.
-    fn check_key(&self, head: &Parts, peer: &Peer) -> Result<Arc<str>, Problem> {
+    async fn check_key(&self, head: &Parts, peer: &Peer) -> Result<Arc<str>, Refusal> {
         if let Some(anybody) = self.keys.open() {
             return Ok(anybody);
         }
-        let address = peer.address.map(|address| address.ip());
-        let is_known = peer.presence.has_shown_key();
-        if !is_known && let Some(wait) = self.patience.blocked(address, Instant::now()) {
-            return Err(Problem::too_many_bad_keys(wait));
-        }
+        let mut keys = auth::presented(head).peekable();
         // No key at all is a mistake, not a guess.
-        let key = auth::presented(head).ok_or_else(Problem::bad_key)?;
-        match self.keys.recognise(&key) {
-            Some(client) => {
-                if !is_known {
-                    peer.presence.show_key();
-                }
-                Ok(client)
-            }
-            None => Err(match self.patience.wrong_key(address, Instant::now()) {
-                Some(wait) => Problem::too_many_bad_keys(wait),
-                None => Problem::bad_key(),
-            }),
+        if keys.peek().is_none() {
+            return Err(Problem::bad_key().into());
         }
+        if let Some(client) = keys.find_map(|key| self.keys.recognise(&key)) {
+            return Ok(client);
+        }
+        Err(
+            match self.patience.wrong_key(peer.network(), Instant::now()) {
+                Verdict::Wrong => Problem::bad_key().into(),
+                Verdict::Blocked { wait, hold: None } => {
+                    Refusal::for_good(Problem::too_many_bad_keys(wait))
+                }
+                Verdict::Blocked {
+                    wait,
+                    hold: Some(_place),
+                } => {
+                    let pause = tokio::time::sleep(self.limits.wrong_key);
+                    self.gateway.stopped().run_until_cancelled(pause).await;
+                    Problem::too_many_bad_keys(wait).into()
+                }
+            },
+        )
     }
 }
 
@@ -204,24 +211,56 @@ enum Admitted {
     Client(Arc<str>),
 }
 
-/// The log line of a request that came no further than the guards; the others have a book.
-fn turned_away(head: &Parts, id: &HeaderValue, problem: &Problem) {
-    tracing::info!(
-        target: "autogw::request",
-        request_id = id.to_str().unwrap_or_default(),
-        endpoint = head.uri.path(),
-        status = problem.status.as_u16(),
-        outcome = "turned away",
-        "request"
-    );
+/// Why a request is not answered, and whether its connection ends with it.
+struct Refusal {
+    problem: Problem,
+    ends_connection: bool,
 }
 
-fn preflight() -> Response<axum::body::Body> {
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            ends_connection: false,
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal after which nothing more is read from the connection.
+    fn for_good(problem: Problem) -> Self {
+        Self {
+            problem,
+            ends_connection: true,
+        }
+    }
+
+    fn reply(&self, id: &HeaderValue) -> Reply {
+        let mut reply = error::reply(&self.problem, id);
+        if self.ends_connection {
+            let close = HeaderValue::from_static("close");
+            reply.headers.insert(header::CONNECTION, close);
+        }
+        reply
+    }
+
+    /// The log line of a request that came no further than the guards; the others have a book.
+    fn log(&self, head: &Parts, id: &HeaderValue) {
+        tracing::info!(
+            target: "autogw::request",
+            request_id = id.to_str().unwrap_or_default(),
+            endpoint = head.uri.path(),
+            status = self.problem.status.as_u16(),
+            outcome = "turned away",
+            "request"
+        );
+    }
+}
+
+fn preflight(head: &Parts) -> Response<axum::body::Body> {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-        .headers_mut()
-        .extend(Guard::permissions().map(|(name, value)| (Some(name), value)));
+    *response.headers_mut() = Guard::permissions(head);
     response
 }
 
@@ -238,3 +277,6 @@ fn finish(answer: Answer, id: &HeaderValue, in_flight: InFlight) -> Response<Edg
     *response.headers_mut() = reply.headers;
     response
 }
+
+#[cfg(test)]
+mod tests;

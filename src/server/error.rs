@@ -22,6 +22,9 @@ pub fn reply(problem: &Problem, request_id: &HeaderValue) -> Reply {
         HeaderName::from_static("x-autogw-attempts"),
         HeaderValue::from(problem.attempts.len()),
     );
+    if let Some(last) = problem.attempts.last() {
+        blame(last, &mut headers);
+    }
     if problem.status == StatusCode::UNAUTHORIZED {
         headers.insert(
             header::WWW_AUTHENTICATE,
@@ -42,6 +45,19 @@ pub fn reply(problem: &Problem, request_id: &HeaderValue) -> Reply {
         status: problem.status,
         headers,
         body: Body::Full(Bytes::from(json.to_string())),
+    }
+}
+
+/// Says who was asked last, as a good answer says who gave it.
+fn blame(last: &AttemptNote, headers: &mut HeaderMap) {
+    let names = [
+        ("x-autogw-provider", &last.provider),
+        ("x-autogw-model", &last.model),
+    ];
+    for (header, name) in names {
+        if let Ok(name) = HeaderValue::from_str(name) {
+            headers.insert(HeaderName::from_static(header), name);
+        }
     }
 }
 

@@ -7,15 +7,13 @@
 use std::borrow::Cow;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::address::Address;
 use crate::proxy::problem::Problem;
 
-/// What a browser may send when it is allowed to call; named, as a wildcard does not cover `authorization`.
-const ALLOWED_HEADERS: &str = "authorization, content-type, x-api-key, api-key, x-goog-api-key, x-request-id, \
-    x-session-id, x-autogw-provider, x-autogw-alias, x-autogw-strict-alias, x-autogw-timeout, anthropic-version, \
-    anthropic-beta, openai-beta";
+/// Longest list of headers that a browser is allowed to send; SDKs ask for some twenty.
+const MAX_HEADER_LIST: usize = 2048;
 
 /// Our headers that a page may read.
 const EXPOSED_HEADERS: &str = "x-request-id, x-autogw-provider, x-autogw-model, x-autogw-attempts, x-autogw-dropped, retry-after";
@@ -81,21 +79,22 @@ impl Guard {
     }
 
     /// What a preflight is told.
-    pub fn permissions() -> [(header::HeaderName, HeaderValue); 3] {
-        [
-            (
-                header::ACCESS_CONTROL_ALLOW_METHODS,
-                HeaderValue::from_static("GET, POST, OPTIONS"),
-            ),
-            (
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static(ALLOWED_HEADERS),
-            ),
-            (
-                header::ACCESS_CONTROL_MAX_AGE,
-                HeaderValue::from_static("600"),
-            ),
-        ]
+    ///
+    /// An allowed page may send the headers it asks for: SDKs add their own with every version, and
+    /// which of them go on to a provider is decided elsewhere.
+    pub fn permissions(request: &Parts) -> HeaderMap {
+        let mut told = HeaderMap::new();
+        let methods = HeaderValue::from_static("GET, POST, OPTIONS");
+        told.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+        let asked = request.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+        if let Some(asked) = asked.filter(|asked| is_header_list(asked)) {
+            told.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+        }
+        let minutes = HeaderValue::from_static("600");
+        told.insert(header::ACCESS_CONTROL_MAX_AGE, minutes);
+        let vary = HeaderValue::from_static("access-control-request-headers");
+        told.insert(header::VARY, vary);
+        told
     }
 
     /// Lets the page read the answer: its own origin is named, never a wildcard.
@@ -107,6 +106,14 @@ impl Guard {
         );
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
+}
+
+fn is_header_list(list: &HeaderValue) -> bool {
+    list.len() <= MAX_HEADER_LIST
+        && list.to_str().is_ok_and(|list| {
+            list.split(',')
+                .all(|name| HeaderName::from_bytes(name.trim().as_bytes()).is_ok())
+        })
 }
 
 fn origin(headers: &HeaderMap) -> Option<String> {
@@ -126,9 +133,17 @@ fn hosts(request: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
 
 /// Whether `host` (with or without a port) is a loopback address or one of `known`.
 fn is_known_host(host: &str, known: &[String]) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(rest, |(ip, _)| ip),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    let end = host.find(']').map_or(0, |bracket| bracket + 1);
+    let (name, port) = match host[end..].find(':') {
+        Some(colon) => host.split_at(end + colon),
+        None => (host, ":"),
+    };
+    if !port[1..].bytes().all(|digit| digit.is_ascii_digit()) {
+        return false;
+    }
+    let name = match name.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').unwrap_or(name),
+        None => name,
     };
     let name = name.to_ascii_lowercase();
     let is_loopback = name
@@ -185,6 +200,12 @@ mod tests {
             "10.0.0.1",
             "",
             "127.0.0.1.evil.example",
+            "[::1]evil",
+            "[::1]:8000evil",
+            "[::1",
+            "[localhost]evil",
+            "localhost:evil",
+            "evil@localhost",
         ] {
             assert_eq!(status(&guard, &[("host", host)]), 421, "{host}");
         }

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -15,12 +17,19 @@ use crate::proxy::Reply;
 use crate::proxy::call::Endpoint;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
+use crate::route::plan::NoTarget;
 
 /// Paths that need no key: they tell a load balancer what it needs and nothing else.
 pub const OPEN: [&str; 3] = ["/health", "/live", "/ready"];
 
 /// Paths of dialects that later versions speak; a clear word is better than a bare 404.
 const LATER: [&str; 3] = ["/messages", "/responses", "/v1beta/"];
+
+/// Where models are listed; Google's dialect posts to `…/models/name:verb`.
+const MODELS: &str = "/models/";
+
+/// Who owns routes.
+const OWN: &str = "autogw";
 
 /// The routes.
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -34,7 +43,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/models/{*id}", get(model))
         .route("/v1/models/{*id}", get(model))
         .route("/openai/v1/models/{*id}", get(model))
-        .method_not_allowed_fallback(|| async { Failed(Problem::bad_method("GET")) })
+        .method_not_allowed_fallback(wrong_method)
         .fallback(nothing)
         .with_state(gateway)
 }
@@ -78,7 +87,10 @@ async fn live() -> Json<Value> {
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Json<Value>) {
-    let (status, word) = match (gateway.is_draining(), gateway.is_ready()) {
+    let (status, word) = match (
+        gateway.is_draining(),
+        gateway.has_usable_target(Instant::now()),
+    ) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (false, true) => (StatusCode::OK, "ready"),
         (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "no target"),
@@ -89,7 +101,7 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Json<Value>)
 /// Names of routes and models without duplicates, in config order, each with who offers it first.
 fn names(gateway: &Gateway) -> Vec<(Arc<str>, Arc<str>)> {
     let index = gateway.index();
-    let owner: Arc<str> = "autogw".into();
+    let owner: Arc<str> = OWN.into();
     let routes = index
         .routes()
         .iter()
@@ -120,16 +132,31 @@ async fn models(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
 
 async fn model(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, Failed> {
-    let offers = gateway.index().find(&id, None);
-    let offer = offers
-        .first()
-        .ok_or_else(|| Failed(Problem::no_such_model(&id)))?;
-    Ok(Json(entry(
-        &id,
-        &gateway.keyrings()[offer.provider].provider.name,
-    )))
+    let Path(id) = id.map_err(|rejection| Failed(Problem::bad_request(rejection.body_text())))?;
+    let index = gateway.index();
+    if index.routes().iter().any(|name| **name == *id) {
+        return Ok(Json(entry(&id, OWN)));
+    }
+    if let Some(offer) = index.find(&id, None).first() {
+        let owner = &gateway.keyrings()[offer.provider].provider.name;
+        return Ok(Json(entry(&id, owner)));
+    }
+    let suggestions = index.suggest(&id);
+    let reason = NoTarget::UnknownModel { suggestions };
+    Err(Failed(Problem::no_target(reason, &id, None, None)))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Failed {
+    let path = uri.path();
+    let names_a_verb = path
+        .split_once(MODELS)
+        .is_some_and(|(_, name)| name.contains(':'));
+    if method == Method::POST && names_a_verb {
+        return Failed(Problem::dialect_unavailable(path));
+    }
+    Failed(Problem::bad_method("GET"))
 }
 
 async fn nothing(uri: Uri) -> Failed {

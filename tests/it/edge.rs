@@ -1,5 +1,8 @@
 //! The edge: who may come in, with which key, from which host and page, and what everybody is told.
 
+use std::time::{Duration, Instant};
+
+use autogw::server::Limits;
 use serde_json::json;
 
 use crate::support::{Answer, Config, Gateway, Reply, Upstream, chat};
@@ -90,23 +93,71 @@ async fn a_key_may_come_in_base64_only_where_that_is_switched_on() {
         .expect_status(200);
 }
 
+/// A gateway that holds back the answers to guesses as long as `hold`.
+async fn locked_patiently(hold: Duration) -> (Gateway, Upstream) {
+    let upstream = good().await;
+    let config = Config::over([&upstream]).server("api_key", "client-key-1");
+    let limits = Limits {
+        wrong_key: hold,
+        ..Limits::default()
+    };
+    (Gateway::start_with(&config.text(), limits).await, upstream)
+}
+
+async fn guess(gateway: &Gateway, times: usize) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for guess in 0..times {
+        answers.push(with_header(gateway, "x-api-key", &format!("guess-{guess}")).await);
+    }
+    answers
+}
+
 #[tokio::test]
 async fn guessing_keys_is_slowed_down() {
-    let (gateway, _upstream) = locked().await;
-    let mut statuses = Vec::new();
-    for guess in 0..15 {
-        let answer = with_header(&gateway, "x-api-key", &format!("guess-{guess}")).await;
-        if answer.status == 429 {
-            assert!(
-                answer.header("retry-after").is_some(),
-                "{:?}",
-                answer.headers
-            );
-        }
-        statuses.push(answer.status);
+    let (gateway, _upstream) = locked_patiently(Duration::ZERO).await;
+    let answers = guess(&gateway, 15).await;
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses[..10], [401; 10]);
+    assert_eq!(statuses[10..], [429; 5]);
+    for answer in &answers[10..] {
+        let wait = answer.header("retry-after");
+        assert!(wait.is_some(), "{:?}", answer.headers);
     }
-    assert_eq!(statuses[0], 401);
-    assert_eq!(statuses[14], 429, "{statuses:?}");
+    assert_eq!(answers[10].header("connection"), Some("close"));
+}
+
+#[tokio::test]
+async fn answers_to_guesses_are_held_back_during_a_block() {
+    let hold = Duration::from_millis(300);
+    let (gateway, _upstream) = locked_patiently(hold).await;
+    guess(&gateway, 11).await;
+    let begun = Instant::now();
+    guess(&gateway, 1).await;
+    assert!(begun.elapsed() >= hold, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_right_key_passes_at_an_address_that_guesses() {
+    let (gateway, _upstream) = locked_patiently(Duration::from_mins(1)).await;
+    guess(&gateway, 11).await;
+    with_header(&gateway, "x-api-key", "client-key-1")
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
+async fn a_right_key_counts_wherever_it_is() {
+    let (gateway, _upstream) = locked().await;
+    for (right, wrong) in [
+        ("x-api-key", "authorization"),
+        ("x-goog-api-key", "x-api-key"),
+    ] {
+        let call = gateway
+            .chat(chat::ask("m"))
+            .header(wrong, "Bearer sk-placeholder")
+            .header(right, "client-key-1");
+        call.send().await.expect_status(200);
+    }
 }
 
 #[tokio::test]
@@ -291,4 +342,123 @@ async fn unknown_paths_and_wrong_methods_are_told_in_the_dialect() {
     assert_eq!(answer.error("type"), "invalid_request_error");
     assert_eq!(answer.header("allow"), Some("POST"));
     client.post("/health", "{}").send().await.expect_status(405);
+}
+
+#[tokio::test]
+async fn a_model_is_told_as_it_is_listed_and_an_unknown_one_with_names_like_it() {
+    let upstream = good().await;
+    let config = Config::new()
+        .provider("a", &upstream, json!({"models": ["gpt-4o", "gpt-4o-mini"]}))
+        .set(
+            "routes",
+            json!([{"name": "smart", "steps": [{"provider": "a", "model": "gpt-4o"}]}]),
+        );
+    let gateway = config.start().await;
+    let list = gateway.get("/v1/models").await;
+    for entry in list["data"].as_array().expect("a list") {
+        let id = entry["id"].as_str().expect("a name");
+        assert_eq!(gateway.get(&format!("/v1/models/{id}")).await, *entry);
+    }
+    assert_eq!(gateway.get("/v1/models/smart").await["owned_by"], "autogw");
+    let call = gateway.client().get("/v1/models/gpt-4o-mino");
+    let answer = call.send().await.expect_status(404);
+    assert_eq!(answer.error("code"), "model_not_found");
+    let message = answer.error("message");
+    assert!(message.contains("gpt-4o-mini"), "{message}");
+}
+
+#[tokio::test]
+async fn paths_that_are_no_text_or_of_another_dialect_are_told_in_this_one() {
+    let (gateway, _upstream) = plain().await;
+    let client = gateway.client();
+    let answer = client.get("/v1/models/%ff").send().await.expect_status(400);
+    assert_eq!(answer.error("type"), "invalid_request_error");
+    let call = client.post("/v1/models/m:generateContent", "{}");
+    let answer = call.send().await.expect_status(404);
+    let message = answer.error("message");
+    assert!(message.contains("not available yet"), "{message}");
+    client
+        .post("/v1/models/m", "{}")
+        .send()
+        .await
+        .expect_status(405);
+}
+
+#[tokio::test]
+async fn an_error_names_who_was_asked_last() {
+    let upstream = Upstream::always(Reply::json(400, "{}")).await;
+    let gateway = Config::over([&upstream]).start().await;
+    let answer = gateway.ask().await.expect_status(400);
+    assert_eq!(answer.provider(), "a");
+    assert_eq!(answer.header("x-autogw-model"), Some("m"));
+}
+
+#[tokio::test]
+async fn an_allowed_page_may_send_whatever_its_sdk_adds() {
+    let upstream = good().await;
+    let config = Config::over([&upstream]).server("cors", json!(["https://app.example"]));
+    let gateway = config.start().await;
+    let ask = async |headers: &str| {
+        let call = gateway.client().call("OPTIONS", "/v1/chat/completions");
+        let call = call
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", headers);
+        call.send().await.expect_status(204)
+    };
+    let asked = "authorization, content-type, x-stainless-arch, x-stainless-os";
+    let answer = ask(asked).await;
+    assert_eq!(answer.header("access-control-allow-headers"), Some(asked));
+    let vary: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("vary"))
+        .map(|(_, value)| value.as_str())
+        .collect();
+    assert_eq!(vary, ["access-control-request-headers", "origin"]);
+    for bad in ["a b", "x;y", &"x,".repeat(2000)] {
+        let answer = ask(bad).await;
+        assert_eq!(answer.header("access-control-allow-headers"), None, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_can_be_read_by_allowed_pages_only() {
+    let upstream = Upstream::always(Reply::json(403, "{}")).await;
+    let config = Config::over([&upstream]).server("cors", json!(["https://app.example"]));
+    let gateway = config.start().await;
+    let ask = async |origin: &str, host: &str| {
+        let call = gateway.chat(chat::ask("m")).header("origin", origin);
+        call.header("host", host).send().await
+    };
+    let allowed = ask("https://app.example", "localhost").await;
+    let origin = allowed.header("access-control-allow-origin");
+    assert_eq!((upstream.count(), origin), (1, Some("https://app.example")));
+    for (host, status) in [("localhost", 403), ("evil.example", 421)] {
+        let foreign = ask("https://evil.example", host)
+            .await
+            .expect_status(status);
+        assert_eq!(foreign.header("access-control-allow-origin"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_is_not_ready_while_every_key_rests() {
+    let refusing = Upstream::always(Reply::json(401, "{}")).await;
+    let gateway = Config::over([&refusing]).real_rests().start().await;
+    assert_eq!(gateway.get("/ready").await["status"], "ready");
+    gateway.ask().await;
+    let ready = gateway.client().get("/ready").send().await;
+    assert_eq!(ready.expect_status(503).json()["status"], "no target");
+}
+
+#[tokio::test]
+async fn one_key_that_works_is_enough_to_be_ready() {
+    let upstream =
+        Upstream::script([Reply::json(401, "{}"), Reply::json(200, chat::answer("A"))]).await;
+    let keys = json!({"api_key": ["key-1", "key-2"]});
+    let config = Config::new().provider("a", &upstream, keys);
+    let gateway = config.real_rests().start().await;
+    gateway.ask().await.expect_status(200);
+    assert_eq!(gateway.get("/ready").await["status"], "ready");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::client::Wire;
-use crate::support::{Client, Config, Gateway, Reply, Upstream, chat};
+use crate::support::{Binary, Client, Config, Gateway, Reply, Upstream, chat};
 
 async fn good() -> Upstream {
     Upstream::always(Reply::json(200, chat::answer("A"))).await
@@ -108,6 +108,8 @@ async fn ambiguous_framing_is_refused() {
         "content-length: -1\r\n".to_owned(),
         "transfer-encoding: xchunked\r\n".to_owned(),
         "transfer-encoding: chunked, identity\r\n".to_owned(),
+        "transfer-encoding: gzip, chunked\r\n".to_owned(),
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n".to_owned(),
         format!("content-length : {length}\r\n"),
         format!("x: y\r\n continued\r\ncontent-length: {length}\r\n"),
     ] {
@@ -128,10 +130,12 @@ async fn a_length_beside_chunks_smuggles_nothing() {
     let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
     let smuggled = String::from_utf8_lossy(&smuggled);
     let request = format!("{head}{framing}\r\n{chunks}{smuggled}");
-    raw(&gateway.client(), &request).await;
-    for request in upstream.requests() {
-        assert_eq!(request.json(), chat::ask("m"));
-    }
+    let mut wire = gateway.client().wire().await;
+    wire.write(request.as_bytes()).await;
+    let mut answer = wire.answer().await;
+    answer.drain().await;
+    answer.into_wire().ended().await;
+    assert_eq!(upstream.only_request().json(), chat::ask("m"));
 }
 
 #[tokio::test]
@@ -196,11 +200,28 @@ async fn a_host_cannot_be_left_out_or_hidden_in_the_target() {
     for request in [
         "GET /v1/models HTTP/1.1\r\n\r\n",
         "GET http://evil.example/v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        "GET http://localhost/v1/models HTTP/1.1\r\nhost: localhost:1\r\n\r\n",
         "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\n\r\n",
+        "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n",
+        "GET /v1/models HTTP/1.1\r\nhost: [::1]evil\r\n\r\n",
     ] {
         let status = raw(&client, request).await;
         let refused = status.is_none_or(|status| (400..500).contains(&status));
         assert!(refused, "{request}: {status:?}");
     }
     assert_eq!(upstream.count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_crash_would_leave_no_dump_with_keys_in_it() {
+    let upstream = good().await;
+    let (binary, _client) = Binary::start(&Config::over([&upstream]).text()).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", binary.id()));
+    let limits = limits.expect("limits of a running process");
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file"));
+    let columns: Vec<_> = core.into_iter().flat_map(str::split_whitespace).collect();
+    assert_eq!(columns[4..6], ["0", "0"], "{columns:?}");
 }

@@ -119,6 +119,23 @@ async fn a_connection_without_a_request_is_closed() {
 }
 
 #[tokio::test]
+async fn an_answer_given_at_once_ends_the_time_of_its_head_too() {
+    let limits = Limits {
+        head: SHORT,
+        ..Limits::default()
+    };
+    let (gateway, _upstream) = limited(limits, good()).await;
+    let client = gateway.client();
+    let mut answered = client.get("/health").open().await;
+    answered.drain().await;
+    // Another one that says nothing is closed after the time of a head, and this one is not.
+    half_open(&gateway, b"").await.ended().await;
+    let mut wire = answered.into_wire();
+    wire.write(&client.get("/health").bytes()).await;
+    assert_eq!(wire.answer().await.status, 200);
+}
+
+#[tokio::test]
 async fn an_answer_that_takes_long_is_not_an_idle_connection() {
     let limits = Limits {
         idle: SHORT,

@@ -139,6 +139,33 @@ async fn what_outlives_the_drain_is_told_so() {
     assert_eq!(binary.exit().await.code(), Some(0), "{}", binary.stderr());
 }
 
+#[tokio::test]
+async fn a_body_that_is_still_on_its_way_at_the_end_is_told_so() {
+    let upstream = Upstream::refusing();
+    let config = Config::over([&upstream]).server("drain", 0.3);
+    let (mut binary, client) = Binary::start(&config.text()).await;
+    let call = client.chat("{").header("content-length", "1000");
+    let waiting = call.header("expect", "100-continue").wired().await;
+    let waiting = waiting.answer().await.into_wire();
+    binary.signal(Signal::TERM);
+    let answer = waiting.answer().await.whole().await.expect_status(503);
+    assert_eq!(answer.error("code"), "shutting_down");
+    assert_eq!(binary.exit().await.code(), Some(0), "{}", binary.stderr());
+}
+
+#[tokio::test]
+async fn a_head_that_is_still_on_its_way_is_not_waited_for() {
+    let upstream = Upstream::refusing();
+    let config = Config::over([&upstream]).server("drain", 0.3);
+    let (mut binary, client) = Binary::start(&config.text()).await;
+    let mut half = client.wire().await;
+    half.write(b"GET /health HTTP/1.1\r\nhost").await;
+    // Answered behind it, so the half has been read by now.
+    client.get("/health").send().await.expect_status(200);
+    binary.signal(Signal::TERM);
+    within(A_SECOND * 3, "the gateway to end", binary.exit()).await;
+}
+
 /// A gateway on a Unix socket in a directory of the test's.
 struct Socketed {
     binary: Binary,
