@@ -364,32 +364,41 @@ fn skip_escape(text: &[u8], at: usize) -> Scan<usize> {
 
 /// The offset of the next quote, backslash or control character, or the end.
 ///
-/// Blocks first, in which the compiler finds vector instructions, then words, which give the exact byte:
-/// an inline image is a string of megabytes, and prose has an escape every few dozen bytes.
+/// Keys and short values end in the first words. For the rest blocks are looked at, in which the compiler
+/// finds vector instructions (an inline image is a string of megabytes), and then words again, which give
+/// the exact byte (prose has an escape every few dozen bytes).
 fn skip_plain(text: &[u8], at: usize) -> usize {
     const BLOCK: usize = 32;
-    let mut i = at;
-    while let Some(block) = text.get(i..).and_then(<[u8]>::first_chunk::<BLOCK>) {
-        if block.iter().fold(false, |hit, byte| hit | is_special(byte)) {
-            break;
-        }
-        i += BLOCK;
-    }
+    let (mut i, mut words) = (at, 0);
     while let Some(word) = text.get(i..).and_then(<[u8]>::first_chunk) {
         let hits = specials(u64::from_le_bytes(*word));
         if hits != 0 {
             return i + hits.trailing_zeros() as usize / 8;
         }
         i += word.len();
+        words += 1;
+        if words == 2 {
+            while let Some(block) = text.get(i..).and_then(<[u8]>::first_chunk::<BLOCK>)
+                && !block
+                    .iter()
+                    .fold(false, |hit, &byte| hit | is_special(byte))
+            {
+                i += BLOCK;
+            }
+        }
     }
     let rest = text.get(i..).unwrap_or_default();
-    let found = rest.iter().position(is_special);
+    let found = rest.iter().position(|&byte| is_special(byte));
     found.map_or(text.len(), |offset| i + offset)
 }
 
-fn is_special(byte: &u8) -> bool {
-    // Without branches, so that a block of them becomes a few vector instructions.
-    (*byte == b'"') | (*byte == b'\\') | (*byte < 0x20)
+/// Without branches, so that a block of them becomes a few vector instructions.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a branch per byte is what this avoids"
+)]
+fn is_special(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
 /// The top bit of each byte of a little-endian word that ends a plain run.

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
+use http::HeaderValue;
 use parking_lot::Mutex;
 use ring::digest::{SHA256, digest};
 use tokio_util::sync::CancellationToken;
 
+use super::call;
 use super::upstream::{Tls, Upstream};
 use crate::chat::ErrorBody;
 use crate::config::Config;
@@ -180,6 +182,7 @@ impl Gateway {
                     provider,
                     key,
                     model,
+                    endpoint: call::ENDPOINTS[0].path,
                 };
                 let standing = self.health.standing(&target, now);
                 matches!(standing, Standing::Ready | Standing::Suspect)
@@ -233,6 +236,7 @@ fn keyring(provider: Provider) -> Keyring {
         .map(|key| key_id(&provider.name, &key.secret))
         .collect();
     Keyring {
+        name_header: HeaderValue::from_str(&provider.name).ok(),
         provider: Arc::new(provider),
         key_ids,
         turn: AtomicUsize::new(0),

@@ -36,7 +36,7 @@ use tokio::time::Instant;
 use crate::config::OnUnknownModel;
 use crate::provider::Redactor;
 use crate::route::Target;
-use crate::route::plan::{self, NoTarget, Plan};
+use crate::route::plan::{self, Keyring, NoTarget, Plan};
 use crate::route::wanted::Wanted;
 use crate::sse;
 use attempt::{Attempt, Good};
@@ -236,7 +236,14 @@ fn commit(
     if exposed == Exposed::Limits {
         pass_limits(&good.headers, gateway.redactor(), &mut headers);
     }
-    describe(&mut headers, &target, record.attempts(), &good.dropped);
+    let ring = &gateway.keyrings()[target.offer.provider];
+    describe(
+        &mut headers,
+        ring,
+        &target,
+        record.attempts(),
+        &good.dropped,
+    );
     record.served_by(target, good.status.as_u16());
     let body = match good.body {
         GoodBody::Whole(bytes, usage) => {
@@ -275,7 +282,8 @@ fn passed_back(upstream: &HeaderMap, redactor: &Redactor) -> HeaderMap {
 
 /// Upstreams have been seen to quote keys in odd places.
 fn is_clean(value: &HeaderValue, redactor: &Redactor) -> bool {
-    value.to_str().is_ok_and(|text| !redactor.suspects(text))
+    // What nearly every answer says needs no search.
+    value == "application/json" || value.to_str().is_ok_and(|text| !redactor.suspects(text))
 }
 
 /// Whether an upstream's rate limits are shown to the client.
@@ -322,23 +330,25 @@ fn stream_headers(headers: &mut HeaderMap) {
 }
 
 /// Says who answered.
-fn describe(headers: &mut HeaderMap, target: &Target, attempts: u32, dropped: &[String]) {
-    let mut set = |name: &'static str,
-                   value: Result<HeaderValue, http::header::InvalidHeaderValue>| {
-        if let Ok(value) = value {
+fn describe(
+    headers: &mut HeaderMap,
+    ring: &Keyring,
+    target: &Target,
+    attempts: u32,
+    dropped: &[String],
+) {
+    let mut set = |name: &'static str, value: Option<HeaderValue>| {
+        if let Some(value) = value {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    set(
-        "x-autogw-provider",
-        HeaderValue::from_str(&target.id.provider),
-    );
-    set("x-autogw-model", HeaderValue::from_str(&target.offer.name));
-    set("x-autogw-attempts", Ok(HeaderValue::from(attempts)));
+    set("x-autogw-provider", ring.name_header.clone());
+    set("x-autogw-model", target.offer.name_header.clone());
+    set("x-autogw-attempts", Some(attempts.into()));
     if !dropped.is_empty() {
         set(
             "x-autogw-dropped",
-            HeaderValue::from_str(&dropped.join(",")),
+            HeaderValue::from_str(&dropped.join(",")).ok(),
         );
     }
 }

@@ -149,18 +149,6 @@ impl Problem {
         )
     }
 
-    /// 404: no model of that id is listed.
-    pub fn no_such_model(model: &str) -> Self {
-        let message = format!("no provider offers the model `{model}`");
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "invalid_request_error",
-            Some("model_not_found"),
-            message,
-        )
-        .about("model")
-    }
-
     /// 405: the path exists, the method does not.
     pub fn bad_method(allowed: &'static str) -> Self {
         let message = format!("this endpoint takes {allowed}");

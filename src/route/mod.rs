@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use crate::config::ConflictResolution;
 use crate::health::TargetId;
@@ -20,6 +21,8 @@ pub struct Offer {
     pub provider: usize,
     /// The name clients use, and answers are attributed to.
     pub name: Arc<str>,
+    /// The same as a header, if it can be one.
+    pub name_header: Option<HeaderValue>,
     /// The name sent upstream, as JSON text.
     pub upstream_json: Bytes,
     /// What it can do; `None` = unknown.
@@ -48,6 +51,7 @@ impl Offer {
         Self {
             provider,
             name: name.into(),
+            name_header: HeaderValue::from_str(name).ok(),
             upstream_json: upstream_json.into(),
             features,
             rules: None,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use http::HeaderValue;
+
 use super::index::Index;
 use super::wanted::Wanted;
 use super::{Offer, Target};
@@ -33,6 +35,8 @@ pub struct Ask<'a> {
 pub struct Keyring {
     /// The provider.
     pub provider: Arc<Provider>,
+    /// Its name as a header, if it can be one.
+    pub name_header: Option<HeaderValue>,
     /// Digests of its keys, in their order.
     pub key_ids: Vec<u64>,
     /// Where the rotation of keys stands.

@@ -1,7 +1,7 @@
 //! Client keys: where a request may carry one, and whether it is one of ours.
 //!
-//! Keys are kept as digests and compared in constant time, every one of them, so that neither the time
-//! nor a memory dump tells anything about them.
+//! Every key is compared to its end, every time, so that the time an answer takes tells nothing about
+//! them but, at most, how long they are.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,20 +10,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::request::Parts;
 use http::{HeaderMap, Uri, header};
-use ring::digest::{SHA256, digest};
-use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
 use crate::provider::Secret;
 
 /// Headers that carry a bare key, in the spelling of one SDK or another.
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
-type Digest = [u8; 32];
-
 /// The keys that clients may present; none means that the door is open.
 #[derive(Debug)]
 pub struct ClientKeys {
-    digests: Vec<Digest>,
+    keys: Vec<Secret>,
     /// How each key's holder is called in logs.
     names: Vec<Arc<str>>,
     /// How everybody is called where there are no keys.
@@ -34,10 +31,9 @@ pub struct ClientKeys {
 impl ClientKeys {
     /// Takes in the configured keys.
     pub fn new(keys: &[Secret], accepts_base64: bool) -> Self {
-        let digests = keys.iter().map(|key| sha256(key.expose().as_bytes()));
         let names = (1..=keys.len()).map(|place| format!("key {place}").into());
         Self {
-            digests: digests.collect(),
+            keys: keys.to_vec(),
             names: names.collect(),
             anybody: "open".into(),
             accepts_base64,
@@ -46,7 +42,7 @@ impl ClientKeys {
 
     /// The name of everybody, if a request needs no key.
     pub fn open(&self) -> Option<Arc<str>> {
-        self.digests.is_empty().then(|| self.anybody.clone())
+        self.keys.is_empty().then(|| self.anybody.clone())
     }
 
     /// The name of the holder of `presented`, if it is one of the keys.
@@ -59,10 +55,9 @@ impl ClientKeys {
 
     /// Compares with every key, and picks the place without a branch that depends on it.
     fn place(&self, key: &[u8]) -> Option<usize> {
-        let presented = sha256(key);
         let mut found = 0u64;
-        for (known, number) in self.digests.iter().zip(1..) {
-            found.conditional_assign(&number, known.ct_eq(&presented));
+        for (known, number) in self.keys.iter().zip(1..) {
+            found.conditional_assign(&number, is_same(key, known.expose().as_bytes()));
         }
         usize::try_from(found).ok()?.checked_sub(1)
     }
@@ -77,10 +72,11 @@ fn decode(presented: &str, accepts_base64: bool) -> Option<Vec<u8>> {
     if accepts_base64 { decode().ok() } else { None }
 }
 
-fn sha256(bytes: &[u8]) -> Digest {
-    let mut digest_bytes = Digest::default();
-    digest_bytes.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    digest_bytes
+/// Compares over the whole of `presented`, wherever the first difference is.
+fn is_same(presented: &[u8], known: &[u8]) -> Choice {
+    let pairs = presented.iter().zip(known.iter().cycle());
+    let difference = pairs.fold(0, |difference, (a, b)| difference | (a ^ b));
+    difference.ct_eq(&0u8) & presented.len().ct_eq(&known.len())
 }
 
 /// The keys a request presents, one from each place: SDKs that fill several of them, with a placeholder

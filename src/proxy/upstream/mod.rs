@@ -138,7 +138,8 @@ impl Upstream {
             };
             let link = match pooled {
                 Some(link) => link,
-                None => self.open(&outgoing).await?,
+                // Boxed: a connection is opened once for many requests, and its making is large.
+                None => Box::pin(self.open(&outgoing)).await?,
             };
             let was_reused = link.is_reused;
             let began = Instant::now();
