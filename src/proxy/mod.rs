@@ -12,6 +12,7 @@
 pub mod attempt;
 pub mod body;
 pub mod call;
+pub mod control;
 mod exhausted;
 pub mod failover;
 pub mod gateway;
@@ -72,8 +73,9 @@ pub struct Committed {
     body: Body,
 }
 
-/// Upstream headers that clients may see, beside the content type.
-const PASSED_BACK: [HeaderName; 4] = [
+/// Upstream headers that clients may see.
+static PASSED_BACK: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
     header::CONTENT_DISPOSITION,
     header::CONTENT_LANGUAGE,
     header::CACHE_CONTROL,
@@ -272,8 +274,8 @@ fn passed_back(upstream: &HeaderMap, redactor: &Redactor) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);
-    for name in [header::CONTENT_TYPE].iter().chain(&PASSED_BACK) {
-        if let Some(value) = upstream.get(name).filter(|value| is_clean(value, redactor)) {
+    for (name, value) in upstream {
+        if PASSED_BACK.contains(name) && is_clean(value, redactor) {
             headers.insert(name, value.clone());
         }
     }

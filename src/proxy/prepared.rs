@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::call::{Call, Endpoint};
+use super::control::Control;
 use super::problem::Problem;
 use super::upstream::Pieces;
 use crate::codec::multipart::Multipart;
@@ -83,26 +84,19 @@ impl Prepared {
                 (Payload::Json(object), head)
             }
         };
-        head.provider = head
-            .provider
-            .or_else(|| header_text(call, "x-autogw-provider"));
-        head.alias = head.alias.or_else(|| header_text(call, "x-autogw-alias"));
-        if head.strict_alias.is_none() {
-            head.strict_alias = header_text(call, "x-autogw-strict-alias")
-                .map(|text| text != "false" && text != "0");
-        }
-        let accepts_events = call
-            .header("accept")
-            .is_some_and(|accept| accept.trim().starts_with("text/event-stream"));
+        let control = Control::read(&call.headers)?;
+        head.provider = head.provider.or(control.provider);
+        head.alias = head.alias.or(control.alias);
+        head.strict_alias = head.strict_alias.or(control.strict_alias);
         let streams = head
             .stream
-            .unwrap_or(accepts_events && call.endpoint.generates);
+            .unwrap_or(control.accepts_events && call.endpoint.generates);
         Ok(Self {
             endpoint: call.endpoint,
             payload,
             head,
             streams,
-            timeout: client_timeout(call)?,
+            timeout: control.timeout,
         })
     }
 
@@ -346,43 +340,15 @@ fn asking_for_usage(given: Option<&[u8]>) -> Bytes {
 }
 
 fn forwarded(call: &Call, provider: &Provider) -> HeaderMap {
+    let own = &provider.preset.forward_headers;
+    let is_forwarded = |name: &str| FORWARDED.contains(&name) || own.iter().any(|own| own == name);
     let mut headers = HeaderMap::new();
-    let own = provider.preset.forward_headers.iter().map(String::as_str);
-    for name in FORWARDED.into_iter().chain(own) {
-        if let (Some(value), Ok(name)) = (call.headers.get(name), HeaderName::try_from(name)) {
+    for (name, value) in &call.headers {
+        if is_forwarded(name.as_str()) {
             headers.insert(name, value.clone());
         }
     }
     headers
-}
-
-fn header_text(call: &Call, name: &str) -> Option<String> {
-    let text = call.header(name)?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// The shortest limit the client names: ours in seconds or with a unit, the OpenAI SDKs' in seconds.
-fn client_timeout(call: &Call) -> Result<Option<Duration>, Problem> {
-    let ours = match call.header("x-autogw-timeout") {
-        None => None,
-        Some(text) => Some(seconds(text).ok_or_else(|| {
-            Problem::bad_field(
-                "x-autogw-timeout",
-                "the header `x-autogw-timeout` must be a number of seconds above zero",
-            )
-        })?),
-    };
-    let sdk = ["x-stainless-read-timeout", "x-stainless-timeout"]
-        .iter()
-        .filter_map(|name| seconds(call.header(name)?));
-    Ok(sdk.chain(ours).min())
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    let value: f64 = text.trim().trim_end_matches('s').parse().ok()?;
-    Duration::try_from_secs_f64(value)
-        .ok()
-        .filter(|duration| !duration.is_zero())
 }
 
 #[cfg(test)]

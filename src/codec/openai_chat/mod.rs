@@ -7,7 +7,7 @@ pub mod stream;
 pub mod strip;
 pub mod unroll;
 
-use serde::Deserialize;
+use crate::json::scan;
 
 /// Token counts as an answer reports them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,43 +25,85 @@ pub struct Usage {
 impl Usage {
     /// Reads the value of a `usage` field; `None` if it is null or holds no counts.
     pub fn read(json: &[u8]) -> Option<Self> {
-        let wire: WireUsage = serde_json::from_slice(json).ok()?;
-        let input = wire.prompt_tokens.or(wire.input_tokens);
-        let output = wire.completion_tokens.or(wire.output_tokens);
-        if input.is_none() && output.is_none() {
-            return None;
+        let (mut usage, mut is_counted) = (Self::default(), false);
+        for member in scan::members(json) {
+            let member = member.ok()?;
+            let value = &json[member.value..member.end];
+            let count = match &json[member.key..member.key_end] {
+                b"prompt_tokens" | b"input_tokens" => &mut usage.input,
+                b"completion_tokens" | b"output_tokens" => &mut usage.output,
+                b"prompt_tokens_details" => {
+                    usage.cached = detail(value, b"cached_tokens");
+                    continue;
+                }
+                b"completion_tokens_details" => {
+                    usage.reasoning = detail(value, b"reasoning_tokens");
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Some(number) = number(value) {
+                *count = number;
+                is_counted = true;
+            }
         }
-        Some(Self {
-            input: input.unwrap_or(0),
-            output: output.unwrap_or(0),
-            cached: wire
-                .prompt_tokens_details
-                .and_then(|details| details.cached_tokens)
-                .unwrap_or(0),
-            reasoning: wire
-                .completion_tokens_details
-                .and_then(|details| details.reasoning_tokens)
-                .unwrap_or(0),
-        })
+        is_counted.then_some(usage)
     }
 }
 
-#[derive(Deserialize)]
-struct WireUsage {
-    prompt_tokens: Option<u64>,
-    input_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    prompt_tokens_details: Option<InputDetails>,
-    completion_tokens_details: Option<OutputDetails>,
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-#[derive(Deserialize)]
-struct InputDetails {
-    cached_tokens: Option<u64>,
+/// The count called `name` in an object of details, or 0.
+fn detail(details: &[u8], name: &[u8]) -> u64 {
+    let mut members = scan::members(details).flatten();
+    let found = members.find(|member| &details[member.key..member.key_end] == name);
+    found
+        .and_then(|member| number(&details[member.value..member.end]))
+        .unwrap_or(0)
 }
 
-#[derive(Deserialize)]
-struct OutputDetails {
-    reasoning_tokens: Option<u64>,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_under_both_names() {
+        let usage = Usage::read(
+            br#"{"prompt_tokens":3,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":2},
+                "completion_tokens_details":{"reasoning_tokens":1}}"#,
+        );
+        assert_eq!(
+            usage,
+            Some(Usage {
+                input: 3,
+                output: 5,
+                cached: 2,
+                reasoning: 1
+            })
+        );
+        let usage = Usage::read(br#"{"input_tokens":7,"total_tokens":7}"#);
+        assert_eq!(
+            usage,
+            Some(Usage {
+                input: 7,
+                ..Usage::default()
+            })
+        );
+    }
+
+    #[test]
+    fn what_counts_nothing_is_no_usage() {
+        for json in [
+            "null",
+            "{}",
+            "[]",
+            r#"{"prompt_tokens":null}"#,
+            r#"{"prompt_tokens":1.5}"#,
+            "{",
+        ] {
+            assert_eq!(Usage::read(json.as_bytes()), None, "{json}");
+        }
+    }
 }
