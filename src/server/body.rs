@@ -17,13 +17,19 @@ use crate::proxy::body::Body;
 use crate::proxy::problem::Problem;
 use std::time::Duration;
 
+/// Most bytes of a refused body that are read to be thrown away.
+const DISCARD_AT_MOST: usize = 64 * 1024 * 1024;
+
+/// Longest time a refused body is read.
+const DISCARD_WITHIN: Duration = Duration::from_secs(2);
+
 /// Collects a request body, unless the gateway ends first.
 ///
 /// # Errors
 /// Those of [`collect`], and 503 when `stopped` is cancelled.
 pub async fn collect_until(
     stopped: &CancellationToken,
-    body: Incoming,
+    body: &mut Incoming,
     max: usize,
     limits: &Limits,
 ) -> Result<Bytes, Problem> {
@@ -37,7 +43,7 @@ pub async fn collect_until(
 ///
 /// # Errors
 /// 413 beyond `max`, 408 when it comes too slowly, 400 when it breaks off.
-pub async fn collect(mut body: Incoming, max: usize, limits: &Limits) -> Result<Bytes, Problem> {
+pub async fn collect(body: &mut Incoming, max: usize, limits: &Limits) -> Result<Bytes, Problem> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > max as u64) {
         return Err(Problem::too_large(max));
@@ -46,7 +52,7 @@ pub async fn collect(mut body: Incoming, max: usize, limits: &Limits) -> Result<
     let (mut first, mut all) = (Bytes::new(), BytesMut::new());
     loop {
         let received = first.len() + all.len();
-        let Some(chunk) = next_chunk(&mut body, began + allowance(received, limits)).await? else {
+        let Some(chunk) = next_chunk(body, began + allowance(received, limits)).await? else {
             break;
         };
         if received + chunk.len() > max {
@@ -68,6 +74,21 @@ pub async fn collect(mut body: Incoming, max: usize, limits: &Limits) -> Result<
         all.extend_from_slice(&chunk);
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+/// Reads what is left of a refused body, within bounds, and throws it away.
+///
+/// A connection that is closed with bytes unread is reset, and the reset may overtake the answer: the
+/// client would see a broken pipe where it should read why it was refused.
+pub async fn discard(body: &mut Incoming) {
+    let by = Instant::now() + DISCARD_WITHIN;
+    let mut left = DISCARD_AT_MOST;
+    while let Ok(Some(chunk)) = next_chunk(body, by).await {
+        match left.checked_sub(chunk.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
 }
 
 fn allowance(received: usize, limits: &Limits) -> Duration {

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tower_service::Service as _;
 
 use super::auth::{self, ClientKeys};
-use super::body::{EdgeBody, collect_until};
+use super::body::{EdgeBody, collect_until, discard};
 use super::clock::InFlight;
 use super::guard::Guard;
 use super::pages::{self, PendingProblem};
@@ -96,7 +96,28 @@ impl Edge {
         id: HeaderValue,
         received: Instant,
     ) -> Result<Answer, Refusal> {
-        let (head, body) = request.into_parts();
+        let (head, mut body) = request.into_parts();
+        // Who asks before it sends has sent nothing, and is not to be encouraged.
+        let asks_first = head.headers.contains_key(header::EXPECT);
+        let result = self.serve(head, &mut body, peer, id, received).await;
+        if result
+            .as_ref()
+            .is_err_and(|refusal| !refusal.ends_connection)
+            && !asks_first
+        {
+            discard(&mut body).await;
+        }
+        result
+    }
+
+    async fn serve(
+        &self,
+        head: Parts,
+        body: &mut Incoming,
+        peer: &Peer,
+        id: HeaderValue,
+        received: Instant,
+    ) -> Result<Answer, Refusal> {
         let admitted = self.admit(&head, peer).await;
         let client = match admitted.inspect_err(|refusal| refusal.log(&head, &id))? {
             Admitted::Preflight => return Ok(Answer::Page(preflight(&head))),
@@ -130,7 +151,7 @@ impl Edge {
         &self,
         endpoint: &'static Endpoint,
         head: Parts,
-        body: Incoming,
+        body: &mut Incoming,
         mut record: Record,
     ) -> Result<Reply, Problem> {
         let headers = head.headers;
@@ -150,7 +171,7 @@ impl Edge {
         }
     }
 
-    async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Problem> {
+    async fn body(&self, headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, Problem> {
         let via = headers.get(&VIA);
         if via.is_some_and(|via| via == self.gateway.via()) {
             return Err(Problem::request_loop());

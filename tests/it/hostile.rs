@@ -23,6 +23,13 @@ async fn a_body_over_the_limit_is_a_413_however_it_is_framed() {
     let (gateway, upstream) = plain().await;
     let announced = gateway.chat("").header("content-length", "34603008");
     announced.send().await.expect_status(413);
+    // A client that sends all of it all the same reads the answer, not a reset.
+    let call = gateway.chat("").header("content-length", "34603008");
+    let mut wire = call.wired().await;
+    for _ in 0..33 {
+        wire.write(&vec![b' '; 1 << 20]).await;
+    }
+    wire.answer().await.whole().await.expect_status(413);
     let chunk = [b"100000\r\n", vec![b' '; 1 << 20].as_slice(), b"\r\n"].concat();
     let call = gateway.chat("").header("transfer-encoding", "chunked");
     let mut wire = call.wired().await;
