@@ -1,8 +1,9 @@
 //! JSON without values: what the request path needs to know of a body, found by looking and not by parsing.
 //!
-//! [`scan`] walks and validates text, [`raw`] edits the top level of an object and leaves every
+//! [`scan`] walks and validates text by its `grammar`, [`raw`] edits the top level of an object and leaves every
 //! nested byte alone, [`repair`] reads sloppy text for observers only.
 
+mod grammar;
 pub mod raw;
 pub mod repair;
 pub mod scan;
