@@ -24,4 +24,5 @@ mod shutdown;
 mod start;
 mod streams;
 mod support;
+mod tls;
 mod verbs;
