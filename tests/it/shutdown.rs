@@ -275,3 +275,16 @@ async fn a_taken_port_is_an_error_with_a_reason() {
     let stderr = binary.stderr();
     assert!(stderr.contains(&port.to_string()), "{stderr}");
 }
+
+#[tokio::test]
+async fn a_request_that_nobody_has_answered_is_told_so_too() {
+    let upstream = Upstream::always(Reply::silence()).await;
+    let config = Config::over([&upstream]).server("drain", 0.3);
+    let (mut binary, client) = Binary::start(&config.text()).await;
+    let wire = client.chat(chat::ask("m")).wired().await;
+    upstream.request(0).await;
+    binary.signal(Signal::TERM);
+    let answer = wire.answer().await.whole().await.expect_status(503);
+    assert_eq!(answer.error("code"), "shutting_down");
+    assert_eq!(binary.exit().await.code(), Some(0), "{}", binary.stderr());
+}
