@@ -147,7 +147,9 @@ fn quoted_keys(text: &str) -> impl Iterator<Item = Range<usize>> {
 /// After `key: ` or `Bearer ` may come a word of prose as well; keys have digits or masks in them.
 fn looks_like_key(word: &str) -> bool {
     let odd = |c: char| c.is_ascii_digit() || matches!(c, '*' | '…' | '•');
-    word != REDACTED && (word.len() >= 20 || word.len() >= 6 && word.contains(odd))
+    let begins_like_one = || PREFIXES.iter().any(|prefix| word.starts_with(prefix));
+    let is_odd = || word.contains(odd) || word.contains("..") || begins_like_one();
+    word != REDACTED && (word.len() >= 20 || word.len() >= 6 && is_odd())
 }
 
 /// Replaces `ranges`, which come in order and do not overlap.
@@ -168,6 +170,22 @@ fn cut(text: &str, ranges: impl Iterator<Item = Range<usize>>) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_key_shown_in_part_is_a_key_whatever_stands_before_it() {
+        let redactor = redactor(&[]);
+        for shown in [
+            "sk-ec...abcd",
+            "sk-ec…abcd",
+            "sk-ec****abcd",
+            "abcd...wxyz",
+            "sk-abcdef",
+        ] {
+            let text = format!("Incorrect API key provided: {shown}. Find yours at the console.");
+            let clean = redactor.redact(&text);
+            assert!(!clean.contains("abcd"), "{clean}");
+        }
+    }
+
     use super::*;
 
     fn redactor(secrets: &[&str]) -> Redactor {

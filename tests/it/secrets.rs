@@ -2,6 +2,7 @@
 //! of the configuration and in every request, every way to fail, and a look at all that came out.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -131,7 +132,16 @@ fn client_with_key(client: Client) -> Client {
 async fn no_way_to_fail_lets_a_key_or_a_prompt_out() {
     let replies = echoes();
     let count = replies.len();
-    let upstream = Upstream::script(replies.iter().map(|(_, reply)| reply.clone())).await;
+    let echoed = AtomicUsize::new(0);
+    let upstream = Upstream::answering(move |request, _| {
+        if request.text().contains(PROMPT) {
+            let turn = echoed.fetch_add(1, Ordering::Relaxed);
+            replies[turn % count].1.clone()
+        } else {
+            Reply::json(200, chat::answer("fine"))
+        }
+    })
+    .await;
     let level = ["--port", "0", "--log-level", "trace"];
     let config = everywhere(&upstream).router("max_attempts", 1);
     let (mut binary, client) = Binary::start_with(&config.text(), &level).await;
@@ -140,8 +150,23 @@ async fn no_way_to_fail_lets_a_key_or_a_prompt_out() {
         for attempt in 0..count {
             let answer = client.chat(prompt(streamed)).send().await;
             assert_clean_answer(&format!("attempt {attempt}"), &answer);
+            // A refusal rests the key, and a second one kills it: it has to be well again, or the next
+            // reply would never be asked for.
+            let mut tries = 0;
+            while client.chat(chat::ask("m")).send().await.status != 200 {
+                tries += 1;
+                assert!(
+                    tries < 1000,
+                    "the key does not recover after attempt {attempt}"
+                );
+            }
         }
     }
+    let prompts = upstream.requests();
+    let prompts = prompts
+        .iter()
+        .filter(|request| request.text().contains(PROMPT));
+    assert_eq!(prompts.count(), 2 * count, "every reply was seen twice");
     for target in ["/health", "/ready", "/v1/models", "/nothing"] {
         let answer = client.get(target).send().await;
         assert_clean_answer(target, &answer);
