@@ -141,10 +141,10 @@ impl Section for ModelFile {
         Some(Self {
             features: object.take("features", report),
             upstream: object.take("upstream", report),
-            context: object.take("context", report),
-            weight: object.take("weight", report),
-            input_price: object.take("input_price", report),
-            output_price: object.take("output_price", report),
+            context: object.take_later("context", report),
+            weight: object.take_later("weight", report),
+            input_price: object.take_later("input_price", report),
+            output_price: object.take_later("output_price", report),
         })
     }
 }

@@ -53,11 +53,11 @@ impl Section for ProviderFile {
             models: object.take("models", report),
             extra_body: object.take("extra_body", report),
             extra_headers: object.take("extra_headers", report),
-            weight: object.take("weight", report),
-            region: object.take("region", report),
+            weight: object.take_later("weight", report),
+            region: object.take_later("region", report),
             timeout: object.take("timeout", report),
-            max_concurrency: take_limit(object, "max_concurrency", report),
-            max_rpm: take_limit(object, "max_rpm", report),
+            max_concurrency: object.take_later("max_concurrency", report),
+            max_rpm: object.take_later("max_rpm", report),
             retryable_status_codes: object.take("retryable_status_codes", report),
             models_path: object.take("models_path", report),
             proxy: object.take("proxy", report),
@@ -65,17 +65,6 @@ impl Section for ProviderFile {
             demo: object.take_at("demo", report),
         })
     }
-}
-
-fn take_limit(
-    object: &mut Object<'_>,
-    key: &'static str,
-    report: &mut Report,
-) -> Option<Whole<1, 1_000_000>> {
-    let (limit, place) = object.take_at(key, report)?;
-    let path = object.path_of(key);
-    report.not_available(&place, &path);
-    Some(limit)
 }
 
 impl ProviderFile {

@@ -91,7 +91,7 @@ impl Section for StepFile {
             provider: object.required("provider", report),
             model: object.required("model", report),
             alias: object.take_at("alias", report),
-            weight: object.take("weight", report),
+            weight: object.take_later("weight", report),
             timeout: object.take("timeout", report),
             conflict_resolution: object.take("conflict_resolution", report),
         })

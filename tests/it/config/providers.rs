@@ -229,6 +229,8 @@ fn later_parts_of_a_provider_are_warned_about() {
         [
             "providers[0].max_concurrency: providers[0].max_concurrency is not available yet",
             "providers[0].max_rpm: providers[0].max_rpm is not available yet",
+            "providers[0].weight: providers[0].weight is not available yet",
+            "providers[0].region: providers[0].region is not available yet",
         ]
     );
 }
