@@ -10,7 +10,7 @@
 //! | floor | modules | knows nothing of |
 //! |---|---|---|
 //! | 6 | [`app`] → [`cli`] → `main` | |
-//! | 5 | [`server`]: listeners, connections, guards | terminals |
+//! | 5 | [`server`]: listeners, doors, guards · [`tunnel`]: public doors opened from inside | each other, terminals |
 //! | 4 | [`proxy`]: the request path | axum's routes, listeners |
 //! | 3 | [`route`] · [`telemetry`] · [`demo`] | HTTP clients, sockets |
 //! | 2 | [`codec`] · [`health`]: state machines, `now` is an argument | async |
@@ -62,3 +62,4 @@ pub mod route;
 pub mod server;
 pub mod sse;
 pub mod telemetry;
+pub mod tunnel;

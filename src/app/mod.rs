@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::client_key::MadeKey;
 pub use self::shutdown::Signals;
-use crate::config::{Config, Home, Name, Tunnel};
+use crate::config::{Config, Home, Name};
 use crate::provider::Redactor;
 use crate::proxy::gateway::{Gateway, GatewayError};
 use crate::server::Limits;
@@ -30,6 +30,7 @@ use crate::server::auth::ClientKeys;
 use crate::server::edge::Edge;
 use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
+use crate::telemetry::tunnel::Board;
 
 /// What a start needs beside the configuration.
 #[derive(Debug, Clone)]
@@ -126,12 +127,13 @@ pub struct Running {
     /// Cancelled when background work ends.
     over: CancellationToken,
     background: TaskTracker,
+    board: Board,
 }
 
 /// Starts a gateway; it answers when the future is ready.
 pub async fn start(mut config: Config, options: Options) -> Result<Running, StartError> {
-    if config.server.tunnel != Tunnel::None {
-        return Err(StartError::Tunnel(config.server.tunnel.name()));
+    if let Some(tunnel) = config.server.tunnel {
+        return Err(StartError::Tunnel(tunnel.name()));
     }
     config
         .providers
@@ -178,6 +180,7 @@ fn serve(
         connections,
         over,
         background,
+        board: Board::default(),
     }
 }
 
@@ -190,6 +193,11 @@ impl Running {
     /// The client key that was made for this run, if none was configured and one is needed.
     pub fn made_key(&self) -> Option<&MadeKey> {
         self.made_key.as_ref()
+    }
+
+    /// How the tunnels of this run are.
+    pub fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Hides every secret of this run, the key made for it included.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::app::{Address, MadeKey};
-use crate::config::{Config, Diagnostic, Strategy};
+use crate::config::{Config, Diagnostic, Strategy, Tunnel};
 use crate::provider::{Models, Provider};
 
 /// What there is to say about a gateway that just started.
@@ -116,7 +116,7 @@ impl Banner {
             client_key: circumstances.client_key,
             // What runs: the other strategies are not there yet, and `config` has warned of that.
             strategy: Strategy::Sequential.name(),
-            tunnel: config.server.tunnel.name(),
+            tunnel: config.server.tunnel.map_or("none", Tunnel::name),
             origin: circumstances.origin,
             log_file: circumstances.log_file,
             warnings: circumstances.warnings,

@@ -12,7 +12,8 @@ use super::live::{self, Outcome};
 use super::local;
 use super::source::SourceArgs;
 use crate::config::{
-    self, Config, ConfigError, Diagnostic, Environment, Loaded, Source, discover, zero_config,
+    self, Config, ConfigError, Diagnostic, Environment, Loaded, Source, Tunnel, discover,
+    zero_config,
 };
 use crate::provider::{Models, Provider};
 
@@ -115,7 +116,7 @@ pub fn describe(config: &Config) -> Vec<String> {
         "OK: providers={} strategy={} tunnel={}",
         config.providers.len(),
         config.router.strategy.name(),
-        config.server.tunnel.name(),
+        config.server.tunnel.map_or("none", Tunnel::name),
     )];
     lines.extend(config.providers.iter().map(describe_provider));
     lines
@@ -181,7 +182,7 @@ impl<'a> Summary<'a> {
             ok: live.is_none_or(|outcomes| outcomes.iter().all(|outcome| outcome.ok)),
             file: loaded.path.as_ref().map(|path| path.display().to_string()),
             strategy: config.router.strategy.name(),
-            tunnel: config.server.tunnel.name(),
+            tunnel: config.server.tunnel.map_or("none", Tunnel::name),
             providers: config.providers.iter().map(ProviderSummary::new).collect(),
             diagnostics: &loaded.warnings,
             live,

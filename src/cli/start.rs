@@ -59,7 +59,7 @@ pub struct StartArgs {
 
     /// Open this public door
     #[arg(long, value_enum, value_name = "KIND")]
-    tunnel: Option<TunnelKind>,
+    tunnel: Option<Door>,
 
     /// Log this much: off, error, warn, info, debug, trace, or directives (`info,autogw::proxy=debug`)
     #[arg(long, value_name = "LEVEL", default_value = "info")]
@@ -75,7 +75,7 @@ pub struct StartArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum TunnelKind {
+enum Door {
     None,
     Ngrok,
     Cloudflared,
@@ -323,12 +323,12 @@ impl StartArgs {
 const LOOPBACK: &str = "127.0.0.1";
 const USUAL_PORT: u16 = 8000;
 
-impl From<TunnelKind> for Tunnel {
-    fn from(kind: TunnelKind) -> Self {
-        match kind {
-            TunnelKind::None => Self::None,
-            TunnelKind::Ngrok => Self::Ngrok,
-            TunnelKind::Cloudflared => Self::Cloudflared,
+impl From<Door> for Option<Tunnel> {
+    fn from(door: Door) -> Self {
+        match door {
+            Door::None => None,
+            Door::Ngrok => Some(Tunnel::Ngrok),
+            Door::Cloudflared => Some(Tunnel::Cloudflared),
         }
     }
 }

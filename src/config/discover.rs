@@ -10,7 +10,7 @@ use super::diagnostic::{ConfigError, Diagnostic};
 use super::environment::Environment;
 use super::report::Report;
 use super::section::root::standard_server_and_router;
-use super::{Config, TunnelSettings, base_url};
+use super::{Config, Tunnels, base_url};
 use crate::provider::{Preset, Provider, preset};
 use candidate::{listed, well_known};
 
@@ -103,7 +103,7 @@ pub fn zero_config(found: Vec<Found>, env: &Environment) -> Result<Config, Confi
         router,
         providers: found.into_iter().map(|found| found.provider).collect(),
         routes: Vec::new(),
-        tunnels: TunnelSettings::default(),
+        tunnels: Tunnels::default(),
     })
 }
 

@@ -47,9 +47,10 @@ pub use locate::{Choice, Source, locate};
 pub use nearest::nearest;
 pub use paths::{Home, Name};
 pub use settings::{
-    Admin, Affinity, Backoff, Backoffs, Bandit, Capture, Circuit, ConflictResolution, Fidelity,
-    HealthCheck, Hedge, Limits, Listen, OnUnknownModel, Profile, Route, Router, Server,
-    SmallModels, Step, Strategy, Timeouts, Tls, Tunnel, TunnelSettings, Weighted,
+    Admin, Affinity, Authtoken, Backoff, Backoffs, Bandit, Capture, Circuit, Cloudflared,
+    ConflictResolution, Fidelity, HealthCheck, Hedge, Limits, Listen, Ngrok, OnUnknownModel,
+    Profile, PublicDoor, Route, Router, Server, SmallModels, Step, Strategy, Timeouts, Tls, Tunnel,
+    Tunnels, Weighted,
 };
 
 /// A whole, valid configuration.
@@ -63,6 +64,6 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// Logical models.
     pub routes: Vec<Route>,
-    /// The old place for tunnel settings, `extra.tunnels`.
-    pub tunnels: TunnelSettings,
+    /// How public doors are opened.
+    pub tunnels: Tunnels,
 }

@@ -23,7 +23,14 @@ impl Config {
             .api_keys
             .iter()
             .chain(admin)
-            .chain(&self.tunnels.ngrok_authtoken)
+            .chain(
+                self.tunnels
+                    .ngrok
+                    .authtoken
+                    .iter()
+                    .map(|token| &token.secret),
+            )
+            .chain(&self.tunnels.cloudflared.token)
             .cloned();
         own.chain(self.providers.iter().flat_map(secrets_of))
             .collect()

@@ -1,3 +1,4 @@
-//! What the gateway tells about itself: the log.
+//! What the gateway tells about itself: the log, and how its tunnels are.
 
 pub mod log;
+pub mod tunnel;

@@ -1,8 +1,8 @@
 //! `extra`: the old tool's free room, where unknown keys only warn. Tunnel settings live here.
 
-use crate::config::TunnelSettings;
 use crate::config::read::{Object, Section};
 use crate::config::report::Report;
+use crate::config::{Authtoken, Cloudflared, Ngrok, Tunnels};
 use crate::provider::Secret;
 
 /// `extra` as written.
@@ -42,12 +42,22 @@ impl Section for TunnelsFile {
 
 impl ExtraFile {
     /// The tunnel settings; `tunnels.cloudflared_binary` wins over the older place.
-    pub(super) fn resolve(self) -> TunnelSettings {
+    pub(super) fn resolve(self) -> Tunnels {
         let tunnels = self.tunnels.unwrap_or_default();
-        TunnelSettings {
-            ngrok_authtoken: tunnels.ngrok_authtoken,
-            ngrok_domain: tunnels.ngrok_domain,
-            cloudflared_binary: tunnels.cloudflared_binary.or(self.cloudflared_binary),
+        Tunnels {
+            ngrok: Ngrok {
+                authtoken: tunnels.ngrok_authtoken.map(|secret| Authtoken {
+                    secret,
+                    origin: "extra.tunnels.ngrok_authtoken".to_owned(),
+                }),
+                domain: tunnels.ngrok_domain,
+                ..Ngrok::default()
+            },
+            cloudflared: Cloudflared {
+                binary: tunnels.cloudflared_binary.or(self.cloudflared_binary),
+                ..Cloudflared::default()
+            },
+            ..Tunnels::default()
         }
     }
 }

@@ -14,11 +14,12 @@ use crate::provider::Secret;
 /// Longest path that fits into a socket address on Linux, its terminator left out.
 const MAX_SOCKET_PATH: usize = 107;
 
-impl Named for Tunnel {
+/// A tunnel, or the word for none.
+impl Named for Option<Tunnel> {
     const NAMES: &'static [(&'static str, Self)] = &[
-        ("none", Tunnel::None),
-        ("ngrok", Tunnel::Ngrok),
-        ("cloudflared", Tunnel::Cloudflared),
+        ("none", None),
+        ("ngrok", Some(Tunnel::Ngrok)),
+        ("cloudflared", Some(Tunnel::Cloudflared)),
     ];
 }
 
@@ -30,7 +31,7 @@ pub(super) struct ServerFile {
     socket_path: Option<(String, Place)>,
     api_key: Option<OneOrMany<Secret>>,
     accept_base64_keys: Option<bool>,
-    tunnel: Option<OneOf<Tunnel>>,
+    tunnel: Option<OneOf<Option<Tunnel>>>,
     cors: Option<Switch<OneOrMany<Origin>>>,
     max_body: Option<Size>,
     drain: Option<Duration>,
@@ -47,7 +48,7 @@ impl Section for ServerFile {
             socket_path: object.take_at("socket_path", report),
             api_key: object.take("api_key", report),
             accept_base64_keys: object.take("accept_base64_keys", report),
-            tunnel: take_tunnel(object, report),
+            tunnel: object.take("tunnel", report),
             cors: object.take("cors", report),
             max_body: object.take("max_body", report),
             drain: object.take("drain", report),
@@ -56,14 +57,6 @@ impl Section for ServerFile {
             admin: take_later(object, "admin", report),
         })
     }
-}
-
-fn take_tunnel(object: &mut Object<'_>, report: &mut Report) -> Option<OneOf<Tunnel>> {
-    let (tunnel, place): (OneOf<Tunnel>, Place) = object.take_at("tunnel", report)?;
-    if tunnel.0 != Tunnel::None {
-        report.not_available(&place, &format!("tunnel {}", tunnel.0.name()));
-    }
-    Some(tunnel)
 }
 
 /// A part that is read and checked, and warned about when it is switched on.
@@ -87,7 +80,7 @@ impl ServerFile {
             listen: listen(self.host, self.port, self.socket_path, env, report),
             api_keys: self.api_key.map_or_else(Vec::new, |keys| keys.0),
             accept_base64_keys: self.accept_base64_keys.unwrap_or(false),
-            tunnel: self.tunnel.map_or(Tunnel::None, |tunnel| tunnel.0),
+            tunnel: self.tunnel.and_then(|tunnel| tunnel.0),
             cors: many(self.cors).into_iter().map(|origin| origin.0).collect(),
             max_body: self.max_body.map_or(32 << 20, |size| size.0),
             drain: self.drain.unwrap_or(Duration::from_secs(30)),

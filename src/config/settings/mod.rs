@@ -5,6 +5,7 @@ mod parts;
 mod route;
 mod router;
 mod server;
+mod tunnel;
 
 pub use health::{Backoff, Backoffs, Circuit};
 pub use parts::{
@@ -12,4 +13,5 @@ pub use parts::{
 };
 pub use route::{ConflictResolution, Route, Step};
 pub use router::{OnUnknownModel, Router, Strategy, Timeouts};
-pub use server::{Admin, Listen, Server, Tls, Tunnel, TunnelSettings};
+pub use server::{Admin, Listen, Server, Tls};
+pub use tunnel::{Authtoken, Cloudflared, Ngrok, PublicDoor, Tunnel, Tunnels};

@@ -1,9 +1,10 @@
-//! `server`, and the tunnel settings beside it.
+//! `server`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Tunnel;
 use crate::provider::Secret;
 
 /// `server.*`
@@ -16,7 +17,7 @@ pub struct Server {
     /// Whether a key may also be presented base64-encoded.
     pub accept_base64_keys: bool,
     /// The public door that was asked for.
-    pub tunnel: Tunnel,
+    pub tunnel: Option<Tunnel>,
     /// Origins that browsers may call from.
     pub cors: Vec<String>,
     /// Largest accepted request body in bytes.
@@ -81,38 +82,4 @@ pub struct Admin {
     pub listen: Option<String>,
     /// Token it asks for.
     pub token: Option<Secret>,
-}
-
-/// `server.tunnel`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Tunnel {
-    /// No public door.
-    #[default]
-    None,
-    /// Through ngrok.
-    Ngrok,
-    /// Through cloudflared.
-    Cloudflared,
-}
-
-impl Tunnel {
-    /// The name used in configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Tunnel::None => "none",
-            Tunnel::Ngrok => "ngrok",
-            Tunnel::Cloudflared => "cloudflared",
-        }
-    }
-}
-
-/// `extra.tunnels`
-#[derive(Debug, Clone, Default)]
-pub struct TunnelSettings {
-    /// Token of the ngrok account.
-    pub ngrok_authtoken: Option<Secret>,
-    /// Reserved domain.
-    pub ngrok_domain: Option<String>,
-    /// Name or path of the cloudflared program.
-    pub cloudflared_binary: Option<String>,
 }

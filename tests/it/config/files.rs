@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autogw::config::{self, Environment, Format, Listen, Loaded, Strategy, Tunnel};
-use autogw::provider::{Feature, Models, Secret};
+use autogw::provider::{Feature, Models};
 
 use super::fixture;
 
@@ -49,10 +49,14 @@ fn the_first_old_config_loads_unchanged() {
     assert_eq!(config.providers[1].keys.len(), 2);
     let tunnels = &config.tunnels;
     assert_eq!(
-        tunnels.ngrok_authtoken.as_ref().map(Secret::expose),
+        tunnels
+            .ngrok
+            .authtoken
+            .as_ref()
+            .map(|token| token.secret.expose()),
         Some("ngrok-token")
     );
-    assert_eq!(tunnels.cloudflared_binary.as_deref(), Some("cloudflared"));
+    assert_eq!(tunnels.cloudflared.binary.as_deref(), Some("cloudflared"));
 }
 
 #[test]
@@ -101,21 +105,15 @@ fn the_second_old_config_loads_unchanged() {
 fn the_third_old_config_loads_unchanged() {
     let env = Environment::empty().with("GROQ_API_KEY", "gsk-1");
     let loaded = load("auto-gateway-3.json", Format::Json, &env);
-    assert_eq!(
-        messages(&loaded),
-        [
-            "tunnel cloudflared is not available yet",
-            "strategy bandit is not available yet",
-        ]
-    );
-    assert_eq!(loaded.config.server.tunnel, Tunnel::Cloudflared);
+    assert_eq!(messages(&loaded), ["strategy bandit is not available yet",]);
+    assert_eq!(loaded.config.server.tunnel, Some(Tunnel::Cloudflared));
     assert_eq!(loaded.config.providers[0].keys[0].secret.expose(), "gsk-1");
     assert!(
         loaded.config.providers[1].keys.is_empty(),
         "absent without a variable means keyless"
     );
     assert_eq!(
-        loaded.config.tunnels.cloudflared_binary.as_deref(),
+        loaded.config.tunnels.cloudflared.binary.as_deref(),
         Some("cloudflared")
     );
 }

@@ -1,0 +1,288 @@
+//! How the tunnels are: one board that their supervisors write on, and everybody else reads.
+//!
+//! Values are absolute, so a reader that missed some is right again with the next one.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::config::Tunnel;
+
+/// How one tunnel is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Since when.
+    pub since: Instant,
+    /// Its public base URL without a slash at the end, as soon as it is known and as long as it holds.
+    pub url: Option<String>,
+    /// Round trip to its edge, or through it and back.
+    pub latency: Option<Duration>,
+    /// How often it came back, or its program was started again.
+    pub restarts: u32,
+    /// What a request through the public URL showed.
+    pub check: Check,
+}
+
+/// What a tunnel is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// It is being opened for the first time, or again without having failed.
+    Starting,
+    /// Its URL is known, and does not answer yet.
+    UrlKnown,
+    /// It is up.
+    Online,
+    /// Its program runs without a connection to its edge.
+    Degraded(Trouble),
+    /// It failed, and is opened again at `until`; `attempt` counts from 1.
+    Waiting {
+        /// Failures in a row.
+        attempt: u32,
+        /// When it goes on.
+        until: Instant,
+        /// What happened.
+        trouble: Trouble,
+    },
+    /// It failed in a way that waiting does not mend.
+    Failed(Trouble),
+    /// It was closed, here or by its provider.
+    Stopped,
+}
+
+/// What went wrong with a tunnel, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trouble {
+    /// The provider's own code, e.g. `ERR_NGROK_105`.
+    pub code: Option<String>,
+    /// One sentence without a full stop.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// What a request through the public URL showed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Check {
+    /// Nothing yet.
+    #[default]
+    Open,
+    /// It reached this gateway and came back.
+    Passed {
+        /// Whether the first event of a stream came before the last was sent.
+        streams: Streams,
+    },
+    /// It did not.
+    Failed {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// How a stream comes through a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// Event by event.
+    Live,
+    /// All at the end: something on the way holds them back.
+    Buffered,
+}
+
+impl Status {
+    fn starting() -> Self {
+        Self {
+            phase: Phase::Starting,
+            since: Instant::now(),
+            url: None,
+            latency: None,
+            restarts: 0,
+            check: Check::Open,
+        }
+    }
+
+    /// Whether requests can come through.
+    pub fn is_up(&self) -> bool {
+        matches!(self.phase, Phase::Online)
+    }
+}
+
+impl Phase {
+    /// Its name for programs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::UrlKnown => "url-known",
+            Phase::Online => "online",
+            Phase::Degraded(_) => "degraded",
+            Phase::Waiting { .. } => "waiting",
+            Phase::Failed(_) => "failed",
+            Phase::Stopped => "stopped",
+        }
+    }
+
+    /// What went wrong, if something did.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        match self {
+            Phase::Degraded(trouble) | Phase::Waiting { trouble, .. } | Phase::Failed(trouble) => {
+                Some(trouble)
+            }
+            Phase::Starting | Phase::UrlKnown | Phase::Online | Phase::Stopped => None,
+        }
+    }
+}
+
+/// The tunnels that were opened in this run, by kind.
+pub type Statuses = BTreeMap<Tunnel, Status>;
+
+/// Where the supervisors of tunnels write. Clones are the same board.
+#[derive(Debug, Clone, Default)]
+pub struct Board(watch::Sender<Statuses>);
+
+impl Board {
+    /// How they are now.
+    pub fn statuses(&self) -> Statuses {
+        self.0.borrow().clone()
+    }
+
+    /// Every state from now on; a slow reader misses some of them.
+    pub fn subscribe(&self) -> watch::Receiver<Statuses> {
+        self.0.subscribe()
+    }
+
+    /// A tunnel is about to be opened: returns the pen for its line, which starts afresh.
+    pub fn open(&self, tunnel: Tunnel) -> Line {
+        self.0.send_modify(|all| {
+            all.insert(tunnel, Status::starting());
+        });
+        Line {
+            board: self.clone(),
+            tunnel,
+        }
+    }
+}
+
+/// The line of one tunnel on the board.
+#[derive(Debug, Clone)]
+pub struct Line {
+    board: Board,
+    tunnel: Tunnel,
+}
+
+impl Line {
+    /// Whose line it is.
+    pub fn tunnel(&self) -> Tunnel {
+        self.tunnel
+    }
+
+    /// How it is now.
+    pub fn status(&self) -> Status {
+        let all = self.board.0.borrow();
+        all.get(&self.tunnel)
+            .cloned()
+            .unwrap_or_else(Status::starting)
+    }
+
+    /// It does something else from now on; the log says so.
+    pub fn phase(&self, phase: Phase) {
+        self.change(|status| {
+            status.since = Instant::now();
+            status.phase = phase;
+        });
+        self.log();
+    }
+
+    /// Its public URL is known, or another one, or gone. A URL that changed has not been checked.
+    pub fn url(&self, url: Option<String>) {
+        self.change(|status| {
+            if status.url != url {
+                status.check = Check::Open;
+                status.latency = None;
+                status.url = url;
+            }
+        });
+    }
+
+    /// It takes so long to its edge and back.
+    pub fn latency(&self, latency: Duration) {
+        self.change(|status| status.latency = Some(latency));
+    }
+
+    /// It came back, or its program was started again.
+    pub fn restarted(&self) {
+        self.change(|status| status.restarts = status.restarts.saturating_add(1));
+    }
+
+    /// A request through the public URL showed this.
+    pub fn check(&self, check: Check) {
+        self.change(|status| status.check = check);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Status)) {
+        self.board.0.send_if_modified(|all| {
+            let status = all.entry(self.tunnel).or_insert_with(Status::starting);
+            let before = status.clone();
+            change(status);
+            *status != before
+        });
+    }
+
+    fn log(&self) {
+        let status = self.status();
+        let (name, phase, url) = (self.tunnel.name(), status.phase.name(), status.url);
+        let url = url.as_deref();
+        match status.phase.trouble() {
+            None => {
+                tracing::info!(target: "autogw::tunnel", tunnel = name, phase, url, restarts = status.restarts, "tunnel");
+            }
+            Some(trouble) => tracing::warn!(
+                target: "autogw::tunnel", tunnel = name, phase, url, restarts = status.restarts,
+                code = trouble.code.as_deref(), reason = trouble.message.as_str(), hint = trouble.hint.as_deref(), "tunnel"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_url_has_not_been_checked() {
+        let board = Board::default();
+        let line = board.open(Tunnel::Ngrok);
+        let passed = Check::Passed {
+            streams: Streams::Live,
+        };
+        line.url(Some("https://a".to_owned()));
+        line.check(passed.clone());
+        line.url(Some("https://a".to_owned()));
+        assert_eq!(line.status().check, passed);
+        line.url(Some("https://b".to_owned()));
+        assert_eq!(line.status().check, Check::Open);
+    }
+
+    #[test]
+    fn readers_hear_of_changes_and_of_nothing_else() {
+        let board = Board::default();
+        let line = board.open(Tunnel::Cloudflared);
+        let mut reader = board.subscribe();
+        line.url(None);
+        assert!(!reader.has_changed().expect("the board is there"));
+        line.phase(Phase::Online);
+        assert!(reader.has_changed().expect("the board is there"));
+        assert!(reader.borrow_and_update()[&Tunnel::Cloudflared].is_up());
+    }
+
+    #[test]
+    fn a_tunnel_that_is_opened_again_starts_afresh() {
+        let board = Board::default();
+        let line = board.open(Tunnel::Ngrok);
+        line.restarted();
+        line.phase(Phase::Stopped);
+        let again = board.open(Tunnel::Ngrok);
+        assert_eq!(again.status().restarts, 0);
+        assert_eq!(again.status().phase, Phase::Starting);
+    }
+}
