@@ -1,9 +1,13 @@
 //! A call: one request of a client, as the edge hands it over.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::codec::openai_chat::response::Shape;
+use crate::route::Scope;
 
 /// An endpoint that is routed to providers.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,6 +91,11 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
+    /// What exists for the client; `None` is everything.
+    pub scope: Option<Arc<Scope>>,
+    /// After how long a stream has to be promised, as something between here and the client would give
+    /// up; `None` is never.
+    pub promise_after: Option<Duration>,
 }
 
 impl Call {

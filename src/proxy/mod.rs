@@ -102,11 +102,9 @@ pub async fn handle(
             return Err(problem);
         }
     };
-    let hold = gateway
-        .config()
-        .router
-        .commit_hold
-        .filter(|_| prepared.streams);
+    let holds = [gateway.config().router.commit_hold, call.promise_after];
+    let hold = holds.into_iter().flatten().min();
+    let hold = hold.filter(|_| prepared.streams);
     let id = record.request_id().clone();
     let search = search(gateway, call, prepared, plan, record);
     match hold {
@@ -198,7 +196,7 @@ fn make_plan(
         _ => asked,
     };
     let plan_for = |model: &str| {
-        let ask = prepared.ask(call.endpoint.path, model, router.strip_unsupported);
+        let ask = prepared.ask(call, model, router.strip_unsupported);
         plan::make(
             &ask,
             &index,

@@ -130,19 +130,15 @@ impl Prepared {
     }
 
     /// What routing is asked, for the model string `model`.
-    pub fn ask<'a>(
-        &'a self,
-        endpoint: &'static str,
-        model: &'a str,
-        may_strip: bool,
-    ) -> plan::Ask<'a> {
+    pub fn ask<'a>(&'a self, call: &'a Call, model: &'a str, may_strip: bool) -> plan::Ask<'a> {
         plan::Ask {
-            endpoint,
+            endpoint: call.endpoint.path,
             model,
             provider: self.head.provider.as_deref(),
             alias: self.head.alias.as_deref(),
             strict_alias: self.head.strict_alias.unwrap_or(true),
             may_strip,
+            scope: call.scope.as_deref(),
         }
     }
 
@@ -363,6 +359,8 @@ mod tests {
             endpoint: Endpoint::at("/v1/chat/completions").expect("an endpoint"),
             headers: HeaderMap::new(),
             body: Bytes::from_static(body.as_bytes()),
+            scope: None,
+            promise_after: None,
         };
         Prepared::read(&call).expect("a good request")
     }

@@ -123,6 +123,22 @@ impl Problem {
         }
     }
 
+    /// 429: a public door has let its share through.
+    pub fn door_limit(limit: u32, wait: Duration) -> Self {
+        let message = format!("this public address takes {limit} requests a minute");
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_error",
+            Some("tunnel_rate_limit"),
+            message,
+        );
+        Self {
+            retry_after: Some(wait),
+            should_retry: Some(true),
+            ..problem
+        }
+    }
+
     /// 404: no such path.
     pub fn no_such_path(path: &str) -> Self {
         let message =

@@ -30,6 +30,7 @@ enum Ending {
 pub struct Record {
     request_id: HeaderValue,
     client: Arc<str>,
+    door: Option<&'static str>,
     endpoint: &'static str,
     model: String,
     received: Instant,
@@ -42,16 +43,18 @@ pub struct Record {
 }
 
 impl Record {
-    /// Opens the book.
+    /// Opens the book. `door` is the tunnel that the request came through.
     pub fn new(
         request_id: HeaderValue,
         client: Arc<str>,
+        door: Option<&'static str>,
         endpoint: &'static str,
         received: Instant,
     ) -> Self {
         Self {
             request_id,
             client,
+            door,
             endpoint,
             model: String::new(),
             received,
@@ -136,6 +139,7 @@ impl Drop for Record {
             target: "autogw::request",
             request_id = self.request_id.to_str().unwrap_or_default(),
             client = &*self.client,
+            door = self.door,
             endpoint = self.endpoint,
             model = self.model.as_str(),
             provider = target.map(|target| &*target.id.provider),

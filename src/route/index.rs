@@ -140,7 +140,12 @@ impl Index {
 
     /// Whether `name` is exactly the name of a route or a model.
     pub fn has(&self, name: &str) -> bool {
-        self.routes.contains_key(name) || self.exact.contains_key(name)
+        self.is_route(name) || self.exact.contains_key(name)
+    }
+
+    /// Whether `name` is exactly the name of a route.
+    pub fn is_route(&self, name: &str) -> bool {
+        self.routes.contains_key(name)
     }
 
     /// Whether a provider has not said yet what it serves.

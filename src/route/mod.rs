@@ -2,7 +2,10 @@
 
 pub mod index;
 pub mod plan;
+mod scope;
 pub mod wanted;
+
+pub use scope::Scope;
 
 use std::sync::Arc;
 use std::time::Duration;

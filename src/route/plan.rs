@@ -8,7 +8,7 @@ use http::HeaderValue;
 
 use super::index::Index;
 use super::wanted::Wanted;
-use super::{Offer, Target};
+use super::{Offer, Scope, Target};
 use crate::chat::FailureClass;
 use crate::health::{Health, Standing, TargetId};
 use crate::provider::{Feature, Features, Provider};
@@ -28,6 +28,8 @@ pub struct Ask<'a> {
     pub strict_alias: bool,
     /// Whether targets that lack a capability stay, because the parts can be removed.
     pub may_strip: bool,
+    /// What exists for whoever asks; `None` is everything.
+    pub scope: Option<&'a Scope>,
 }
 
 /// What routing knows of a provider, beside its offers.
@@ -184,12 +186,16 @@ fn candidates(
         Wanted::Anything => {
             let all = index.offers().iter();
             all.filter(|offer| pin.is_none_or(|place| offer.provider == place))
+                .filter(|offer| exists(ask.scope, &offer.name))
                 .cloned()
                 .collect()
         }
         Wanted::Names(names) => {
             let mut found: Vec<Arc<Offer>> = Vec::new();
-            for offer in names.iter().flat_map(|name| index.find(name, pin)) {
+            for offer in names
+                .iter()
+                .flat_map(|name| offers_of(name, ask, index, pin))
+            {
                 if !found.contains(&offer) {
                     found.push(offer);
                 }
@@ -197,15 +203,28 @@ fn candidates(
             found
         }
     };
-    match (found.is_empty(), pin) {
-        (false, _) => Ok(found),
-        (true, Some(_)) => Err(NoTarget::NotAtProvider {
-            suggestions: index.suggest(ask.model),
-        }),
-        (true, None) => Err(NoTarget::UnknownModel {
-            suggestions: index.suggest(ask.model),
-        }),
+    if !found.is_empty() {
+        return Ok(found);
     }
+    let mut suggestions = index.suggest(ask.model);
+    suggestions.retain(|name| exists(ask.scope, name));
+    Err(match pin {
+        Some(_) => NoTarget::NotAtProvider { suggestions },
+        None => NoTarget::UnknownModel { suggestions },
+    })
+}
+
+fn exists(scope: Option<&Scope>, name: &str) -> bool {
+    scope.is_none_or(|scope| scope.allows(name))
+}
+
+/// Who offers `name` within the scope. A route that exists brings its steps, whatever they are called.
+fn offers_of(name: &str, ask: &Ask<'_>, index: &Index, pin: Option<usize>) -> Vec<Arc<Offer>> {
+    let mut offers = index.find(name, pin);
+    if !(index.is_route(name) && exists(ask.scope, name)) {
+        offers.retain(|offer| exists(ask.scope, &offer.name));
+    }
+    offers
 }
 
 fn capable(
