@@ -1,14 +1,14 @@
 //! A door that others can reach is never open without a key: where none is configured, one is made.
+//!
+//! It is made at every start without keys, needed or not: a tunnel may be opened later, and what hides
+//! secrets from logs has to know all of them from the beginning.
 
-use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Options, StartError};
+use super::{Options, StartError, run_files};
 use crate::config::Config;
 use crate::provider::Secret;
 
@@ -24,51 +24,38 @@ pub enum MadeKey {
     Kept(PathBuf),
 }
 
-/// Makes a key if the listener can be reached from elsewhere and none is configured.
-pub(super) fn make_if_needed(
-    config: &mut Config,
-    options: &Options,
-) -> Result<Option<MadeKey>, StartError> {
-    if config.server.listen.is_local() || !config.server.api_keys.is_empty() {
+/// A key for doors that need one, if none is configured.
+pub(super) fn make_if_none(config: &Config) -> Result<Option<Secret>, StartError> {
+    if !config.server.api_keys.is_empty() {
         return Ok(None);
     }
     let mut bytes = [0; KEY_BYTES];
     getrandom::fill(&mut bytes).map_err(StartError::Random)?;
-    let key = Secret::new(format!("agw-{}", URL_SAFE_NO_PAD.encode(bytes)));
-    config.server.api_keys.push(key.clone());
+    let key = format!("agw-{}", URL_SAFE_NO_PAD.encode(bytes));
+    Ok(Some(Secret::new(key)))
+}
+
+/// Whether the configured listener asks for a key although none is configured: others can reach it, or
+/// a tunnel is asked for, which may turn out to lead here.
+pub(super) fn is_needed_locally(config: &Config) -> bool {
+    let is_exposed = !config.server.listen.is_local() || config.server.tunnel.is_some();
+    is_exposed && !config.tunnels.door.needs_no_key
+}
+
+/// Lets the owner know `key`.
+pub(super) fn hand_over(key: Secret, options: &Options) -> Result<MadeKey, StartError> {
     if options.shows_made_key {
-        return Ok(Some(MadeKey::Shown(key)));
+        return Ok(MadeKey::Shown(key));
     }
-    let name = options
-        .name
-        .as_ref()
-        .map_or_else(String::new, |name| format!(".{}", name.as_str()));
-    let path = options.home.run().join(format!("client{name}.key"));
-    match write(&path, &key) {
-        Ok(()) => Ok(Some(MadeKey::Kept(path))),
+    let file = run_files::named("client", options.name.as_ref(), "key");
+    let path = options.home.run().join(file);
+    let written = run_files::directory(&options.home)
+        .and_then(|_| run_files::write_private(&path, key.expose()));
+    match written {
+        Ok(()) => Ok(MadeKey::Kept(path)),
         Err(error) => Err(StartError::ClientKey {
             path,
             reason: error.to_string(),
         }),
     }
-}
-
-fn write(path: &Path, key: &Secret) -> std::io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
-    }
-    // A file of an earlier run may have been left readable: it is replaced, not reused.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    writeln!(file, "{}", key.expose())
 }

@@ -1,13 +1,14 @@
 //! The composition root: a configuration becomes a running gateway, and a signal ends it.
 //!
 //! ```text
-//! config → client key → Gateway → listener → edge → accept loop
+//! config → client key → Gateway → listener → local door → accept loop
 //!                          └ background: model listings · idle connections · TLS warm-up
 //! signal → drain (no new connections, /ready says 503) → running requests → error to the rest → end
 //! ```
 
 mod background;
 mod client_key;
+mod run_files;
 mod shutdown;
 
 use std::fmt;
@@ -22,11 +23,13 @@ pub use self::client_key::MadeKey;
 pub use self::shutdown::Signals;
 use crate::config::{Config, Home, Name};
 use crate::provider::Redactor;
+use crate::provider::Secret;
 use crate::proxy::gateway::{Gateway, GatewayError};
 use crate::server::Limits;
 use crate::server::accept;
 pub use crate::server::address::Address;
 use crate::server::auth::ClientKeys;
+use crate::server::door::Door;
 use crate::server::edge::Edge;
 use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
@@ -63,7 +66,7 @@ impl Options {
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration asks for a tunnel.
+    /// The tunnel that is asked for cannot be opened.
     #[error("the tunnel `{0}` is not available yet")]
     Tunnel(&'static str),
     /// No provider speaks a dialect that this version speaks.
@@ -100,9 +103,6 @@ impl StartError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            StartError::Tunnel(_) => {
-                Some("remove `server.tunnel` (or `--tunnel`) until a version that has it")
-            }
             StartError::NoProviders => {
                 Some("add a provider that speaks the OpenAI dialect, or try `autogw start --demo`")
             }
@@ -110,7 +110,7 @@ impl StartError {
             StartError::ClientKey { .. } => {
                 Some("set `server.api_key`, or make the directory writable")
             }
-            StartError::Gateway(_) | StartError::Random(_) => None,
+            StartError::Tunnel(_) | StartError::Gateway(_) | StartError::Random(_) => None,
         }
     }
 }
@@ -120,6 +120,7 @@ pub struct Running {
     gateway: Arc<Gateway>,
     address: Address,
     made_key: Option<MadeKey>,
+    board: Board,
     /// Cancelled when no new connections are wanted.
     drain: CancellationToken,
     /// Connections and the accept loop.
@@ -127,64 +128,89 @@ pub struct Running {
     /// Cancelled when background work ends.
     over: CancellationToken,
     background: TaskTracker,
-    board: Board,
 }
 
-/// Starts a gateway; it answers when the future is ready.
+/// Starts a gateway; it answers when the future is ready. A tunnel that was asked for is being opened
+/// then, and the board says how that goes.
 pub async fn start(mut config: Config, options: Options) -> Result<Running, StartError> {
-    if let Some(tunnel) = config.server.tunnel {
-        return Err(StartError::Tunnel(tunnel.name()));
-    }
     config
         .providers
         .retain(|provider| provider.preset.is_available());
     if config.providers.is_empty() {
         return Err(StartError::NoProviders);
     }
-    let made_key = client_key::make_if_needed(&mut config, &options)?;
+    if let Some(tunnel) = config.server.tunnel {
+        return Err(StartError::Tunnel(tunnel.name()));
+    }
+    let spare_key = client_key::make_if_none(&config)?;
+    let redactor = Arc::new(Redactor::new(config.secrets().iter().chain(&spare_key)));
+    let made_key = require_key(&mut config, spare_key.as_ref(), &options)?;
     let seed = getrandom::u64().map_err(StartError::Random)?;
-    let redactor = Arc::new(config.redactor());
     let gateway = Arc::new(Gateway::new(config, redactor, format!("{seed:016x}"))?);
-    let listener = Listener::bind(&gateway.config().server.listen, options.may_change_port).await?;
-    Ok(serve(gateway, listener, made_key, options.limits, seed))
-}
-
-fn serve(
-    gateway: Arc<Gateway>,
-    listener: Listener,
-    made_key: Option<MadeKey>,
-    limits: Limits,
-    seed: u64,
-) -> Running {
-    let server = &gateway.config().server;
-    let address = listener.address().clone();
-    let guard = Guard::new(&address, &server.allowed_hosts, &server.cors);
-    let keys = ClientKeys::new(&server.api_keys, server.accept_base64_keys);
-    let edge = Arc::new(Edge::new(gateway.clone(), guard, keys, limits, seed));
-    let (drain, over) = (CancellationToken::new(), CancellationToken::new());
-    let (connections, background) = (TaskTracker::new(), TaskTracker::new());
-    connections.spawn(accept::run(
-        listener,
-        edge,
-        limits,
-        drain.clone(),
-        connections.clone(),
-    ));
-    background::spawn(&gateway, &background, &over);
-    tracing::info!(target: "autogw::app", address = %address, version = env!("CARGO_PKG_VERSION"), "listening");
-    Running {
+    let listen = &gateway.config().server.listen;
+    let (listener, address) = Listener::bind(listen, options.may_change_port).await?;
+    let board = Board::default();
+    let edge = local_edge(&gateway, &address, board.clone(), options.limits, seed);
+    let running = Running {
         gateway,
         address,
         made_key,
-        drain,
-        connections,
-        over,
-        background,
-        board: Board::default(),
-    }
+        board,
+        drain: CancellationToken::new(),
+        connections: TaskTracker::new(),
+        over: CancellationToken::new(),
+        background: TaskTracker::new(),
+    };
+    running.serve(listener, edge, options.limits);
+    Ok(running)
+}
+
+/// Makes the listener ask for `spare_key` where it must ask for one and none is configured.
+fn require_key(
+    config: &mut Config,
+    spare_key: Option<&Secret>,
+    options: &Options,
+) -> Result<Option<MadeKey>, StartError> {
+    let Some(key) = spare_key.filter(|_| client_key::is_needed_locally(config)) else {
+        return Ok(None);
+    };
+    config.server.api_keys.push(key.clone());
+    client_key::hand_over(key.clone(), options).map(Some)
+}
+
+/// The edge behind the configured listener.
+fn local_edge(
+    gateway: &Arc<Gateway>,
+    address: &Address,
+    board: Board,
+    limits: Limits,
+    seed: u64,
+) -> Edge {
+    let server = &gateway.config().server;
+    let guard = Guard::new(address, &server.allowed_hosts, &server.cors);
+    let keys = ClientKeys::new(&server.api_keys, server.accept_base64_keys);
+    Edge::new(
+        gateway.clone(),
+        Door::local(guard, keys),
+        board,
+        limits,
+        seed,
+    )
 }
 
 impl Running {
+    fn serve(&self, listener: Listener, edge: Edge, limits: Limits) {
+        self.connections.spawn(accept::run(
+            listener,
+            Arc::new(edge),
+            limits,
+            self.drain.clone(),
+            self.connections.clone(),
+        ));
+        background::spawn(&self.gateway, &self.background, &self.over);
+        tracing::info!(target: "autogw::app", address = %self.address, version = env!("CARGO_PKG_VERSION"), "listening");
+    }
+
     /// Where it answers.
     pub fn address(&self) -> &Address {
         &self.address

@@ -37,7 +37,7 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// Accepts until `drain` is cancelled. Connections go on in `tasks`, and close after their answer.
 pub async fn run(
-    listener: Listener,
+    mut listener: Listener,
     edge: Arc<Edge>,
     limits: Limits,
     drain: CancellationToken,
@@ -49,7 +49,7 @@ pub async fn run(
     loop {
         let accepted = tokio::select! {
             () = drain.cancelled() => return,
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&mut listener, &room) => accepted,
         };
         match accepted {
             Ok((stream, address, permit)) => {
@@ -70,7 +70,7 @@ pub async fn run(
 type Accepted = (Stream, Option<SocketAddr>, OwnedSemaphorePermit);
 
 /// Waits for room first: a full house leaves newcomers in the kernel's queue.
-async fn accept(listener: &Listener, room: &Arc<Semaphore>) -> io::Result<Accepted> {
+async fn accept(listener: &mut Listener, room: &Arc<Semaphore>) -> io::Result<Accepted> {
     let permit = room
         .clone()
         .acquire_owned()

@@ -18,7 +18,7 @@ use crate::provider::Secret;
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
 /// The keys that clients may present; none means that the door is open.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ClientKeys {
     keys: Vec<Secret>,
     /// How each key's holder is called in logs.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Limits;
 use super::clock::InFlight;
+use super::keep_alive::KeepAlive;
 use crate::proxy::body::Body;
 use crate::proxy::problem::Problem;
 use std::time::Duration;
@@ -122,6 +123,8 @@ async fn next_chunk(body: &mut Incoming, by: Instant) -> Result<Option<Bytes>, P
 #[derive(Debug)]
 pub struct EdgeBody {
     content: Content,
+    /// Set where silence would be taken for death.
+    keep_alive: Option<KeepAlive>,
     /// The connection's clock stands still until the answer is out.
     _in_flight: InFlight,
 }
@@ -137,6 +140,7 @@ impl EdgeBody {
     pub fn proxied(body: Body, in_flight: InFlight) -> Self {
         Self {
             content: Content::Proxied(body),
+            keep_alive: None,
             _in_flight: in_flight,
         }
     }
@@ -145,7 +149,26 @@ impl EdgeBody {
     pub fn page(body: axum::body::Body, in_flight: InFlight) -> Self {
         Self {
             content: Content::Page(body),
+            keep_alive: None,
             _in_flight: in_flight,
+        }
+    }
+}
+
+impl EdgeBody {
+    /// The same stream of events, with comments in its silences.
+    #[must_use]
+    pub fn kept_alive(self) -> Self {
+        Self {
+            keep_alive: Some(KeepAlive::default()),
+            ..self
+        }
+    }
+
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut self.content {
+            Content::Proxied(body) => Pin::new(body).poll_frame(cx),
+            Content::Page(body) => Pin::new(body).poll_frame(cx).map_err(io::Error::other),
         }
     }
 }
@@ -158,10 +181,19 @@ impl HttpBody for EdgeBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut self.content {
-            Content::Proxied(body) => Pin::new(body).poll_frame(cx),
-            Content::Page(body) => Pin::new(body).poll_frame(cx).map_err(io::Error::other),
+        let polled = self.poll_content(cx);
+        let Some(silence) = &mut self.keep_alive else {
+            return polled;
+        };
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            silence.heard(frame.data_ref().map_or(&[], |data| data));
         }
+        if polled.is_pending() {
+            return silence
+                .poll(cx)
+                .map(|comment| Some(Ok(Frame::data(comment))));
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -199,6 +199,10 @@ macro_rules! on_stream {
                 let $io = Pin::new(io);
                 $call
             }
+            Stream::Handed(io) => {
+                let $io = Pin::new(io);
+                $call
+            }
         }
     };
 }

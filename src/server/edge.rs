@@ -9,16 +9,19 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tower_service::Service as _;
 
-use super::auth::{self, ClientKeys};
+use super::auth;
 use super::body::{EdgeBody, collect_until, discard};
 use super::clock::InFlight;
+use super::door::Door;
 use super::guard::Guard;
-use super::pages::{self, PendingProblem};
+use super::pages::{self, PendingProblem, Subject};
 use super::patience::{Patience, Verdict};
 use super::peer::Peer;
+use super::probe::Probe;
 use super::request_id::RequestIds;
 use super::{Limits, error, framing};
 use crate::proxy::call::{Call, Endpoint};
@@ -27,6 +30,10 @@ use crate::proxy::problem::Problem;
 use crate::proxy::record::Record;
 use crate::proxy::upstream::VIA;
 use crate::proxy::{self, Reply};
+use crate::telemetry::tunnel::Board;
+
+/// The type of a stream, without the parameters that not everybody expects.
+const EVENTS: &str = "text/event-stream";
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,8 +42,7 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Edge {
     gateway: Arc<Gateway>,
     pages: Router,
-    guard: Guard,
-    keys: ClientKeys,
+    door: Door,
     patience: Patience,
     ids: RequestIds,
     limits: Limits,
@@ -49,21 +55,18 @@ enum Answer {
 }
 
 impl Edge {
-    /// The edge of a listener with these rules. `seed` sets its request ids apart from other runs'.
-    pub fn new(
-        gateway: Arc<Gateway>,
-        guard: Guard,
-        keys: ClientKeys,
-        limits: Limits,
-        seed: u64,
-    ) -> Self {
-        let pages = pages::router(gateway.clone());
+    /// The edge behind `door`. `seed` sets its request ids apart from other runs' and other doors'.
+    pub fn new(gateway: Arc<Gateway>, door: Door, board: Board, limits: Limits, seed: u64) -> Self {
+        let pages = pages::router(Subject {
+            gateway: gateway.clone(),
+            scope: door.scope(),
+            board,
+        });
         let ids = RequestIds::new(seed);
         Self {
             gateway,
             pages,
-            guard,
-            keys,
+            door,
             patience: Patience::default(),
             ids,
             limits,
@@ -75,13 +78,16 @@ impl Edge {
         let received = Instant::now();
         let in_flight = peer.presence.enter();
         let id = self.ids.accept(request.headers().get(&REQUEST_ID));
-        let origin = self.guard.permitted(request.headers());
+        let origin = self.door.guard.permitted(request.headers());
         let handled = AssertUnwindSafe(self.handle(request, peer, id.clone(), received))
             .catch_unwind()
             .await;
         let result = handled.unwrap_or_else(|_| Err(Problem::internal().into()));
         let answer = result.unwrap_or_else(|refusal| Answer::Reply(refusal.reply(&id)));
         let mut response = finish(answer, &id, in_flight);
+        if self.door.is_public() {
+            response = carry_far(response);
+        }
         if let Some(origin) = origin {
             Guard::permit(&origin, response.headers_mut());
         }
@@ -119,32 +125,39 @@ impl Edge {
         received: Instant,
     ) -> Result<Answer, Refusal> {
         let admitted = self.admit(&head, peer).await;
-        let client = match admitted.inspect_err(|refusal| refusal.log(&head, &id))? {
+        let client = match admitted.inspect_err(|refusal| refusal.log(&head, &id, &self.door))? {
             Admitted::Preflight => return Ok(Answer::Page(preflight(&head))),
-            Admitted::Anybody => return Ok(Answer::Page(self.page(head).await)),
+            Admitted::Ourselves(probe) => return Ok(Answer::Page(probe.answer())),
+            Admitted::Anybody => return Ok(Answer::Page(self.page(head, peer).await)),
             Admitted::Client(client) => client,
         };
         match Endpoint::at(head.uri.path()).filter(|_| head.method == Method::POST) {
             Some(endpoint) => {
-                let record = Record::new(id, client, endpoint.path, received);
+                let record = Record::new(id, client, self.door.name(), endpoint.path, received);
                 let reply = self.proxy(endpoint, head, body, record).await;
                 Ok(Answer::Reply(reply?))
             }
-            None => Ok(Answer::Page(self.page(head).await)),
+            None => Ok(Answer::Page(self.page(head, peer).await)),
         }
     }
 
     /// The guards, in their order.
     async fn admit(&self, head: &Parts, peer: &Peer) -> Result<Admitted, Refusal> {
         framing::check(head).map_err(Refusal::for_good)?;
-        self.guard.check(head)?;
+        self.door.check(head)?;
         if Guard::is_preflight(head) {
             return Ok(Admitted::Preflight);
         }
-        if pages::OPEN.contains(&head.uri.path()) {
+        let path = head.uri.path();
+        if let Some(probe) = self.door.probe(path) {
+            return Ok(Admitted::Ourselves(probe.clone()));
+        }
+        if self.door.is_open(path) {
             return Ok(Admitted::Anybody);
         }
-        self.check_key(head, peer).await.map(Admitted::Client)
+        let client = self.check_key(head, peer).await?;
+        self.door.admit(Instant::now())?;
+        Ok(Admitted::Client(client))
     }
 
     async fn proxy(
@@ -161,6 +174,8 @@ impl Edge {
                     endpoint,
                     headers,
                     body,
+                    scope: self.door.scope(),
+                    promise_after: self.door.promise_after(),
                 };
                 proxy::handle(self.gateway.clone(), call, record).await
             }
@@ -180,8 +195,9 @@ impl Edge {
         collect_until(&self.gateway.stopped(), body, max, &self.limits).await
     }
 
-    async fn page(&self, head: Parts) -> Response<axum::body::Body> {
-        let request = Request::from_parts(head, axum::body::Body::empty());
+    async fn page(&self, head: Parts, peer: &Peer) -> Response<axum::body::Body> {
+        let mut request = Request::from_parts(head, axum::body::Body::empty());
+        request.extensions_mut().insert(self.door.reach(peer));
         match self.pages.clone().call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -192,7 +208,7 @@ impl Edge {
     ///
     /// Returns the name of the key's holder.
     async fn check_key(&self, head: &Parts, peer: &Peer) -> Result<Arc<str>, Refusal> {
-        if let Some(anybody) = self.keys.open() {
+        if let Some(anybody) = self.door.keys.open() {
             return Ok(anybody);
         }
         let mut keys = auth::presented(head).peekable();
@@ -200,25 +216,24 @@ impl Edge {
         if keys.peek().is_none() {
             return Err(Problem::bad_key().into());
         }
-        if let Some(client) = keys.find_map(|key| self.keys.recognise(&key)) {
+        if let Some(client) = keys.find_map(|key| self.door.keys.recognise(&key)) {
             return Ok(client);
         }
-        Err(
-            match self.patience.wrong_key(peer.network(), Instant::now()) {
-                Verdict::Wrong => Problem::bad_key().into(),
-                Verdict::Blocked { wait, hold: None } => {
-                    Refusal::for_good(Problem::too_many_bad_keys(wait))
-                }
-                Verdict::Blocked {
-                    wait,
-                    hold: Some(_place),
-                } => {
-                    let pause = tokio::time::sleep(self.limits.wrong_key);
-                    self.gateway.stopped().run_until_cancelled(pause).await;
-                    Problem::too_many_bad_keys(wait).into()
-                }
-            },
-        )
+        let network = self.door.network(&head.headers, peer);
+        Err(match self.patience.wrong_key(network, Instant::now()) {
+            Verdict::Wrong => Problem::bad_key().into(),
+            Verdict::Blocked { wait, hold: None } => {
+                Refusal::for_good(Problem::too_many_bad_keys(wait))
+            }
+            Verdict::Blocked {
+                wait,
+                hold: Some(_place),
+            } => {
+                let pause = tokio::time::sleep(self.limits.wrong_key);
+                self.gateway.stopped().run_until_cancelled(pause).await;
+                Problem::too_many_bad_keys(wait).into()
+            }
+        })
     }
 }
 
@@ -226,6 +241,8 @@ impl Edge {
 enum Admitted {
     /// A browser that asks whether it may.
     Preflight,
+    /// This gateway itself, from the other end of the tunnel.
+    Ourselves(Arc<Probe>),
     /// Somebody who asks for what everybody may see.
     Anybody,
     /// The holder of a key, or anybody where there are none.
@@ -266,10 +283,11 @@ impl Refusal {
     }
 
     /// The log line of a request that came no further than the guards; the others have a book.
-    fn log(&self, head: &Parts, id: &HeaderValue) {
+    fn log(&self, head: &Parts, id: &HeaderValue, door: &Door) {
         tracing::info!(
             target: "autogw::request",
             request_id = id.to_str().unwrap_or_default(),
+            door = door.name(),
             endpoint = head.uri.path(),
             status = self.problem.status.as_u16(),
             outcome = "turned away",
@@ -283,6 +301,22 @@ fn preflight(head: &Parts) -> Response<axum::body::Body> {
     *response.status_mut() = StatusCode::NO_CONTENT;
     *response.headers_mut() = Guard::permissions(head);
     response
+}
+
+/// Prepares a stream for the way through a tunnel: exactly the type by which those in between know that
+/// nothing is to be held back, and signs of life.
+fn carry_far(mut response: Response<EdgeBody>) -> Response<EdgeBody> {
+    let has_length = response.body().size_hint().exact().is_some();
+    let kind = response.headers_mut().get_mut(header::CONTENT_TYPE);
+    let is_events = |kind: &&mut HeaderValue| kind.as_bytes().starts_with(EVENTS.as_bytes());
+    match kind.filter(is_events) {
+        Some(kind) if !has_length => {
+            *kind = HeaderValue::from_static(EVENTS);
+            response.map(EdgeBody::kept_alive)
+        }
+        // Where a length was announced there is no room for comments.
+        _ => response,
+    }
 }
 
 fn finish(answer: Answer, id: &HeaderValue, in_flight: InFlight) -> Response<EdgeBody> {

@@ -1,12 +1,16 @@
 //! Binds the listener: TCP or a Unix socket, and never one instead of the other.
 
+use std::fmt;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
 
 use super::address::Address;
 use crate::config::Listen;
@@ -29,29 +33,67 @@ pub struct ListenError {
     pub hint: String,
 }
 
-/// A bound listener. A Unix socket's file goes with it.
+/// Both directions of a connection that somebody else accepted.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A connection that somebody else accepted, and the address it comes from.
+pub struct Arrival {
+    io: Box<dyn Duplex>,
+    address: SocketAddr,
+}
+
+impl<T: Duplex + 'static> From<(T, SocketAddr)> for Arrival {
+    fn from((io, address): (T, SocketAddr)) -> Self {
+        let io = Box::new(io);
+        Self { io, address }
+    }
+}
+
+/// Where connections come from. A Unix socket's file goes with it.
 #[derive(Debug)]
 pub enum Listener {
     /// TCP.
-    Tcp(TcpListener, Address),
-    /// A Unix socket.
-    Unix(UnixListener, Address),
+    Tcp(TcpListener),
+    /// A Unix socket, and its file.
+    Unix(UnixListener, PathBuf),
+    /// Whoever accepts connections in our place and hands them over.
+    Handed(mpsc::Receiver<Arrival>),
 }
 
 /// An accepted connection.
-#[derive(Debug)]
 pub enum Stream {
     /// TCP.
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
+    /// Accepted elsewhere.
+    Handed(Box<dyn Duplex>),
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stream::Tcp(stream) => stream.fmt(f),
+            Stream::Unix(stream) => stream.fmt(f),
+            Stream::Handed(_) => f.write_str("Handed"),
+        }
+    }
+}
+
+impl fmt::Debug for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Arrival({})", self.address)
+    }
 }
 
 impl Listener {
-    /// Binds as configured. `may_step` allows the next free port in place of one that nobody chose.
-    pub async fn bind(listen: &Listen, may_step: bool) -> Result<Self, ListenError> {
+    /// Binds as configured, and says where that is. `may_step` allows the next free port in place of one
+    /// that nobody chose.
+    pub async fn bind(listen: &Listen, may_step: bool) -> Result<(Self, Address), ListenError> {
         match listen {
-            Listen::Unix(path) => bind_unix(path),
+            Listen::Unix(path) => Ok((Self::bind_unix(path)?, Address::Unix(path.clone()))),
             Listen::Tcp {
                 host,
                 port,
@@ -68,17 +110,18 @@ impl Listener {
         }
     }
 
-    /// Where it answers.
-    pub fn address(&self) -> &Address {
-        match self {
-            Listener::Tcp(_, address) | Listener::Unix(_, address) => address,
-        }
+    /// Binds a Unix socket that only its owner can open, in place of one that nobody listens on any more.
+    pub fn bind_unix(path: &Path) -> Result<Self, ListenError> {
+        bind_unix(path)
     }
 
     /// The next connection and the address it comes from; `None` for a Unix socket.
-    pub async fn accept(&self) -> io::Result<(Stream, Option<std::net::SocketAddr>)> {
+    ///
+    /// # Cancel safety
+    /// A connection is lost only with the listener.
+    pub async fn accept(&mut self) -> io::Result<(Stream, Option<SocketAddr>)> {
         match self {
-            Listener::Tcp(listener, _) => {
+            Listener::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 // A stream's events are small: without this they wait for the acknowledgement of the last.
                 stream.set_nodelay(true)?;
@@ -88,19 +131,23 @@ impl Listener {
                 let (stream, _) = listener.accept().await?;
                 Ok((Stream::Unix(stream), None))
             }
+            Listener::Handed(arrivals) => match arrivals.recv().await {
+                Some(arrival) => Ok((Stream::Handed(arrival.io), Some(arrival.address))),
+                None => std::future::pending().await,
+            },
         }
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Listener::Unix(_, Address::Unix(path)) = self {
+        if let Listener::Unix(_, path) = self {
             let _ = fs::remove_file(path);
         }
     }
 }
 
-async fn bind_tcp(host: &str, port: u16, last: u16) -> Result<Listener, ListenError> {
+async fn bind_tcp(host: &str, port: u16, last: u16) -> Result<(Listener, Address), ListenError> {
     let mut port = port;
     loop {
         match try_tcp(host, port).await {
@@ -111,7 +158,7 @@ async fn bind_tcp(host: &str, port: u16, last: u16) -> Result<Listener, ListenEr
     }
 }
 
-async fn try_tcp(host: &str, port: u16) -> io::Result<Listener> {
+async fn try_tcp(host: &str, port: u16) -> io::Result<(Listener, Address)> {
     let host = host.trim_matches(['[', ']']);
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in tokio::net::lookup_host((host, port)).await? {
@@ -123,7 +170,7 @@ async fn try_tcp(host: &str, port: u16) -> io::Result<Listener> {
         match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
             Ok(listener) => {
                 let address = Address::Tcp(listener.local_addr()?);
-                return Ok(Listener::Tcp(listener, address));
+                return Ok((Listener::Tcp(listener), address));
             }
             Err(error) => last = error,
         }
@@ -171,7 +218,7 @@ fn bind_unix(path: &Path) -> Result<Listener, ListenError> {
     // The process' umask is 077 already; this says it where it matters.
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
         .map_err(|error| fail(error.to_string(), directory))?;
-    Ok(Listener::Unix(listener, Address::Unix(path.to_owned())))
+    Ok(Listener::Unix(listener, path.to_owned()))
 }
 
 /// Removes a socket that nobody listens on any more; anything else stays and is an error.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! listen ─ accept ─ clock (header, idle and write limits) ─ hyper
-//!                                                             └─ edge: request id · host and origin · client key
+//!                                                             └─ edge of this door: request id · host and origin · client key
 //!                                                                  ├─ proxied endpoint ── body (size, pace) ── proxy::handle
 //!                                                                  └─ everything else ─── pages (axum)
 //! ```
@@ -15,14 +15,18 @@ pub mod auth;
 pub mod body;
 pub mod clock;
 pub mod crowd;
+pub mod door;
 pub mod edge;
 pub mod error;
 pub mod framing;
 pub mod guard;
+pub mod keep_alive;
 pub mod listen;
 pub mod pages;
 pub mod patience;
 pub mod peer;
+pub mod probe;
+pub mod rate;
 pub mod request_id;
 
 use std::time::Duration;

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use super::door::Reach;
 use super::error;
 use crate::proxy::Reply;
 use crate::proxy::call::Endpoint;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
+use crate::route::Scope;
 use crate::route::plan::NoTarget;
+use crate::telemetry::tunnel::{self, Board};
 
 /// Paths that need no key: they tell a load balancer what it needs and nothing else.
 pub const OPEN: [&str; 3] = ["/health", "/live", "/ready"];
@@ -31,8 +34,39 @@ const MODELS: &str = "/models/";
 /// Who owns routes.
 const OWN: &str = "autogw";
 
+/// Beginnings of what a public door shows. Everything that tells of the gateway itself, or steers it, is
+/// left out; so a page that is added stays behind the local door until it is named here.
+const PUBLIC: [&str; 6] = [
+    "/v1/",
+    "/v1beta/",
+    "/openai/v1/",
+    "/models",
+    "/messages",
+    "/responses",
+];
+
+/// The metrics, which ask for a key wherever they are.
+const METRICS: &str = "/metrics";
+
+/// Whether a public door shows `path`, beside the endpoints that are routed to providers.
+pub fn is_public(path: &str) -> bool {
+    let is_public = PUBLIC.iter().any(|start| path.starts_with(start));
+    is_public || OPEN.contains(&path) || path == METRICS
+}
+
+/// What the pages of one door tell of.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// The models that exist here; `None` is all.
+    pub scope: Option<Arc<Scope>>,
+    /// How the tunnels are.
+    pub board: Board,
+}
+
 /// The routes.
-pub fn router(gateway: Arc<Gateway>) -> Router {
+pub fn router(subject: Subject) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/live", get(live))
@@ -45,7 +79,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/openai/v1/models/{*id}", get(model))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing)
-        .with_state(gateway)
+        .with_state(subject)
 }
 
 /// A problem on its way out; the edge adds the request id to the headers.
@@ -71,22 +105,28 @@ impl PendingProblem {
     }
 }
 
-async fn health(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
-    Json(json!({
+/// Where the tunnels lead is told to this machine only.
+async fn health(State(subject): State<Subject>, Extension(reach): Extension<Reach>) -> Json<Value> {
+    let gateway = &subject.gateway;
+    let mut health = json!({
         "status": "ok",
         "name": "autogw",
         "version": env!("CARGO_PKG_VERSION"),
         "providers": gateway.keyrings().len(),
-        "models": names(&gateway).len(),
+        "models": subject.names().len(),
         "uptime_s": gateway.started().elapsed().as_secs(),
-    }))
+    });
+    if reach == Reach::Here {
+        health["tunnels"] = tunnel::to_json(&subject.board.statuses());
+    }
+    Json(health)
 }
 
 async fn live() -> Json<Value> {
     Json(json!({ "status": "live" }))
 }
 
-async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Json<Value>) {
+async fn ready(State(Subject { gateway, .. }): State<Subject>) -> (StatusCode, Json<Value>) {
     let (status, word) = match (
         gateway.is_draining(),
         gateway.has_usable_target(Instant::now()),
@@ -98,23 +138,41 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Json<Value>)
     (status, Json(json!({ "status": word })))
 }
 
-/// Names of routes and models without duplicates, in config order, each with who offers it first.
-fn names(gateway: &Gateway) -> Vec<(Arc<str>, Arc<str>)> {
-    let index = gateway.index();
-    let owner: Arc<str> = OWN.into();
-    let routes = index
-        .routes()
-        .iter()
-        .map(|name| (name.clone(), owner.clone()));
-    let offers = index.offers().iter().map(|offer| {
-        let provider = &gateway.keyrings()[offer.provider].provider;
-        (offer.name.clone(), provider.name.clone())
-    });
-    let mut seen = HashSet::new();
-    routes
-        .chain(offers)
-        .filter(|(name, _)| seen.insert(name.clone()))
-        .collect()
+impl Subject {
+    fn exists(&self, name: &str) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.allows(name))
+    }
+
+    /// Names of routes and models without duplicates, in config order, each with who offers it first.
+    fn names(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let index = self.gateway.index();
+        let owner: Arc<str> = OWN.into();
+        let routes = index
+            .routes()
+            .iter()
+            .map(|name| (name.clone(), owner.clone()));
+        let offers = index.offers().iter().map(|offer| {
+            let provider = &self.gateway.keyrings()[offer.provider].provider;
+            (offer.name.clone(), provider.name.clone())
+        });
+        let mut seen = HashSet::new();
+        routes
+            .chain(offers)
+            .filter(|(name, _)| self.exists(name) && seen.insert(name.clone()))
+            .collect()
+    }
+
+    /// Who owns the model or route called `id`.
+    fn owner(&self, id: &str) -> Option<Arc<str>> {
+        let index = self.gateway.index();
+        if index.is_route(id) && self.exists(id) {
+            return Some(OWN.into());
+        }
+        let offers = index.find(id, None);
+        let offer = offers.iter().find(|offer| self.exists(&offer.name))?;
+        let provider = &self.gateway.keyrings()[offer.provider].provider;
+        Some(provider.name.clone())
+    }
 }
 
 fn entry(name: &str, owner: &str) -> Value {
@@ -122,8 +180,9 @@ fn entry(name: &str, owner: &str) -> Value {
     json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
 }
 
-async fn models(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
-    let data: Vec<_> = names(&gateway)
+async fn models(State(subject): State<Subject>) -> Json<Value> {
+    let data: Vec<_> = subject
+        .names()
         .iter()
         .map(|(name, owner)| entry(name, owner))
         .collect();
@@ -131,19 +190,15 @@ async fn models(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
 }
 
 async fn model(
-    State(gateway): State<Arc<Gateway>>,
+    State(subject): State<Subject>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, Failed> {
     let Path(id) = id.map_err(|rejection| Failed(Problem::bad_request(rejection.body_text())))?;
-    let index = gateway.index();
-    if index.routes().iter().any(|name| **name == *id) {
-        return Ok(Json(entry(&id, OWN)));
+    if let Some(owner) = subject.owner(&id) {
+        return Ok(Json(entry(&id, &owner)));
     }
-    if let Some(offer) = index.find(&id, None).first() {
-        let owner = &gateway.keyrings()[offer.provider].provider.name;
-        return Ok(Json(entry(&id, owner)));
-    }
-    let suggestions = index.suggest(&id);
+    let mut suggestions = subject.gateway.index().suggest(&id);
+    suggestions.retain(|name| subject.exists(name));
     let reason = NoTarget::UnknownModel { suggestions };
     Err(Failed(Problem::no_target(reason, &id, None, None)))
 }

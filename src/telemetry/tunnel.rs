@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::config::Tunnel;
@@ -176,6 +177,11 @@ impl Line {
         self.tunnel
     }
 
+    /// Every state of the board from now on.
+    pub fn subscribe(&self) -> watch::Receiver<Statuses> {
+        self.board.subscribe()
+    }
+
     /// How it is now.
     pub fn status(&self) -> Status {
         let all = self.board.0.borrow();
@@ -240,6 +246,56 @@ impl Line {
                 target: "autogw::tunnel", tunnel = name, phase, url, restarts = status.restarts,
                 code = trouble.code.as_deref(), reason = trouble.message.as_str(), hint = trouble.hint.as_deref(), "tunnel"
             ),
+        }
+    }
+}
+
+/// The tunnels for programs: a list, in the order of their kinds.
+pub fn to_json(statuses: &Statuses) -> Value {
+    let entries = statuses.iter();
+    entries
+        .map(|(tunnel, status)| status.to_json(*tunnel))
+        .collect()
+}
+
+impl Status {
+    /// One tunnel for programs.
+    pub fn to_json(&self, tunnel: Tunnel) -> Value {
+        let trouble = self.phase.trouble();
+        let retry_in = match self.phase {
+            Phase::Waiting { until, .. } => {
+                Some(until.saturating_duration_since(Instant::now()).as_secs())
+            }
+            _ => None,
+        };
+        let latency = self.latency.map(|latency| latency.as_millis());
+        json!({
+            "type": tunnel.name(),
+            "state": self.phase.name(),
+            "url": self.url,
+            "latency_ms": latency.and_then(|ms| u64::try_from(ms).ok()),
+            "restarts": self.restarts,
+            "check": self.check.to_json(),
+            "code": trouble.and_then(|trouble| trouble.code.as_deref()),
+            "reason": trouble.map(|trouble| trouble.message.as_str()),
+            "hint": trouble.and_then(|trouble| trouble.hint.as_deref()),
+            "retry_in_s": retry_in,
+        })
+    }
+}
+
+impl Check {
+    fn to_json(&self) -> Value {
+        match self {
+            Check::Open => json!({ "state": "open" }),
+            Check::Passed { streams } => json!({
+                "state": "passed",
+                "streams": match streams {
+                    Streams::Live => "live",
+                    Streams::Buffered => "buffered",
+                },
+            }),
+            Check::Failed { reason } => json!({ "state": "failed", "reason": reason }),
         }
     }
 }

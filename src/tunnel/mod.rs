@@ -12,3 +12,4 @@
 
 pub mod backoff;
 pub mod closing;
+pub mod verify;

@@ -8,6 +8,7 @@ mod config;
 mod connections;
 mod cuts;
 mod disconnect;
+mod doors;
 mod edge;
 mod exhausted;
 mod failover;

@@ -13,6 +13,7 @@ use super::*;
 use crate::config::{Environment, Format, Listen, from_text};
 use crate::server::accept;
 use crate::server::address::Address;
+use crate::server::auth::ClientKeys;
 use crate::server::listen::Listener;
 
 const CONFIG: &str = r#"{"providers": [{"type": "openai_compatible", "name": "a",
@@ -32,17 +33,17 @@ async fn serve_with_a_bug() -> std::net::SocketAddr {
         port: 0,
         port_is_chosen: true,
     };
-    let listener = Listener::bind(&listen, false).await.expect("a free port");
-    let Address::Tcp(address) = *listener.address() else {
+    let bound = Listener::bind(&listen, false).await.expect("a free port");
+    let (listener, address) = bound;
+    let door = Door::local(Guard::new(&address, &[], &[]), ClientKeys::new(&[], false));
+    let Address::Tcp(address) = address else {
         panic!("asked for TCP");
     };
-    let guard = Guard::new(listener.address(), &[], &[]);
-    let keys = ClientKeys::new(&[], false);
     let limits = Limits {
         idle: IDLE,
         ..Limits::default()
     };
-    let edge = Edge::new(Arc::new(gateway), guard, keys, limits, 7);
+    let edge = Edge::new(Arc::new(gateway), door, Board::default(), limits, 7);
     let bug = get(async || -> &'static str { panic!("planted by a test") });
     let edge = Edge {
         pages: edge.pages.clone().route("/panic", bug),

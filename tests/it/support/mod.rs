@@ -10,6 +10,7 @@ pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod gateway;
 pub(crate) mod http;
+pub(crate) mod public;
 pub(crate) mod reply;
 mod shim;
 pub(crate) mod upstream;
@@ -21,6 +22,7 @@ pub(crate) use binary::Binary;
 pub(crate) use client::{Answer, Client};
 pub(crate) use config::Config;
 pub(crate) use gateway::Gateway;
+pub(crate) use public::Public;
 pub(crate) use reply::{Gate, Reply};
 pub(crate) use upstream::Upstream;
 

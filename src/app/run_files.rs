@@ -1,0 +1,41 @@
+//! Files of one run, in `run/` below autogw's home: keys made for it, sockets, what children are told.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::config::{Home, Name};
+
+/// The directory, made if it is not there; only its owner can look into it.
+pub(super) fn directory(home: &Home) -> io::Result<PathBuf> {
+    let directory = home.run();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory)?;
+    Ok(directory)
+}
+
+/// `client.key`, or `client.NAME.key`.
+pub(super) fn named(stem: &str, name: Option<&Name>, extension: &str) -> String {
+    match name {
+        Some(name) => format!("{stem}.{}.{extension}", name.as_str()),
+        None => format!("{stem}.{extension}"),
+    }
+}
+
+/// Writes `line` where only its owner can read it. A file of an earlier run may have been left
+/// readable: it is replaced, not reused.
+pub(super) fn write_private(path: &Path, line: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    writeln!(file, "{line}")
+}
