@@ -12,4 +12,5 @@
 
 pub mod backoff;
 pub mod closing;
+pub mod cloudflared;
 pub mod verify;
