@@ -18,6 +18,7 @@ pub mod shell;
 pub mod source;
 pub mod start;
 pub mod template;
+pub mod tunnel_child;
 pub mod version;
 
 use std::io::{self, IsTerminal as _};
@@ -38,6 +39,7 @@ use exit::Exit;
 use init::InitArgs;
 use save_global::SaveGlobalArgs;
 use start::StartArgs;
+use tunnel_child::TunnelChildArgs;
 use version::VersionArgs;
 
 /// One endpoint over many AI providers: every OpenAI client works through it, and keeps working
@@ -77,6 +79,8 @@ enum Verb {
     Init(InitArgs),
     Version(VersionArgs),
     Completions(CompletionsArgs),
+    #[command(hide = true)]
+    TunnelChild(TunnelChildArgs),
 }
 
 /// When to use colours.
@@ -149,6 +153,7 @@ impl Verb {
             }
             Verb::Version(args) => version::run(args, console),
             Verb::Completions(args) => completions::run(args, &mut Cli::command(), console),
+            Verb::TunnelChild(args) => tunnel_child::run(args, console),
         }
     }
 }
