@@ -27,4 +27,5 @@ mod start;
 mod streams;
 mod support;
 mod tls;
+mod tunnel;
 mod verbs;

@@ -13,6 +13,7 @@ pub(crate) mod http;
 pub(crate) mod public;
 pub(crate) mod reply;
 mod shim;
+pub(crate) mod standin;
 pub(crate) mod upstream;
 
 use std::future::Future;

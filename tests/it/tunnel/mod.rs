@@ -1,0 +1,4 @@
+//! Public doors, each in front of the other end that it meets in the world.
+
+mod cloudflared;
+mod tunnel_child;
