@@ -65,7 +65,8 @@ mod tests {
     #[test]
     fn every_key_of_a_file_is_known() {
         let text = r#"{
-            "server": { "api_key": ["canary-client-1", "canary-client-2"], "admin": { "token": "canary-admin" } },
+            "server": { "api_key": ["canary-client-1", "canary-client-2"], "admin": { "token": "canary-admin" },
+                "tunnel": { "type": "cloudflared", "token": "canary-tunnel", "domain": "gw.example.com" } },
             "providers": [{
                 "type": "openai_compatible", "name": "a", "base_url": "https://example.com/v1",
                 "api_key": { "first": "canary-up-1", "second": "canary-up-2" },
@@ -91,6 +92,7 @@ mod tests {
                 "canary-header",
                 "canary-ngrok",
                 "canary-proxy",
+                "canary-tunnel",
                 "canary-up-1",
                 "canary-up-2",
             ]

@@ -5,6 +5,7 @@ use super::provider::ProviderFile;
 use super::route::{Known, RouteFile};
 use super::router::RouterFile;
 use super::server::ServerFile;
+use super::tunnel;
 use crate::config::environment::Environment;
 use crate::config::read::{Object, Section};
 use crate::config::report::{Place, Report};
@@ -41,7 +42,7 @@ impl Section for File {
 
 impl File {
     /// The configuration; only to be used if nothing was reported as an error.
-    pub(in crate::config) fn resolve(self, env: &Environment, report: &mut Report) -> Config {
+    pub(in crate::config) fn resolve(mut self, env: &Environment, report: &mut Report) -> Config {
         let written = written_providers(self.providers, &self.place, report);
         let ids: Vec<(String, Place)> = written.iter().filter_map(ProviderFile::id).collect();
         report_duplicates("provider", &ids, report);
@@ -55,12 +56,14 @@ impl File {
             providers: &providers,
         };
         let routes = resolve_routes(self.routes, &known, report);
+        let base = self.extra.resolve(env);
+        let (tunnel, tunnels) = tunnel::resolve(self.server.take_tunnel(), base, env);
         Config {
-            server: self.server.resolve(env, report),
+            server: self.server.resolve(tunnel, env, report),
             router: self.router.resolve(env, report),
             routes,
             providers,
-            tunnels: self.extra.resolve(),
+            tunnels,
         }
     }
 }
@@ -70,7 +73,7 @@ pub(in crate::config) fn standard_server_and_router(
     env: &Environment,
     report: &mut Report,
 ) -> (Server, Router) {
-    let server = ServerFile::default().resolve(env, report);
+    let server = ServerFile::default().resolve(None, env, report);
     (server, RouterFile::default().resolve(env, report))
 }
 

@@ -3,25 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::tunnel::TunnelChoice;
 use crate::config::environment::Environment;
 use crate::config::read::{At, Object, Read, Section};
 use crate::config::report::{Place, Report};
-use crate::config::scalar::{Named, OneOf, OneOrMany, Switch, Whole, address};
+use crate::config::scalar::{OneOrMany, Switch, Whole, address};
 use crate::config::units::Size;
 use crate::config::{Admin, Listen, Server, Tls, Tunnel};
 use crate::provider::Secret;
 
 /// Longest path that fits into a socket address on Linux, its terminator left out.
 const MAX_SOCKET_PATH: usize = 107;
-
-/// A tunnel, or the word for none.
-impl Named for Option<Tunnel> {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("none", None),
-        ("ngrok", Some(Tunnel::Ngrok)),
-        ("cloudflared", Some(Tunnel::Cloudflared)),
-    ];
-}
 
 /// `server` as written.
 #[derive(Debug, Default)]
@@ -31,7 +23,7 @@ pub(super) struct ServerFile {
     socket_path: Option<(String, Place)>,
     api_key: Option<OneOrMany<Secret>>,
     accept_base64_keys: Option<bool>,
-    tunnel: Option<OneOf<Option<Tunnel>>>,
+    tunnel: Option<TunnelChoice>,
     cors: Option<Switch<OneOrMany<Origin>>>,
     max_body: Option<Size>,
     drain: Option<Duration>,
@@ -74,13 +66,23 @@ pub(super) fn take_later<T: Read>(
 }
 
 impl ServerFile {
+    /// What is written about tunnels, which is to be resolved together with `extra`.
+    pub(super) fn take_tunnel(&mut self) -> Option<TunnelChoice> {
+        self.tunnel.take()
+    }
+
     /// The server with its defaults; `PORT` counts where the file does not set a port.
-    pub(super) fn resolve(self, env: &Environment, report: &mut Report) -> Server {
+    pub(super) fn resolve(
+        self,
+        tunnel: Option<Tunnel>,
+        env: &Environment,
+        report: &mut Report,
+    ) -> Server {
         Server {
             listen: listen(self.host, self.port, self.socket_path, env, report),
             api_keys: self.api_key.map_or_else(Vec::new, |keys| keys.0),
             accept_base64_keys: self.accept_base64_keys.unwrap_or(false),
-            tunnel: self.tunnel.and_then(|tunnel| tunnel.0),
+            tunnel,
             cors: many(self.cors).into_iter().map(|origin| origin.0).collect(),
             max_body: self.max_body.map_or(32 << 20, |size| size.0),
             drain: self.drain.unwrap_or(Duration::from_secs(30)),

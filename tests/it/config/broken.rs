@@ -46,6 +46,11 @@ fn quantities_without_sense() {
 }
 
 #[test]
+fn tunnels_that_cannot_be_meant() {
+    insta::assert_snapshot!(diagnose("tunnels.yaml"));
+}
+
+#[test]
 fn missing_variables_all_at_once() {
     insta::assert_snapshot!(diagnose("variables.yaml"));
 }

@@ -7,6 +7,7 @@ mod files;
 mod providers;
 mod rules;
 mod sources;
+mod tunnels;
 
 use autogw::config::{self, ConfigError, Environment, Format, Loaded, Severity};
 use autogw::provider::Provider;
