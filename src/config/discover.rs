@@ -1,6 +1,6 @@
 //! Zero-config: which providers the environment offers when there is no file.
 //!
-//! Pure: variables in, providers out, together with the questions (probes) that only a connection can
+//! Variables in, providers out, together with the questions (probes) that only a connection can
 //! answer. What is found is written as the object that a file would hold and read by the same reader,
 //! so the rules are the file's rules.
 
@@ -10,7 +10,7 @@ use super::diagnostic::{ConfigError, Diagnostic};
 use super::environment::Environment;
 use super::report::Report;
 use super::section::root::standard_server_and_router;
-use super::{Config, Tunnels, base_url};
+use super::{Config, Ngrok, Tunnels, authtoken, base_url};
 use crate::provider::{Preset, Provider, preset};
 use candidate::{listed, well_known};
 
@@ -103,7 +103,13 @@ pub fn zero_config(found: Vec<Found>, env: &Environment) -> Result<Config, Confi
         router,
         providers: found.into_iter().map(|found| found.provider).collect(),
         routes: Vec::new(),
-        tunnels: Tunnels::default(),
+        tunnels: Tunnels {
+            ngrok: Ngrok {
+                authtoken: authtoken::find(None, env),
+                ..Ngrok::default()
+            },
+            ..Tunnels::default()
+        },
     })
 }
 

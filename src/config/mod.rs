@@ -14,6 +14,7 @@ pub mod paths;
 pub mod schema;
 pub mod write;
 
+mod authtoken;
 mod demo;
 mod format;
 mod inline;
@@ -35,6 +36,7 @@ mod yaml;
 
 use crate::provider::Provider;
 
+pub use authtoken::fault as authtoken_fault;
 pub use demo::demo;
 pub use diagnostic::{ConfigError, Diagnostic, Severity, Style, render};
 pub use discover::{

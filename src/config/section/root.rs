@@ -6,6 +6,7 @@ use super::route::{Known, RouteFile};
 use super::router::RouterFile;
 use super::server::ServerFile;
 use super::tunnel;
+use crate::config::authtoken;
 use crate::config::environment::Environment;
 use crate::config::read::{Object, Section};
 use crate::config::report::{Place, Report};
@@ -57,7 +58,8 @@ impl File {
         };
         let routes = resolve_routes(self.routes, &known, report);
         let base = self.extra.resolve(env);
-        let (tunnel, tunnels) = tunnel::resolve(self.server.take_tunnel(), base, env);
+        let (tunnel, mut tunnels) = tunnel::resolve(self.server.take_tunnel(), base, env);
+        tunnels.ngrok.authtoken = authtoken::find(tunnels.ngrok.authtoken, env);
         Config {
             server: self.server.resolve(tunnel, env, report),
             router: self.router.resolve(env, report),

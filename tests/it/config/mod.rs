@@ -1,6 +1,7 @@
 //! Configuration: what loads, with which warnings, and how everything wrong is told at once.
 
 mod anything;
+mod authtoken;
 mod broken;
 mod discovery;
 mod files;
