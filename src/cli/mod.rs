@@ -12,6 +12,7 @@ pub mod exit;
 pub mod init;
 pub mod live;
 pub mod local;
+mod page;
 pub mod save_global;
 pub mod setup;
 pub mod shell;

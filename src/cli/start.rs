@@ -19,6 +19,7 @@ use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 use super::banner::{Banner, Circumstances, ClientKey, Origin};
 use super::console::Console;
 use super::exit::Exit;
+use super::page::terminal_width;
 use super::setup::{self, Setup};
 use super::source::SourceArgs;
 
@@ -190,16 +191,8 @@ fn announce(
     if args.json {
         console.data(banner.to_json());
     } else {
-        console.say(banner.render(width()));
+        console.say(banner.render(terminal_width()));
     }
-}
-
-/// Columns of the terminal behind stderr, within reason.
-fn width() -> usize {
-    const USUAL: usize = 80;
-    let size = rustix::termios::tcgetwinsize(io::stderr());
-    size.map_or(USUAL, |size| usize::from(size.ws_col))
-        .clamp(40, 120)
 }
 
 fn open_log(args: &StartArgs, setup: &Setup) -> Result<LogGuard, LogError> {

@@ -1,14 +1,11 @@
 //! The banner for a person: labels on the left, facts on the right, a command to paste below.
 
-use std::fmt::{Display, Write as _};
-use std::path::Path;
-
-use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use crate::app::MadeKey;
 use crate::config;
 
+use super::super::page::{BOLD, DIM, GOOD, Page, Painted};
 use super::super::shell;
 use super::{Banner, ClientKey, Origin, ProviderLine};
 
@@ -17,7 +14,8 @@ impl Banner {
     /// addresses and the command. With ANSI colours: print it through `anstream`.
     pub fn render(&self, width: usize) -> String {
         let mut page = Page::new(width);
-        page.title(env!("CARGO_PKG_VERSION"));
+        let (name, ready) = (Painted("autogw", BOLD), Painted("ready", GOOD));
+        page.title(format_args!("{name} {} {ready}", env!("CARGO_PKG_VERSION")));
         self.draw_address(&mut page);
         self.draw_key(&mut page);
         self.draw_providers(&mut page);
@@ -158,113 +156,11 @@ impl Banner {
     }
 }
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const HEADING: Style = AnsiColor::Cyan.on_default();
-
 /// Narrower than this a list of models says nothing: it goes to a line of its own.
 const MODELS_NEED: usize = 16;
 
 /// Columns of the example's message in one line, indented as it is.
 const MESSAGE_NEEDS: usize = 67;
-
-/// Columns of the labels on the left.
-const LABELS: usize = 13;
-
-/// Text under construction.
-struct Page {
-    text: String,
-    width: usize,
-}
-
-impl Page {
-    fn new(width: usize) -> Self {
-        let text = "\n".to_owned();
-        Self { text, width }
-    }
-
-    /// Columns right of the labels.
-    fn room(&self) -> usize {
-        self.width.saturating_sub(LABELS)
-    }
-
-    fn title(&mut self, version: &str) {
-        let (name, ready) = (
-            Painted("autogw", BOLD),
-            Painted("ready", AnsiColor::Green.on_default()),
-        );
-        self.push(format_args!("  {name} {version} {ready}\n\n"));
-    }
-
-    fn row(&mut self, label: &str, value: impl Display) {
-        let gap = " ".repeat(LABELS.saturating_sub(2 + label.len()));
-        self.push(format_args!("  {}{gap}{value}\n", Painted(label, HEADING)));
-    }
-
-    /// A path stays in one piece, to be copied: one that is too long has a line of its own.
-    fn path(&mut self, label: &str, path: &Path) {
-        let path = path.display().to_string();
-        if path.chars().count() <= self.room() {
-            return self.row(label, path);
-        }
-        if !label.is_empty() {
-            self.push(format_args!("  {}\n", Painted(label, HEADING)));
-        }
-        self.push(format_args!("    {path}\n"));
-    }
-
-    /// Lines of talk, broken between words where they are too long.
-    fn prose(&mut self, text: &str) {
-        for line in text.lines() {
-            let indent = line.len() - line.trim_start().len();
-            let mut column = 0;
-            for word in line[indent..].split(' ') {
-                let columns = anstream::adapter::strip_str(word)
-                    .to_string()
-                    .chars()
-                    .count();
-                if column == 0 {
-                    self.text.push_str(&line[..indent]);
-                    column = indent;
-                } else if column + 1 + columns <= self.width {
-                    self.text.push(' ');
-                    column += 1;
-                } else {
-                    self.push(format_args!("\n{:1$}", "", indent + 2));
-                    column = indent + 2;
-                }
-                self.text.push_str(word);
-                column += columns;
-            }
-            self.text.push('\n');
-        }
-    }
-
-    fn heading(&mut self, text: &str) {
-        self.push(format_args!("\n  {}\n", Painted(text, HEADING)));
-    }
-
-    fn indented(&mut self, text: &str) {
-        for line in text.lines() {
-            self.push(format_args!("    {line}\n"));
-        }
-    }
-
-    fn push(&mut self, text: std::fmt::Arguments<'_>) {
-        let written = self.text.write_fmt(text);
-        debug_assert!(written.is_ok(), "writing to a String cannot fail");
-    }
-}
-
-/// A value in a style.
-struct Painted<T>(T, Style);
-
-impl<T: Display> Display for Painted<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(value, style) = self;
-        write!(f, "{style}{value}{style:#}")
-    }
-}
 
 fn keys_of(provider: &ProviderLine) -> String {
     match provider.keys {
