@@ -13,6 +13,7 @@ pub mod init;
 pub mod live;
 pub mod local;
 mod page;
+mod process;
 pub mod save_global;
 pub mod setup;
 pub mod shell;

@@ -8,9 +8,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-#[cfg(target_os = "linux")]
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::app::{self, Address, Running, Signals, StartError};
 use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen, Tunnel};
@@ -20,6 +17,7 @@ use super::banner::{Banner, Circumstances, ClientKey, Origin};
 use super::console::Console;
 use super::exit::Exit;
 use super::page::terminal_width;
+use super::process;
 use super::setup::{self, Setup};
 use super::source::SourceArgs;
 
@@ -121,8 +119,8 @@ pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) 
 async fn start(args: &StartArgs, setup: Setup, console: &mut Console<'_>) -> Result<(), Problem> {
     let log = open_log(args, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
-    forbid_core_dumps();
-    raise_file_limit();
+    process::forbid_core_dumps();
+    process::raise_file_limit();
     let options = app::Options {
         name: args.source.name.clone(),
         shows_made_key: shows_made_key(args),
@@ -221,36 +219,6 @@ fn stderr_kind() -> log::Stderr {
         (_, true) => log::Stderr::ColorTerminal,
         (true, false) => log::Stderr::Terminal,
         (false, false) => log::Stderr::Stream,
-    }
-}
-
-/// A stream holds two connections: the usual soft limit of 1024 is a few hundred streams. Where it cannot
-/// be raised the gateway works with what it has.
-fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
-    }
-}
-
-/// A core dump would hold every key.
-fn forbid_core_dumps() {
-    let nothing = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    if let Err(error) = setrlimit(Resource::Core, nothing) {
-        tracing::debug!(%error, "the limit of core dumps stays as it is");
-    }
-    // The limit does not bind a dump that the kernel pipes to a program; this does, and keeps other
-    // processes of the same user from reading this one's memory.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-        tracing::debug!(%error, "the process stays dumpable");
     }
 }
 
