@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::app::{Address, MadeKey};
 use crate::config::{Config, Diagnostic, Strategy, Tunnel};
 use crate::provider::{Models, Provider};
+use crate::telemetry::tunnel::Status;
 
 /// What there is to say about a gateway that just started.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ pub struct Banner {
     pub providers: Vec<ProviderLine>,
     /// In which order they are tried.
     pub strategy: &'static str,
-    /// The public door.
-    pub tunnel: &'static str,
+    /// The public door that is being opened.
+    pub tunnel: Option<(Tunnel, Status)>,
     /// Where the configuration came from.
     pub origin: Origin,
     /// The log file of today.
@@ -41,6 +42,8 @@ pub struct Banner {
 pub enum ClientKey {
     /// Nothing: only this machine can reach the gateway.
     Open,
+    /// Nothing, and others can reach it.
+    Public,
     /// One of the keys of `server.api_key`.
     Configured,
     /// A key made for this run.
@@ -92,6 +95,8 @@ pub struct Circumstances {
     pub address: Address,
     /// What clients have to present.
     pub client_key: ClientKey,
+    /// The public door that is being opened.
+    pub tunnel: Option<(Tunnel, Status)>,
     /// Where the configuration came from.
     pub origin: Origin,
     /// The log file of today.
@@ -116,7 +121,7 @@ impl Banner {
             client_key: circumstances.client_key,
             // What runs: the other strategies are not there yet, and `config` has warned of that.
             strategy: Strategy::Sequential.name(),
-            tunnel: config.server.tunnel.map_or("none", Tunnel::name),
+            tunnel: circumstances.tunnel,
             origin: circumstances.origin,
             log_file: circumstances.log_file,
             warnings: circumstances.warnings,
@@ -135,6 +140,7 @@ impl Banner {
         };
         let (state, file) = match &self.client_key {
             ClientKey::Open => ("open", None),
+            ClientKey::Public => ("public", None),
             ClientKey::Configured => ("configured", None),
             ClientKey::Made(MadeKey::Shown(_)) => ("made", None),
             ClientKey::Made(MadeKey::Kept(path)) => ("made", Some(path)),
@@ -146,7 +152,7 @@ impl Banner {
             "client_key": { "state": state, "file": file },
             "providers": self.providers.iter().map(provider_json).collect::<Vec<_>>(),
             "strategy": self.strategy,
-            "tunnel": self.tunnel,
+            "tunnel": self.tunnel.as_ref().map(|(tunnel, status)| status.to_json(*tunnel)),
             "config": origin_json(&self.origin),
             "log_file": self.log_file,
             "warnings": self.warnings,
@@ -175,6 +181,7 @@ fn origin_json(origin: &Origin) -> serde_json::Value {
 mod tests {
     use super::*;
     use crate::provider::Secret;
+    use crate::telemetry::tunnel::Board;
 
     fn provider(name: &str, kind: &str, keys: usize, models: Option<&[&str]>) -> ProviderLine {
         ProviderLine {
@@ -204,7 +211,7 @@ mod tests {
                 provider("local", "openai_compatible", 0, Some(&[])),
             ],
             strategy: "sequential",
-            tunnel: "none",
+            tunnel: None,
             origin: Origin::File(PathBuf::from("/home/ada/.auto-gateway/config.json")),
             log_file: Some(PathBuf::from(
                 "/home/ada/.auto-gateway/logs/autogw.2026-11-21.log",
@@ -266,15 +273,40 @@ mod tests {
         insta::assert_snapshot!(plain(&banner, 80));
     }
 
+    fn opening(kind: Tunnel) -> (Tunnel, Status) {
+        (kind, Board::default().open(kind).status())
+    }
+
+    #[test]
+    fn a_door_that_is_open_to_all_is_said_where_the_key_would_be() {
+        let warning = "the public door is open to everybody: whoever finds it uses your providers, at your expense";
+        let banner = Banner {
+            client_key: ClientKey::Public,
+            tunnel: Some(opening(Tunnel::Cloudflared)),
+            warnings: vec![Diagnostic::warning(warning)],
+            ..banner()
+        };
+        let text = plain(&banner, 60);
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(60), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
     #[test]
     fn tells_programs_the_same_without_the_key() {
         let banner = Banner {
             client_key: ClientKey::Made(MadeKey::Shown(Secret::new("agw-canary"))),
+            tunnel: Some(opening(Tunnel::Ngrok)),
             ..banner()
         };
         let text = serde_json::to_string_pretty(&banner.to_json()).expect("it is JSON");
         assert!(!text.contains("agw-canary"));
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn without_a_tunnel_programs_are_told_none() {
+        assert_eq!(banner().to_json()["tunnel"], serde_json::Value::Null);
     }
 
     #[test]

@@ -87,7 +87,14 @@ async fn read(args: &CheckArgs, env: Environment) -> Result<Loaded, ConfigError>
     let mut source = args.source.clone();
     source.config = args.file.clone().or(source.config);
     match source.locate(&env)? {
-        Source::File(path) => config::load(&path, &env),
+        Source::File(path) => {
+            let mut loaded = config::load(&path, &env)?;
+            if loaded.config.server.tunnel == Some(Tunnel::Ngrok) {
+                let fault = config::authtoken_fault(&loaded.config, &env);
+                loaded.warnings.extend(fault);
+            }
+            Ok(loaded)
+        }
         Source::Environment => {
             let mut discovery = discover(&env)?;
             let warnings = std::mem::take(&mut discovery.warnings);

@@ -47,6 +47,14 @@ impl<'a> Console<'a> {
         _ = writeln!(self.err, "{line}");
     }
 
+    /// Writes whole lines of talk that may have colours.
+    pub fn talk(&mut self, text: &str) {
+        _ = match self.style {
+            Style::Coloured => write!(self.err, "{text}"),
+            Style::Plain => write!(self.err, "{}", anstream::adapter::strip_str(text)),
+        };
+    }
+
     /// Shows what is to be said about a configuration. What looks like a key is hidden once more: people
     /// put keys into the oddest places.
     pub fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {

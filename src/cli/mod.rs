@@ -3,11 +3,13 @@
 //! A verb per file, each with its arguments, whose doc comments are the help text, and a `run`. This
 //! module parses, prepares the process and hands over; the verb says how it went with an [`Exit`].
 
+pub mod announce;
 pub mod ask;
 pub mod banner;
 pub mod check;
 pub mod completions;
 pub mod console;
+mod door;
 pub mod exit;
 pub mod init;
 pub mod live;

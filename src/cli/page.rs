@@ -12,6 +12,7 @@ pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 
+pub(super) const BAD: Style = AnsiColor::Yellow.on_default();
 const HEADING: Style = AnsiColor::Cyan.on_default();
 
 /// Columns of the labels on the left.
@@ -69,6 +70,25 @@ impl Page {
             self.push(format_args!("  {}\n", Painted(label, HEADING)));
         }
         self.push(format_args!("    {}\n", Painted(text, style)));
+    }
+
+    /// A label and a sentence, broken between words where it is too long.
+    pub(super) fn sentence(&mut self, label: &str, text: &str, style: Style) {
+        let mut lines = Vec::new();
+        let mut line = String::new();
+        for word in text.split(' ') {
+            if !line.is_empty() && columns(&line) + 1 + columns(word) > self.room() {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+        for (at, line) in lines.iter().enumerate() {
+            self.row(if at == 0 { label } else { "" }, Painted(line, style));
+        }
     }
 
     /// Lines of talk, broken between words where they are too long.

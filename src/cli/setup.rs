@@ -17,6 +17,8 @@ pub struct Setup {
     pub home: Home,
     /// What should be said about it.
     pub warnings: Vec<Diagnostic>,
+    /// What is to be said if it is to open a door through ngrok.
+    pub authtoken_fault: Option<Diagnostic>,
 }
 
 /// The built-in demo. Of `source` only the variables count.
@@ -24,6 +26,7 @@ pub fn demo(source: &SourceArgs, env: Environment) -> Result<Setup, ConfigError>
     let env = source.environment(env)?;
     let loaded = config::demo(&env)?;
     Ok(Setup {
+        authtoken_fault: config::authtoken_fault(&loaded.config, &env),
         config: loaded.config,
         origin: Origin::Demo,
         home: home(&env)?,
@@ -40,6 +43,7 @@ pub async fn resolve(source: &SourceArgs, env: Environment) -> Result<Setup, Con
         config::Source::File(path) => {
             let loaded = config::load(&path, &env)?;
             Ok(Setup {
+                authtoken_fault: config::authtoken_fault(&loaded.config, &env),
                 config: loaded.config,
                 origin: Origin::File(path),
                 home,
@@ -59,9 +63,10 @@ async fn from_environment(env: &Environment, home: Home) -> Result<Setup, Config
         return Err(config::nothing_found_awake(command).after(warnings));
     }
     let origins = found.iter().map(|found| found.origin.clone()).collect();
-    let config = config::zero_config(found, env);
+    let config = config::zero_config(found, env).map_err(|error| error.after(warnings.clone()))?;
     Ok(Setup {
-        config: config.map_err(|error| error.after(warnings.clone()))?,
+        authtoken_fault: config::authtoken_fault(&config, env),
+        config,
         origin: Origin::Found(origins),
         home,
         warnings,

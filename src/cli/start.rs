@@ -1,7 +1,8 @@
 //! `autogw start`: runs the gateway until it is told to stop.
 //!
-//! Flags win over the file. The banner is talk and goes to stderr; with `--json` the same facts are one
-//! line of data on stdout, printed when the listener answers.
+//! Flags win over the file. The banner is talk and goes to stderr, and so is what becomes of the tunnels;
+//! with `--json` the same facts are one line of data on stdout, printed when the listener answers, and
+//! one more for each change of a tunnel.
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -10,11 +11,13 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::app::{self, Address, Running, Signals, StartError};
-use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen, Tunnel};
+use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 
-use super::banner::{Banner, Circumstances, ClientKey, Origin};
+use super::announce::{Announcer, Audience, Facts};
+use super::banner::{Banner, Circumstances, Origin};
 use super::console::Console;
+use super::door::{self, DoorArgs};
 use super::exit::Exit;
 use super::page::terminal_width;
 use super::process;
@@ -30,6 +33,12 @@ Examples:
   autogw start --config team.yaml       another file
   autogw start --port 0 --json          any free port; the URL as JSON on stdout
   autogw start --socket /run/gw.sock    a Unix socket instead of a port
+  autogw start --tunnel cloudflared     a public URL, for Cursor and its like; no account needed
+  autogw start --tunnel ngrok --qr      the same through ngrok, with a QR code of the URL
+
+A tunnel asks for a client key like every door that others can reach: without server.api_key one is
+made for this run, shown once, and required everywhere. ngrok's authtoken comes from
+NGROK_AUTHTOKEN, the configuration, or ngrok's own file; cloudflared has to be installed.
 
 Without --config and --name it takes $AUTOGW_CONFIG, ~/.auto-gateway/config.json or
 /etc/auto-gateway/config.json, else what the environment offers. Ctrl-C stops it: running
@@ -56,9 +65,8 @@ pub struct StartArgs {
     #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
     socket: Option<PathBuf>,
 
-    /// Open this public door
-    #[arg(long, value_enum, value_name = "KIND")]
-    tunnel: Option<Door>,
+    #[command(flatten)]
+    door: DoorArgs,
 
     /// Log this much: off, error, warn, info, debug, trace, or directives (`info,autogw::proxy=debug`)
     #[arg(long, value_name = "LEVEL", default_value = "info")]
@@ -68,16 +76,10 @@ pub struct StartArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "human")]
     log_format: LogFormat,
 
-    /// Print one JSON object with the URL on stdout when ready, instead of the banner
-    #[arg(long)]
+    /// Print one JSON object with the URL on stdout when ready, instead of the banner, then one
+    /// {"tunnel": {…}} per change of a tunnel
+    #[arg(long, conflicts_with = "qr")]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Door {
-    None,
-    Ngrok,
-    Cloudflared,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -119,6 +121,9 @@ pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) 
 async fn start(args: &StartArgs, setup: Setup, console: &mut Console<'_>) -> Result<(), Problem> {
     let log = open_log(args, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
+    if setup.config.tunnels.door.needs_no_key && door::is_public(&setup.config) {
+        tracing::warn!(target: "autogw::cli", "the public door is open to everybody: --i-know-this-is-public");
+    }
     process::forbid_core_dumps();
     process::raise_file_limit();
     let options = app::Options {
@@ -129,9 +134,12 @@ async fn start(args: &StartArgs, setup: Setup, console: &mut Console<'_>) -> Res
     };
     let running = app::start(setup.config.clone(), options).await?;
     log.redact_with(running.redactor());
-    announce(args, setup, &running, &log, console);
-    running.wait_for_shutdown(signals).await;
-    Ok(())
+    let announcer = announce(args, setup, &running, &log, console);
+    let board = running.board().subscribe();
+    tokio::select! {
+        () = running.wait_for_shutdown(signals) => Ok(()),
+        never = announcer.follow(board, console) => match never {},
+    }
 }
 
 fn tell(problem: &Problem, console: &mut Console<'_>) -> Exit {
@@ -167,30 +175,42 @@ fn shows_made_key(args: &StartArgs) -> bool {
     !args.json && io::stderr().is_terminal()
 }
 
+/// Says that the gateway is up; what is returned tells what becomes of its tunnels.
 fn announce(
     args: &StartArgs,
     setup: Setup,
     running: &Running,
     log: &LogGuard,
     console: &mut Console<'_>,
-) {
+) -> Announcer {
+    let Setup { config, origin, .. } = setup;
     let mut warnings = setup.warnings;
-    warnings.extend(other_port(&setup.config, running.address()));
+    warnings.extend(other_port(&config, running.address()));
+    let tunnel = door::tunnel(&config, running.board());
+    let client_key = door::client_key(&config, running);
     let banner = Banner::new(
-        &setup.config,
+        &config,
         Circumstances {
             address: running.address().clone(),
-            client_key: client_key_of(&setup.config, running),
-            origin: setup.origin,
+            client_key: client_key.clone(),
+            tunnel: tunnel.clone(),
+            origin,
             log_file: log.file().map(Into::into),
             warnings,
         },
     );
-    if args.json {
+    let audience = if args.json {
         console.data(banner.to_json());
+        Audience::Program
     } else {
         console.say(banner.render(terminal_width()));
-    }
+        Audience::Person(Facts {
+            client_key: door::key_of_door(&config, &client_key),
+            cursor_model: door::cursor_model(&config, &banner.example_model),
+            shows_qr: args.door.qr,
+        })
+    };
+    Announcer::new(audience, tunnel, running.redactor())
 }
 
 fn open_log(args: &StartArgs, setup: &Setup) -> Result<LogGuard, LogError> {
@@ -222,15 +242,6 @@ fn stderr_kind() -> log::Stderr {
     }
 }
 
-/// Who must present what at the listener of `running`.
-fn client_key_of(config: &Config, running: &Running) -> ClientKey {
-    match running.made_key() {
-        Some(key) => ClientKey::Made(key.clone()),
-        None if config.server.api_keys.is_empty() => ClientKey::Open,
-        None => ClientKey::Configured,
-    }
-}
-
 /// A port that was stepped over is said: somebody may have pointed a client at it.
 fn other_port(config: &Config, address: &Address) -> Option<Diagnostic> {
     match (&config.server.listen, address) {
@@ -253,7 +264,7 @@ impl StartArgs {
         };
         let server = &mut setup.config.server;
         server.listen = self.listen(&server.listen);
-        server.tunnel = self.tunnel.map_or(server.tunnel, Into::into);
+        self.door.apply(&mut setup);
         Ok(setup)
     }
 
@@ -283,16 +294,6 @@ impl StartArgs {
 /// Where a gateway listens that was configured for a socket and is asked for a host or a port.
 const LOOPBACK: &str = "127.0.0.1";
 const USUAL_PORT: u16 = 8000;
-
-impl From<Door> for Option<Tunnel> {
-    fn from(door: Door) -> Self {
-        match door {
-            Door::None => None,
-            Door::Ngrok => Some(Tunnel::Ngrok),
-            Door::Cloudflared => Some(Tunnel::Cloudflared),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ use super::diagnostic::Diagnostic;
 use super::environment::Environment;
 use super::node::{Node, Value};
 use super::scalar::fits_a_header;
-use super::{Authtoken, Config, Tunnel, yaml};
+use super::{Authtoken, Config, yaml};
 use crate::provider::Secret;
 
 /// The variable that ngrok's agent reads, too.
@@ -29,10 +29,10 @@ pub(super) fn find(configured: Option<Authtoken>, env: &Environment) -> Option<A
     variable.or(configured).or_else(|| of_agent(env).ok()?)
 }
 
-/// Why ngrok's own file gave no token to a `config` that asks for ngrok and has none.
+/// Why ngrok's own file gave no token to a `config` that has none: of interest if it is to open a door
+/// through ngrok.
 pub fn fault(config: &Config, env: &Environment) -> Option<Diagnostic> {
-    let lacks = config.server.tunnel == Some(Tunnel::Ngrok);
-    if !lacks || config.tunnels.ngrok.authtoken.is_some() {
+    if config.tunnels.ngrok.authtoken.is_some() {
         return None;
     }
     let fault = of_agent(env).err()?;

@@ -155,14 +155,16 @@ async fn the_demo_listens_on_the_port_of_the_variable_and_on_no_other() {
 
 #[tokio::test]
 async fn a_refused_start_says_the_warnings_and_where_they_are() {
-    let config = r#"{ "server": { "tunnel": "ngrok" },
-        "providers": [{ "type": "demo", "max_rpm": 5 }] }"#;
+    let config = r#"{ "providers": [{ "type": "google", "api_key": null, "max_rpm": 5 }] }"#;
     let mut binary = Binary::launch(config, &["start"]);
     assert_eq!(binary.exit().await.code(), Some(2));
     let said = binary.stderr();
-    assert!(said.contains("test.json:1:25"), "{said}");
+    assert!(said.contains("test.json:1:65"), "{said}");
     assert!(said.contains("max_rpm is not available yet"), "{said}");
-    assert!(said.contains("error: the tunnel `ngrok`"), "{said}");
+    assert!(
+        said.contains("error: none of the configured providers"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -181,8 +183,12 @@ async fn wrong_usage_is_exit_code_2_and_says_why() {
             "cannot be used with",
         ),
         (
-            &["start", "--demo", "--tunnel", "ngrok"],
-            "not available yet",
+            &["start", "--demo", "--tunnel", "ngork"],
+            "possible values: none, ngrok, cloudflared",
+        ),
+        (
+            &["start", "--demo", "--qr", "--json"],
+            "cannot be used with",
         ),
         (&["start", "--config", "/no/such.json"], "/no/such.json"),
         (&["start", "--name", "../x"], "not a configuration name"),

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::MadeKey;
 use crate::config;
 
-use super::super::page::{BOLD, DIM, GOOD, Page, Painted};
+use super::super::page::{BAD, BOLD, DIM, GOOD, Page, Painted};
 use super::super::shell;
 use super::{Banner, ClientKey, Origin, ProviderLine};
 
@@ -20,7 +20,10 @@ impl Banner {
         self.draw_key(&mut page);
         self.draw_providers(&mut page);
         page.row("Strategy", self.strategy);
-        page.row("Tunnel", self.tunnel);
+        match &self.tunnel {
+            None => page.row("Tunnel", "none"),
+            Some((tunnel, _)) => page.row("Tunnel", format_args!("{}: opening…", tunnel.name())),
+        }
         self.draw_origin(&mut page);
         if let Some(file) = &self.log_file {
             page.path("Log", file);
@@ -53,6 +56,7 @@ impl Banner {
     fn draw_key(&self, page: &mut Page) {
         match &self.client_key {
             ClientKey::Open => page.row("Key", "none needed: only this machine can reach it"),
+            ClientKey::Public => page.sentence("Key", PUBLIC, BAD),
             ClientKey::Configured => page.row("Key", "required: one of server.api_key"),
             ClientKey::Made(MadeKey::Shown(_)) => {
                 page.row("Key", "required: made for this run, shown below");
@@ -133,7 +137,7 @@ impl Banner {
 
     fn key_in_shell(&self) -> Option<String> {
         match &self.client_key {
-            ClientKey::Open => None,
+            ClientKey::Open | ClientKey::Public => None,
             ClientKey::Configured | ClientKey::Made(MadeKey::Shown(_)) => {
                 Some("$AUTOGW_KEY".to_owned())
             }
@@ -155,6 +159,9 @@ impl Banner {
         ))
     }
 }
+
+/// What is said of a door that asks for no key.
+const PUBLIC: &str = "none: whoever reaches it uses your providers, at your expense";
 
 /// Narrower than this a list of models says nothing: it goes to a line of its own.
 const MODELS_NEED: usize = 16;

@@ -149,6 +149,33 @@ async fn an_env_file_gives_the_variables() {
 }
 
 #[tokio::test]
+async fn a_file_of_ngroks_that_cannot_be_used_is_said_to_who_asks_for_ngrok() {
+    let home = tempfile::tempdir().expect("a directory");
+    let ngrok = home.path().join("xdg/ngrok");
+    std::fs::create_dir_all(&ngrok).expect("made");
+    std::fs::write(ngrok.join("ngrok.yml"), "authtoken: {").expect("written");
+    let path = home.path().join("config.json");
+    let env = Environment::empty().with(
+        "XDG_CONFIG_HOME",
+        home.path().join("xdg").display().to_string(),
+    );
+    for (tunnel, is_said) in [("ngrok", true), ("cloudflared", false)] {
+        let text = format!(
+            r#"{{ "server": {{ "tunnel": "{tunnel}" }}, "providers": [{{ "type": "demo" }}] }}"#
+        );
+        std::fs::write(&path, text).expect("written");
+        let args = CheckArgs {
+            file: Some(path.clone()),
+            ..CheckArgs::default()
+        };
+        let (exit, output) = run(&args, env.clone()).await;
+        assert_eq!(exit, Exit::Done);
+        let said = output.err().contains("cannot take ngrok's authtoken from");
+        assert_eq!(said, is_said, "{}", output.err());
+    }
+}
+
+#[tokio::test]
 async fn what_the_environment_offers_in_vain_is_said_even_when_nothing_is_left() {
     // The probes of local servers build an HTTP client, which wants a crypto provider.
     _ = rustls::crypto::ring::default_provider().install_default();
