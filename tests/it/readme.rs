@@ -15,8 +15,9 @@ const README: &str = include_str!("../../README.md");
 
 /// What the README's configuration and the text around it take from the environment. Nobody listens at the
 /// base URL: no test asks a real provider.
-const ENVIRONMENT: [(&str, &str); 5] = [
+const ENVIRONMENT: [(&str, &str); 6] = [
     ("AUTOGW_CLIENT_KEY", "client-key"),
+    ("CLOUDFLARED_TOKEN", "cloudflared-token"),
     ("GROQ_KEY_1", "groq-key-1"),
     ("GROQ_KEY_2", "groq-key-2"),
     ("OPENAI_API_KEY", "openai-key"),
@@ -152,10 +153,14 @@ async fn the_demo_answers_what_the_readme_asks() {
 #[test]
 fn the_commands_work() {
     let home = home();
-    for args in own_commands() {
+    for mut args in own_commands() {
         // It would run until it is told to stop; it is started below.
         if args == ["start"] {
             continue;
+        }
+        // It would ask for a way out of here; that its arguments mean something shows before the help.
+        if args.contains(&"--tunnel".to_owned()) {
+            args.push("--help".to_owned());
         }
         let output = run(home.path(), &args);
         assert!(
@@ -208,18 +213,48 @@ fn the_gate_runs_the_bench() {
     assert!(gate.contains(&run), "{run}");
 }
 
-#[test]
-fn the_route_by_example_is_valid() {
+/// What `check` says about the README's example number `index`.
+fn checked(index: usize) -> String {
     let directory = empty_home();
-    let config = blocks("jsonc").nth(1).expect("a route by example");
-    let path = directory.path().join("routes.json");
+    let config = blocks("jsonc").nth(index).expect("an example");
+    let path = directory.path().join("example.json");
     fs::write(&path, config).expect("it is written");
     let output = run(
         directory.path(),
-        &["check", "routes.json"].map(str::to_owned),
+        &["check", "example.json"].map(str::to_owned),
     );
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn the_route_by_example_is_valid() {
+    assert!(checked(1).contains("tunnel=none"));
+}
+
+#[test]
+fn the_door_by_example_is_valid() {
+    assert!(checked(2).contains("tunnel=cloudflared"));
+}
+
+#[test]
+fn every_setting_of_a_tunnel_is_in_the_table() {
+    let schema = include_str!("../../assets/config.schema.json");
+    let schema: Value = serde_json::from_str(schema).expect("JSON");
+    let tunnel = &schema["properties"]["server"]["properties"]["tunnel"]["anyOf"][1];
+    let keys = tunnel["properties"].as_object().expect("an object");
+    assert!(keys.len() > 5, "{tunnel}");
+    let table: Vec<&str> = README
+        .lines()
+        .skip_while(|line| *line != "| setting | of | |")
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|line| line.split('|').nth(1))
+        .collect();
+    for key in keys.keys() {
+        let name = format!("`{key}`");
+        assert!(table.iter().any(|cell| cell.contains(&name)), "{name}");
+    }
 }
 
 #[test]
