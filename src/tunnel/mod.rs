@@ -13,4 +13,5 @@
 pub mod backoff;
 pub mod closing;
 pub mod cloudflared;
+pub mod ngrok;
 pub mod verify;
