@@ -10,6 +10,7 @@ pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod gateway;
 pub(crate) mod http;
+pub(crate) mod ngrok_edge;
 pub(crate) mod public;
 pub(crate) mod reply;
 mod shim;

@@ -1,4 +1,5 @@
 //! Public doors, each in front of the other end that it meets in the world.
 
 mod cloudflared;
+mod ngrok;
 mod tunnel_child;

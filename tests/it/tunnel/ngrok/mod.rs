@@ -1,0 +1,7 @@
+//! The tunnel through ngrok: the real crate against an edge in this process.
+
+mod ear;
+mod house;
+mod life;
+mod traffic;
+mod trouble;
