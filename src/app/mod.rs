@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config → client key → Gateway → listener → local door → accept loop
+//!                          ├ tunnels: a public door each, opened now or later
 //!                          └ background: model listings · idle connections · TLS warm-up
 //! signal → drain (no new connections, /ready says 503) → running requests → error to the rest → end
 //! ```
@@ -10,6 +11,7 @@ mod background;
 mod client_key;
 mod run_files;
 mod shutdown;
+pub mod tunnels;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::client_key::MadeKey;
 pub use self::shutdown::Signals;
+pub use self::tunnels::{TunnelError, Tunnels};
 use crate::config::{Config, Home, Name};
 use crate::provider::Redactor;
 use crate::provider::Secret;
@@ -48,6 +51,8 @@ pub struct Options {
     pub may_change_port: bool,
     /// What clients may take their time for.
     pub limits: Limits,
+    /// The autogw program, which becomes the programs of tunnels.
+    pub launcher: PathBuf,
 }
 
 impl Options {
@@ -59,16 +64,25 @@ impl Options {
             shows_made_key: false,
             may_change_port: false,
             limits: Limits::within(getrlimit(Resource::Nofile).current),
+            launcher: own_program(),
         }
     }
+}
+
+/// This program. By its link in /proc it is found even where its file has been replaced since.
+fn own_program() -> PathBuf {
+    if cfg!(target_os = "linux") {
+        return PathBuf::from("/proc/self/exe");
+    }
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("autogw"))
 }
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The tunnel that is asked for cannot be opened.
-    #[error("the tunnel `{0}` is not available yet")]
-    Tunnel(&'static str),
+    #[error(transparent)]
+    Tunnel(#[from] TunnelError),
     /// No provider speaks a dialect that this version speaks.
     #[error("none of the configured providers can be used by this version")]
     NoProviders,
@@ -96,13 +110,16 @@ impl StartError {
     pub fn is_configuration(&self) -> bool {
         matches!(
             self,
-            StartError::Tunnel(_) | StartError::NoProviders | StartError::Gateway(_)
+            StartError::Tunnel(TunnelError::Impossible(_))
+                | StartError::NoProviders
+                | StartError::Gateway(_)
         )
     }
 
     /// What to do about it.
     pub fn hint(&self) -> Option<&str> {
         match self {
+            StartError::Tunnel(error) => error.hint(),
             StartError::NoProviders => {
                 Some("add a provider that speaks the OpenAI dialect, or try `autogw start --demo`")
             }
@@ -110,7 +127,7 @@ impl StartError {
             StartError::ClientKey { .. } => {
                 Some("set `server.api_key`, or make the directory writable")
             }
-            StartError::Tunnel(_) | StartError::Gateway(_) | StartError::Random(_) => None,
+            StartError::Gateway(_) | StartError::Random(_) => None,
         }
     }
 }
@@ -120,7 +137,7 @@ pub struct Running {
     gateway: Arc<Gateway>,
     address: Address,
     made_key: Option<MadeKey>,
-    board: Board,
+    tunnels: Tunnels,
     /// Cancelled when no new connections are wanted.
     drain: CancellationToken,
     /// Connections and the accept loop.
@@ -139,8 +156,9 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     if config.providers.is_empty() {
         return Err(StartError::NoProviders);
     }
-    if let Some(tunnel) = config.server.tunnel {
-        return Err(StartError::Tunnel(tunnel.name()));
+    let tunnel = config.server.tunnel;
+    if let Some(tunnel) = tunnel {
+        tunnels::check(tunnel, &config.tunnels)?;
     }
     let spare_key = client_key::make_if_none(&config)?;
     let redactor = Arc::new(Redactor::new(config.secrets().iter().chain(&spare_key)));
@@ -150,19 +168,33 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     let listen = &gateway.config().server.listen;
     let (listener, address) = Listener::bind(listen, options.may_change_port).await?;
     let board = Board::default();
-    let edge = local_edge(&gateway, &address, board.clone(), options.limits, seed);
+    let tunnels = Tunnels::new(
+        gateway.clone(),
+        options.clone(),
+        spare_key,
+        made_key.clone(),
+        board.clone(),
+        seed,
+    );
+    let edge = local_edge(&gateway, &address, board, options.limits, seed);
     let running = Running {
         gateway,
         address,
         made_key,
-        board,
+        tunnels,
         drain: CancellationToken::new(),
         connections: TaskTracker::new(),
         over: CancellationToken::new(),
         background: TaskTracker::new(),
     };
     running.serve(listener, edge, options.limits);
-    Ok(running)
+    match tunnel.map(|tunnel| running.tunnels.open(tunnel)) {
+        Some(Err(error)) => {
+            Box::pin(running.stop()).await;
+            Err(error)
+        }
+        _ => Ok(running),
+    }
 }
 
 /// Makes the listener ask for `spare_key` where it must ask for one and none is configured.
@@ -221,9 +253,14 @@ impl Running {
         self.made_key.as_ref()
     }
 
+    /// The tunnels of this run.
+    pub fn tunnels(&self) -> &Tunnels {
+        &self.tunnels
+    }
+
     /// How the tunnels of this run are.
     pub fn board(&self) -> &Board {
-        &self.board
+        self.tunnels.board()
     }
 
     /// Hides every secret of this run, the key made for it included.
@@ -243,6 +280,7 @@ impl Running {
     }
 
     async fn end(self) {
+        self.tunnels.end().await;
         self.over.cancel();
         self.background.close();
         self.background.wait().await;

@@ -55,15 +55,18 @@ impl Signals {
 pub(super) async fn drain(running: &Running) {
     running.gateway.drain();
     running.drain.cancel();
+    running.tunnels.drain();
     running.connections.close();
     let patience = running.gateway.config().server.drain;
-    if tokio::time::timeout(patience, running.connections.wait())
-        .await
-        .is_ok()
-    {
+    if tokio::time::timeout(patience, empty(running)).await.is_ok() {
         return;
     }
     tracing::warn!(target: "autogw::app", connections = running.connections.len(), "drain time is over: ending what still runs");
     running.gateway.stop();
-    let _ = tokio::time::timeout(LAST_WORDS, running.connections.wait()).await;
+    let _ = tokio::time::timeout(LAST_WORDS, empty(running)).await;
+}
+
+/// Waits until nobody is inside, whichever door they came through.
+async fn empty(running: &Running) {
+    tokio::join!(running.connections.wait(), running.tunnels.empty());
 }

@@ -1,0 +1,288 @@
+//! The tunnels of a run: each opens a door of its own, and can be opened and closed while it goes on.
+//!
+//! ```text
+//! open ─ is it possible? ─ keys ─ probe ─ door and edge ─ listener ──> accept loop   (connections)
+//!                                                         └ supervisor, lookout      (work)
+//! close ─ nobody new ─ a grace for those inside ─ supervisor and child end
+//! ```
+
+mod lookout;
+mod way;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
+
+use super::client_key::{self, MadeKey};
+use super::{Options, StartError};
+use crate::config::{self, Tunnel};
+use crate::provider::Secret;
+use crate::proxy::gateway::Gateway;
+use crate::server::Limits;
+use crate::server::accept;
+use crate::server::auth::ClientKeys;
+use crate::server::door::Door;
+use crate::server::edge::Edge;
+use crate::server::listen::ListenError;
+use crate::server::probe::Probe;
+use crate::telemetry::tunnel::{Board, Trouble};
+use crate::tunnel::closing::Closing;
+
+use way::Way;
+
+/// How long requests under way have when a tunnel is closed by hand: closing may be an alarm.
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// How long a tunnel takes to end at most: a child's grace, its kill, and a little.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// How much of the connections a process may have a public door takes at most: the owner's own share is
+/// not for strangers.
+const SHARE: usize = 4;
+
+/// Most connections through one public door; a quick tunnel of Cloudflare has 200 requests in flight.
+const MOST_CONNECTIONS: usize = 1_000;
+
+/// Why a tunnel is not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum TunnelError {
+    /// It cannot work as things are.
+    #[error("tunnel: {}", .0.message)]
+    Impossible(Trouble),
+    /// It is open.
+    #[error("the tunnel through {} is open already", .0.name())]
+    AlreadyOpen(Tunnel),
+    /// Its door cannot be opened.
+    #[error("tunnel: {0}")]
+    Listen(#[from] ListenError),
+    /// The directory for its files cannot be made.
+    #[error("tunnel: cannot make the directory for its files: {0}")]
+    Files(std::io::Error),
+}
+
+impl TunnelError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            TunnelError::Impossible(trouble) => trouble.hint.as_deref(),
+            TunnelError::AlreadyOpen(_) => None,
+            TunnelError::Listen(error) => Some(&error.hint),
+            TunnelError::Files(_) => Some("set AUTOGW_HOME to a directory that can be written to"),
+        }
+    }
+}
+
+/// The handle of a run's tunnels. Clones are the same tunnels.
+#[derive(Clone)]
+pub struct Tunnels(Arc<Inner>);
+
+struct Inner {
+    gateway: Arc<Gateway>,
+    options: Options,
+    /// The key for doors that need one, where none is configured.
+    spare_key: Option<Secret>,
+    /// How the owner got to know it.
+    made_key: Mutex<Option<MadeKey>>,
+    board: Board,
+    seed: u64,
+    open: Mutex<BTreeMap<Tunnel, Opened>>,
+}
+
+/// A tunnel that was opened, and may have ended by itself since.
+#[derive(Clone)]
+struct Opened {
+    closing: Closing,
+    /// The door's connections and its accept loop.
+    connections: TaskTracker,
+    /// Supervisor and lookout.
+    work: TaskTracker,
+}
+
+/// Whether `tunnel` can work at all, as far as that can be known without asking anybody.
+pub(super) fn check(tunnel: Tunnel, settings: &config::Tunnels) -> Result<(), TunnelError> {
+    way::check(tunnel, settings).map_err(TunnelError::Impossible)
+}
+
+impl Tunnels {
+    /// None yet. `made_key` is what the owner knows of `spare_key` already.
+    pub(super) fn new(
+        gateway: Arc<Gateway>,
+        options: Options,
+        spare_key: Option<Secret>,
+        made_key: Option<MadeKey>,
+        board: Board,
+        seed: u64,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            gateway,
+            options,
+            spare_key,
+            made_key: Mutex::new(made_key),
+            board,
+            seed,
+            open: Mutex::default(),
+        }))
+    }
+
+    /// How they are.
+    pub fn board(&self) -> &Board {
+        &self.0.board
+    }
+
+    /// Opens a tunnel; how it goes is on the board. Returns the key that was made for its door, if the
+    /// owner has not been told of it before.
+    ///
+    /// # Errors
+    /// What can be known before anybody is asked: a missing program or token, a tunnel that is open.
+    pub fn open(&self, tunnel: Tunnel) -> Result<Option<MadeKey>, StartError> {
+        let inner = &*self.0;
+        if inner.is_open(tunnel) {
+            return Err(TunnelError::AlreadyOpen(tunnel).into());
+        }
+        let settings = &inner.gateway.config().tunnels;
+        check(tunnel, settings)?;
+        let (keys, told) = inner.keys()?;
+        let probe = Arc::new(Probe::new().map_err(StartError::Random)?);
+        let way = Way::prepare(tunnel, settings, &inner.options)?;
+        inner.start(tunnel, &keys, probe, way);
+        Ok(told)
+    }
+
+    /// Closes a tunnel: nobody new comes in at once, and what is under way has a few seconds.
+    pub async fn close(&self, tunnel: Tunnel) {
+        let Some(opened) = self.0.open.lock().remove(&tunnel) else {
+            return;
+        };
+        opened.drain();
+        // Whoever is still inside then goes with the tunnel.
+        let _ = tokio::time::timeout(CLOSE_GRACE, opened.connections.wait()).await;
+        opened.end().await;
+    }
+
+    /// Lets nobody new in.
+    pub(super) fn drain(&self) {
+        self.0.all().iter().for_each(Opened::drain);
+    }
+
+    /// Waits until nobody is inside.
+    pub(super) async fn empty(&self) {
+        for opened in self.0.all() {
+            opened.connections.wait().await;
+        }
+    }
+
+    /// Ends all of them.
+    pub(super) async fn end(&self) {
+        let all = self.0.all();
+        let ends = all.iter().map(Opened::end);
+        futures_util::future::join_all(ends).await;
+    }
+}
+
+impl Inner {
+    fn is_open(&self, tunnel: Tunnel) -> bool {
+        let open = self.open.lock();
+        open.get(&tunnel)
+            .is_some_and(|opened| !opened.work.is_empty())
+    }
+
+    fn all(&self) -> Vec<Opened> {
+        self.open.lock().values().cloned().collect()
+    }
+
+    /// The keys of a public door, and the one that was made for it if that is news to its owner.
+    fn keys(&self) -> Result<(ClientKeys, Option<MadeKey>), StartError> {
+        let config = self.gateway.config();
+        let mut keys = config.server.api_keys.clone();
+        let mut news = None;
+        if let Some(spare) = &self.spare_key
+            && keys.is_empty()
+            && !config.tunnels.door.needs_no_key
+        {
+            keys.push(spare.clone());
+            let mut made = self.made_key.lock();
+            if made.is_none() {
+                *made = Some(client_key::hand_over(spare.clone(), &self.options)?);
+                news.clone_from(&made);
+            }
+        }
+        let keys = ClientKeys::new(&keys, config.server.accept_base64_keys);
+        Ok((keys, news))
+    }
+
+    fn start(&self, tunnel: Tunnel, keys: &ClientKeys, probe: Arc<Probe>, way: Way) {
+        let config = self.gateway.config();
+        let (origins, rules) = (&config.server.cors, &config.tunnels.door);
+        let door = Door::public(tunnel, origins, keys.clone(), rules, probe.clone());
+        let limits = public_limits(self.options.limits);
+        // Ids that no other door gives out.
+        let seed = self.seed.rotate_left(16 + tunnel as u32);
+        let edge = Edge::new(self.gateway.clone(), door, self.board.clone(), limits, seed);
+        let opened = Opened {
+            closing: Closing::default(),
+            connections: TaskTracker::new(),
+            work: TaskTracker::new(),
+        };
+        let line = self.board.open(tunnel);
+        let lookout = lookout::run(line.clone(), probe, way.advice());
+        let over = opened.closing.over.clone();
+        opened.work.spawn(async move {
+            over.run_until_cancelled(lookout).await;
+        });
+        let (listener, supervise) = way.open(line, opened.closing.clone(), self.seed);
+        let closing = opened.closing.clone();
+        opened.work.spawn(async move {
+            supervise.await;
+            // It ended by itself, or was told to: nobody will come through this door any more.
+            closing.drain.cancel();
+            closing.over.cancel();
+        });
+        opened.connections.spawn(accept::run(
+            listener,
+            Arc::new(edge),
+            limits,
+            opened.closing.drain.clone(),
+            opened.connections.clone(),
+        ));
+        self.open.lock().insert(tunnel, opened);
+    }
+}
+
+impl Opened {
+    fn drain(&self) {
+        self.closing.drain.cancel();
+        self.connections.close();
+    }
+
+    async fn end(&self) {
+        self.drain();
+        self.closing.over.cancel();
+        self.work.close();
+        if tokio::time::timeout(END_WITHIN, self.work.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(target: "autogw::tunnel", "a tunnel did not end in time");
+        }
+    }
+}
+
+/// What clients may have of us behind a public door.
+fn public_limits(usual: Limits) -> Limits {
+    let share = (usual.connections / SHARE).max(1);
+    Limits {
+        connections: share.min(MOST_CONNECTIONS),
+        ..usual
+    }
+}
+
+impl fmt::Debug for Tunnels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.0.open.lock();
+        f.debug_set().entries(open.keys()).finish()
+    }
+}
