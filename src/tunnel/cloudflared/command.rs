@@ -40,6 +40,7 @@ const SET: [(&str, &str); 7] = [
     ("TUNNEL_METRICS", "127.0.0.1:0"),
     ("TUNNEL_LOGLEVEL", "info"),
     ("TUNNEL_LOG_OUTPUT", "json"),
+    // It waits this long at its end even when idle, and what is under way has been waited for before.
     ("TUNNEL_GRACE_PERIOD", "1s"),
     // QUIC, and HTTP/2 where UDP is blocked: some versions do not go that way by themselves.
     ("TUNNEL_TRANSPORT_PROTOCOL", "auto"),
