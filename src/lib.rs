@@ -24,7 +24,7 @@
 //!
 //! ```text
 //! server::accept   a connection, with its clock (head, idle and write limits)
-//! server::edge     request id · host and origin · client key · body within size and pace
+//! server::edge     of the door it came to: request id · host, origin, path · client key · body within size and pace
 //! proxy::prepared  the head is peeked at: model, stream, control fields; nested bytes are not parsed
 //! route::plan      candidates by name, pin, key alias and capability; those that rest are left out
 //! proxy::failover  for each target, within attempts and deadline:
@@ -34,6 +34,15 @@
 //! proxy::live      committed: whole events are forwarded as they came, codec's observer reads beside;
 //!                  a failure from here on is an error event, never a second answer
 //! proxy::record    dropped at the end, whatever the end was: one log line
+//! ```
+//!
+//! # Tunnels
+//!
+//! ```text
+//! app::tunnels     opens and closes them, at start and later; one door, accept loop and supervisor each
+//! server::door     the rules of a way in: local, or public with a key on every path
+//! tunnel           ngrok: connections arrive in this process · cloudflared: a child connects to a socket
+//! telemetry::tunnel  the board: supervisors write how it stands; banner, /health and log read it
 //! ```
 //!
 //! # Laws
@@ -47,6 +56,8 @@
 //! - A stream that did not see its terminal marker is never closed as finished. (`streams`)
 //! - A client that leaves closes the upstream. (`disconnect`)
 //! - No secret of the configuration appears in logs, errors or screens. (`secrets`)
+//! - What comes through a tunnel is never taken for local, whatever it says, and asks for a key. (`doors`)
+//! - A tunnel's child ends with the gateway, however that ends. (`tunnel`)
 
 pub mod app;
 pub mod chat;
