@@ -10,6 +10,9 @@ use tokio::sync::watch;
 
 use crate::config::Tunnel;
 
+/// The target of log lines about tunnels.
+pub const TARGET: &str = "autogw::tunnel";
+
 /// How one tunnel is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -49,8 +52,8 @@ pub enum Phase {
     },
     /// It failed in a way that waiting does not mend.
     Failed(Trouble),
-    /// It was closed, here or by its provider.
-    Stopped,
+    /// It was closed: here, or by its provider for the reason given.
+    Stopped(Option<Trouble>),
 }
 
 /// What went wrong with a tunnel, for people.
@@ -69,7 +72,7 @@ pub struct Trouble {
 pub enum Check {
     /// Nothing yet.
     #[default]
-    Open,
+    Pending,
     /// It reached this gateway and came back.
     Passed {
         /// Whether the first event of a stream came before the last was sent.
@@ -99,8 +102,26 @@ impl Status {
             url: None,
             latency: None,
             restarts: 0,
-            check: Check::Open,
+            check: Check::Pending,
         }
+    }
+
+    /// Draws the conclusions from what has changed since `before`.
+    fn follow_from(&mut self, before: &Self) {
+        if self.phase != before.phase {
+            self.since = Instant::now();
+        }
+        if self.url != before.url {
+            self.latency = None;
+        }
+        if self.url != before.url || self.is_up() != before.is_up() {
+            self.check = Check::Pending;
+        }
+    }
+
+    /// One more time that it came back, or its program was started again.
+    pub fn count_restart(&mut self) {
+        self.restarts = self.restarts.saturating_add(1);
     }
 
     /// Whether requests can come through.
@@ -119,7 +140,7 @@ impl Phase {
             Phase::Degraded(_) => "degraded",
             Phase::Waiting { .. } => "waiting",
             Phase::Failed(_) => "failed",
-            Phase::Stopped => "stopped",
+            Phase::Stopped(_) => "stopped",
         }
     }
 
@@ -129,7 +150,8 @@ impl Phase {
             Phase::Degraded(trouble) | Phase::Waiting { trouble, .. } | Phase::Failed(trouble) => {
                 Some(trouble)
             }
-            Phase::Starting | Phase::UrlKnown | Phase::Online | Phase::Stopped => None,
+            Phase::Stopped(trouble) => trouble.as_ref(),
+            Phase::Starting | Phase::UrlKnown | Phase::Online => None,
         }
     }
 }
@@ -190,61 +212,55 @@ impl Line {
             .unwrap_or_else(Status::starting)
     }
 
-    /// It does something else from now on; the log says so.
-    pub fn phase(&self, phase: Phase) {
-        self.change(|status| {
-            status.since = Instant::now();
-            status.phase = phase;
-        });
-        self.log();
-    }
-
-    /// Its public URL is known, or another one, or gone. A URL that changed has not been checked.
-    pub fn url(&self, url: Option<String>) {
-        self.change(|status| {
-            if status.url != url {
-                status.check = Check::Open;
-                status.latency = None;
-                status.url = url;
-            }
-        });
-    }
-
-    /// It takes so long to its edge and back.
-    pub fn latency(&self, latency: Duration) {
-        self.change(|status| status.latency = Some(latency));
-    }
-
-    /// It came back, or its program was started again.
-    pub fn restarted(&self) {
-        self.change(|status| status.restarts = status.restarts.saturating_add(1));
-    }
-
-    /// A request through the public URL showed this.
-    pub fn check(&self, check: Check) {
-        self.change(|status| status.check = check);
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Status)) {
+    /// Several things change at once: nobody sees one without the others.
+    ///
+    /// A URL that is new has not been checked, nor has one that comes back; the log tells of phases and
+    /// URLs, and only once of the same trouble.
+    pub fn update(&self, change: impl FnOnce(&mut Status)) {
+        let mut turned = None;
         self.board.0.send_if_modified(|all| {
             let status = all.entry(self.tunnel).or_insert_with(Status::starting);
             let before = status.clone();
             change(status);
-            *status != before
+            status.follow_from(&before);
+            let has_changed = *status != before;
+            turned = has_changed.then(|| (before, status.clone()));
+            has_changed
         });
+        if let Some((before, status)) = turned {
+            self.log(&before, &status);
+        }
     }
 
-    fn log(&self) {
-        let status = self.status();
-        let (name, phase, url) = (self.tunnel.name(), status.phase.name(), status.url);
-        let url = url.as_deref();
+    /// It does something else from now on.
+    pub fn phase(&self, phase: Phase) {
+        self.update(|status| status.phase = phase);
+    }
+
+    /// It takes so long to its edge and back.
+    pub fn latency(&self, latency: Duration) {
+        self.update(|status| status.latency = Some(latency));
+    }
+
+    /// A request through the public URL showed this.
+    pub fn check(&self, check: Check) {
+        self.update(|status| status.check = check);
+    }
+
+    fn log(&self, before: &Status, status: &Status) {
+        let (name, phase, url) = (self.tunnel.name(), status.phase.name(), &status.url);
+        let (url, restarts) = (url.as_deref(), status.restarts);
         match status.phase.trouble() {
+            None if (phase, url) == (before.phase.name(), before.url.as_deref()) => {}
             None => {
-                tracing::info!(target: "autogw::tunnel", tunnel = name, phase, url, restarts = status.restarts, "tunnel");
+                tracing::info!(target: TARGET, tunnel = name, url, restarts, "the tunnel is {phase}");
+            }
+            Some(trouble) if before.phase.trouble() == Some(trouble) => {
+                tracing::debug!(target: TARGET, tunnel = name, reason = trouble.message, "the tunnel is still {phase}");
             }
             Some(trouble) => tracing::warn!(
-                target: "autogw::tunnel", tunnel = name, phase, url, restarts = status.restarts,
-                code = trouble.code.as_deref(), reason = trouble.message.as_str(), hint = trouble.hint.as_deref(), "tunnel"
+                target: TARGET, tunnel = name, url, restarts, code = trouble.code,
+                reason = trouble.message, hint = trouble.hint, "the tunnel is {phase}"
             ),
         }
     }
@@ -287,7 +303,7 @@ impl Status {
 impl Check {
     fn to_json(&self) -> Value {
         match self {
-            Check::Open => json!({ "state": "open" }),
+            Check::Pending => json!({ "state": "pending" }),
             Check::Passed { streams } => json!({
                 "state": "passed",
                 "streams": match streams {
@@ -304,19 +320,38 @@ impl Check {
 mod tests {
     use super::*;
 
+    const PASSED: Check = Check::Passed {
+        streams: Streams::Live,
+    };
+
+    fn up_at(url: &str) -> impl FnOnce(&mut Status) {
+        move |status| {
+            status.phase = Phase::Online;
+            status.url = Some(url.to_owned());
+        }
+    }
+
     #[test]
     fn a_new_url_has_not_been_checked() {
-        let board = Board::default();
-        let line = board.open(Tunnel::Ngrok);
-        let passed = Check::Passed {
-            streams: Streams::Live,
-        };
-        line.url(Some("https://a".to_owned()));
-        line.check(passed.clone());
-        line.url(Some("https://a".to_owned()));
-        assert_eq!(line.status().check, passed);
-        line.url(Some("https://b".to_owned()));
-        assert_eq!(line.status().check, Check::Open);
+        let line = Board::default().open(Tunnel::Ngrok);
+        line.update(up_at("https://a"));
+        line.check(PASSED);
+        line.update(up_at("https://a"));
+        assert_eq!(line.status().check, PASSED);
+        line.update(up_at("https://b"));
+        assert_eq!(line.status().check, Check::Pending);
+    }
+
+    #[test]
+    fn a_url_that_comes_back_has_not_been_checked() {
+        let line = Board::default().open(Tunnel::Ngrok);
+        line.update(up_at("https://a"));
+        line.check(PASSED);
+        line.phase(Phase::Degraded(Trouble::default()));
+        assert_eq!(line.status().check, Check::Pending);
+        line.check(PASSED);
+        line.update(up_at("https://a"));
+        assert_eq!(line.status().check, Check::Pending);
     }
 
     #[test]
@@ -324,7 +359,7 @@ mod tests {
         let board = Board::default();
         let line = board.open(Tunnel::Cloudflared);
         let mut reader = board.subscribe();
-        line.url(None);
+        line.phase(Phase::Starting);
         assert!(!reader.has_changed().expect("the board is there"));
         line.phase(Phase::Online);
         assert!(reader.has_changed().expect("the board is there"));
@@ -335,8 +370,8 @@ mod tests {
     fn a_tunnel_that_is_opened_again_starts_afresh() {
         let board = Board::default();
         let line = board.open(Tunnel::Ngrok);
-        line.restarted();
-        line.phase(Phase::Stopped);
+        line.update(Status::count_restart);
+        line.phase(Phase::Stopped(None));
         let again = board.open(Tunnel::Ngrok);
         assert_eq!(again.status().restarts, 0);
         assert_eq!(again.status().phase, Phase::Starting);

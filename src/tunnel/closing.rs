@@ -10,3 +10,13 @@ pub struct Closing {
     /// Cancelled when the tunnel is to be closed, whatever still runs through it.
     pub over: CancellationToken,
 }
+
+impl Closing {
+    /// Comes back when nobody new is to be let in.
+    pub async fn told(&self) {
+        tokio::select! {
+            () = self.drain.cancelled() => {}
+            () = self.over.cancelled() => {}
+        }
+    }
+}

@@ -55,7 +55,7 @@ impl News {
             },
             Phase::Degraded(trouble) | Phase::Waiting { trouble, .. } => down(trouble, false),
             Phase::Failed(trouble) => down(trouble, true),
-            Phase::Stopped => News::Closed,
+            Phase::Stopped(_) => News::Closed,
         }
     }
 
@@ -185,9 +185,9 @@ impl Line {
             (_, News::Known) => None,
             // It is being checked once more: what was told of it holds until something else is known.
             (News::Up { url: told, .. }, News::Up { url, check }) if told == url => {
-                (*check != Check::Open).then_some(Duration::ZERO)
+                (*check != Check::Pending).then_some(Duration::ZERO)
             }
-            (_, News::Up { check, .. }) if *check == Check::Open => Some(CHECK_PATIENCE),
+            (_, News::Up { check, .. }) if *check == Check::Pending => Some(CHECK_PATIENCE),
             (_, News::Down { for_good, .. }) if !for_good => Some(SETTLE),
             (_, News::Up { .. } | News::Down { .. } | News::Closed) => Some(Duration::ZERO),
         }

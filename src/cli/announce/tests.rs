@@ -79,7 +79,7 @@ impl Stage {
 
     /// It comes up at `url`, and the check passes within 84 ms.
     fn opens(&mut self, url: &str) -> String {
-        self.line.url(Some(url.to_owned()));
+        self.line.update(|status| status.url = Some(url.to_owned()));
         self.line.phase(Phase::Online);
         self.line.latency(Duration::from_millis(84));
         self.line.check(LIVE);
@@ -250,7 +250,9 @@ fn a_check_that_takes_its_time_is_told_when_it_comes() {
         ),
     ] {
         let mut stage = Stage::person();
-        stage.line.url(Some(URL.to_owned()));
+        stage
+            .line
+            .update(|status| status.url = Some(URL.to_owned()));
         assert_eq!(stage.phase(Phase::Online), "", "the check may come at once");
         let block = stage.after(Duration::from_secs(3));
         assert!(
@@ -266,11 +268,14 @@ fn a_check_that_takes_its_time_is_told_when_it_comes() {
 #[test]
 fn a_bad_check_is_part_of_the_first_word_if_it_comes_in_time() {
     let mut stage = Stage::person();
-    stage.line.url(Some(URL.to_owned()));
+    stage
+        .line
+        .update(|status| status.url = Some(URL.to_owned()));
+    assert_eq!(stage.phase(Phase::Online), "");
     stage.line.check(Check::Failed {
         reason: "the edge answered 530 for as long as anybody cared to ask".to_owned(),
     });
-    let text = stage.phase(Phase::Online);
+    let text = stage.said();
     assert_within(80, &text);
     insta::assert_snapshot!(text);
 }
@@ -278,7 +283,9 @@ fn a_bad_check_is_part_of_the_first_word_if_it_comes_in_time() {
 #[test]
 fn an_address_that_does_not_answer_is_told_after_a_while() {
     let mut stage = Stage::person();
-    stage.line.url(Some(URL.to_owned()));
+    stage
+        .line
+        .update(|status| status.url = Some(URL.to_owned()));
     assert_eq!(stage.phase(Phase::UrlKnown), "");
     assert_eq!(
         stage.after(Duration::from_secs(5)),
@@ -294,7 +301,7 @@ fn a_new_address_is_announced_in_full() {
     stage.now += Duration::from_mins(1);
     stage.waits("cloudflared ended with exit code 1");
     assert!(stage.after(Duration::from_secs(1)).starts_with("warning: "));
-    stage.line.url(None);
+    stage.line.update(|status| status.url = None);
     assert_eq!(stage.phase(Phase::Starting), "");
     stage.now += Duration::from_mins(1);
     let text = stage.opens(OTHER);
@@ -382,7 +389,10 @@ fn a_tunnel_that_comes_and_goes_does_not_flood_the_terminal() {
 fn the_end_is_told_at_once_and_a_new_beginning_too() {
     let mut stage = Stage::person();
     stage.opens(URL);
-    assert_eq!(stage.phase(Phase::Stopped), "tunnel: cloudflared: closed\n");
+    assert_eq!(
+        stage.phase(Phase::Stopped(None)),
+        "tunnel: cloudflared: closed\n"
+    );
     stage.line = stage.board.open(Tunnel::Cloudflared);
     assert_eq!(
         stage.after(Duration::from_secs(1)),
@@ -402,7 +412,9 @@ fn somebody_waits_only_as_long_as_there_is_something_to_say() {
     let mut stage = Stage::person();
     assert_eq!(stage.said(), "");
     assert_eq!(stage.announcer.due(), None);
-    stage.line.url(Some(URL.to_owned()));
+    stage
+        .line
+        .update(|status| status.url = Some(URL.to_owned()));
     stage.phase(Phase::Online);
     assert_eq!(
         stage.announcer.due(),
@@ -448,7 +460,9 @@ fn a_program_is_told_every_change_and_no_heartbeat() {
     let mut stage = Stage::of(Tunnel::Ngrok, Audience::Program);
     let mut lines = stage.said();
     assert_eq!(lines, "", "the first object has said it");
-    stage.line.url(Some("https://gw.example.com".to_owned()));
+    stage
+        .line
+        .update(|status| status.url = Some("https://gw.example.com".to_owned()));
     lines += &stage.phase(Phase::Online);
     stage.line.latency(Duration::from_micros(41_900));
     assert_eq!(stage.said(), "");
@@ -458,13 +472,13 @@ fn a_program_is_told_every_change_and_no_heartbeat() {
         reason: "canary-token did it".to_owned(),
     });
     lines += &stage.said();
-    stage.line.restarted();
+    stage.line.update(Status::count_restart);
     lines += &stage.phase(Phase::Failed(Trouble {
         code: Some("ERR_NGROK_108".to_owned()),
         message: "ngrok allows no more sessions".to_owned(),
         hint: None,
     }));
-    lines += &stage.phase(Phase::Stopped);
+    lines += &stage.phase(Phase::Stopped(None));
     insta::assert_snapshot!(lines);
 }
 
@@ -514,12 +528,12 @@ async fn followed(
 async fn changes_reach_a_program_as_they_come() {
     let stage = Stage::of(Tunnel::Ngrok, Audience::Program);
     followed(stage, async |line, mut out, _err| {
-        line.url(Some("https://gw.example.com".to_owned()));
+        line.update(|status| status.url = Some("https://gw.example.com".to_owned()));
         line.phase(Phase::Online);
         let said: serde_json::Value =
             serde_json::from_str(&line_of(&mut out).await).expect("a JSON object");
         assert_eq!(said["tunnel"]["state"], "online");
-        line.phase(Phase::Stopped);
+        line.phase(Phase::Stopped(None));
         assert!(line_of(&mut out).await.contains("stopped"));
     })
     .await;

@@ -145,7 +145,7 @@ fn described(status: &Status) -> (String, Style) {
         .latency
         .map_or_else(String::new, |latency| format!(" in {}", duration(latency)));
     match &status.check {
-        Check::Open => (
+        Check::Pending => (
             "not seen through the public URL yet".to_owned(),
             Style::new(),
         ),
@@ -185,7 +185,7 @@ fn back(page: &mut Page, tunnel: Tunnel, status: &Status) {
     page.prose(&line(tunnel, &format!("up again{place}")));
     if !matches!(
         status.check,
-        Check::Open
+        Check::Pending
             | Check::Passed {
                 streams: Streams::Live
             }
@@ -197,7 +197,7 @@ fn back(page: &mut Page, tunnel: Tunnel, status: &Status) {
 fn checked(page: &mut Page, tunnel: Tunnel, status: &Status) {
     let text = line(tunnel, &described(status).0);
     match &status.check {
-        Check::Open
+        Check::Pending
         | Check::Passed {
             streams: Streams::Live,
         } => page.prose(&text),

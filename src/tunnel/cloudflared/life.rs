@@ -96,7 +96,7 @@ impl<'a> Life<'a> {
         if self.keeper.settings.token.is_none()
             && let Some(url) = metrics::quick_url(address).await
         {
-            self.keeper.line.url(Some(url));
+            self.keeper.line.update(|status| status.url = Some(url));
         }
     }
 
@@ -133,11 +133,12 @@ impl<'a> Life<'a> {
     }
 
     fn announce(&self, url: Option<String>) {
-        let is_known = url.is_some();
-        self.keeper.line.url(url);
-        if is_known {
-            self.keeper.line.phase(Phase::UrlKnown);
-        }
+        self.keeper.line.update(|status| {
+            if url.is_some() {
+                status.phase = Phase::UrlKnown;
+            }
+            status.url = url;
+        });
     }
 
     fn is_online(&mut self) {
@@ -173,8 +174,10 @@ impl<'a> Life<'a> {
 
     fn is_back(&mut self) {
         if self.degraded.take().is_some() {
-            self.keeper.line.restarted();
-            self.keeper.line.phase(Phase::Online);
+            self.keeper.line.update(|status| {
+                status.phase = Phase::Online;
+                status.count_restart();
+            });
         }
     }
 

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use crate::config;
 use crate::provider::Redactor;
-use crate::telemetry::tunnel::{Line, Phase, Trouble};
+use crate::telemetry::tunnel::{Line, Phase, Status, Trouble};
 
 use super::backoff::Pauses;
 use super::closing::Closing;
@@ -117,11 +117,13 @@ pub async fn run_within(
         closing,
     };
     let end = match keeper.keep(Pauses::new(seed)).await {
-        Ok(()) => Phase::Stopped,
+        Ok(()) => Phase::Stopped(None),
         Err(trouble) => Phase::Failed(trouble),
     };
-    keeper.line.url(None);
-    keeper.line.phase(end);
+    keeper.line.update(|status| {
+        status.phase = end;
+        status.url = None;
+    });
 }
 
 struct Keeper {
@@ -141,12 +143,11 @@ impl Keeper {
         let _config = config.map_err(|error| trouble::no_config(&error))?;
         while !self.is_told() {
             if pauses.failures() > 0 {
-                self.line.restarted();
+                self.line.update(Status::count_restart);
             }
             let Ending::Failed(failure, up, story) = self.run_once(&program).await else {
                 break;
             };
-            self.line.url(None);
             journal::last_lines(&story, &self.redactor);
             let (trouble, cure) = failure.explain(&story, &self.redactor);
             let Cure::Again(least) = cure else {
@@ -198,19 +199,16 @@ impl Keeper {
         if self.is_told() {
             return;
         }
-        self.line.phase(Phase::Waiting {
-            attempt,
-            until: Instant::now() + pause,
-            trouble,
+        self.line.update(|status| {
+            status.url = None;
+            status.phase = Phase::Waiting {
+                attempt,
+                until: Instant::now() + pause,
+                trouble,
+            };
         });
-        let told = async {
-            tokio::select! {
-                () = self.closing.drain.cancelled() => {}
-                () = self.closing.over.cancelled() => {}
-            }
-        };
-        // Which of the two it was is asked next.
-        let _ = tokio::time::timeout(pause, told).await;
+        // Whether it was told is asked next.
+        let _ = tokio::time::timeout(pause, self.closing.told()).await;
     }
 
     /// Whether no further run is wanted: one that runs goes on until it is over.

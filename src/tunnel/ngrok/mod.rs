@@ -113,8 +113,10 @@ pub async fn run_at<V>(
         }
         Err(trouble) => Err(trouble),
     };
-    line.url(None);
-    line.phase(end.map_or_else(Phase::Failed, |()| Phase::Stopped));
+    line.update(|status| {
+        status.phase = end.map_or_else(Phase::Failed, Phase::Stopped);
+        status.url = None;
+    });
 }
 
 /// See the module's head.
@@ -132,10 +134,10 @@ struct Supervisor<V> {
 
 impl<V: From<(Connection, SocketAddr)>> Supervisor<V> {
     /// Opens one session after the other, up to an end that is meant or a trouble that stays.
-    async fn keep(mut self) -> Result<(), Trouble> {
+    async fn keep(mut self) -> Result<Option<Trouble>, Trouble> {
         loop {
             let opened = tokio::select! {
-                () = told_to_close(&self.closing) => return Ok(()),
+                () = self.closing.told() => return Ok(None),
                 opened = Session::open(&self.plan, self.pace) => opened,
             };
             let began = Instant::now();
@@ -145,16 +147,13 @@ impl<V: From<(Connection, SocketAddr)>> Supervisor<V> {
             };
             let up = began.elapsed();
             let pause = match ended {
-                None | Some(Ended::Left) => return Ok(()),
-                Some(Ended::Stopped(words)) => {
-                    self.log_stop(&words);
-                    return Ok(());
-                }
+                None | Some(Ended::Left) => return Ok(None),
+                Some(Ended::Stopped(words)) => return Ok(Some(self.stopped(&words))),
                 Some(Ended::Restart) => self.restart(up),
                 Some(Ended::Lost(failure)) => self.put_off(failure, up)?,
             };
-            if timeout(pause, told_to_close(&self.closing)).await.is_ok() {
-                return Ok(());
+            if timeout(pause, self.closing.told()).await.is_ok() {
+                return Ok(None);
             }
         }
     }
@@ -164,7 +163,7 @@ impl<V: From<(Connection, SocketAddr)>> Supervisor<V> {
         self.announce(session.url());
         let mut lobby = Lobby::new(self.door.clone());
         let ended = tokio::select! {
-            () = told_to_close(&self.closing) => None,
+            () = self.closing.told() => None,
             ended = session.serve(&mut lobby, &self.line) => Some(ended),
         };
         match &ended {
@@ -181,12 +180,14 @@ impl<V: From<(Connection, SocketAddr)>> Supervisor<V> {
 
     fn announce(&mut self, url: &str) {
         self.taken_since = None;
-        self.line.url(Some(url.to_owned()));
-        if self.was_up {
-            self.line.restarted();
-        }
-        self.was_up = true;
-        self.line.phase(Phase::Online);
+        let is_back = std::mem::replace(&mut self.was_up, true);
+        self.line.update(|status| {
+            status.phase = Phase::Online;
+            status.url = Some(url.to_owned());
+            if is_back {
+                status.count_restart();
+            }
+        });
     }
 
     /// The pause before a session that ngrok asked for. It may not ask without end.
@@ -232,16 +233,11 @@ impl<V: From<(Connection, SocketAddr)>> Supervisor<V> {
     }
 
     /// That ngrok ended it is no failure, but somebody will ask why it is gone.
-    fn log_stop(&self, words: &str) {
-        let reason = self.plan.foreign(words);
-        tracing::warn!(target: "autogw::tunnel", tunnel = "ngrok", reason, "ngrok stopped the tunnel");
-    }
-}
-
-/// Comes back when nobody new is to be let in.
-async fn told_to_close(closing: &Closing) {
-    tokio::select! {
-        () = closing.drain.cancelled() => {}
-        () = closing.over.cancelled() => {}
+    fn stopped(&self, words: &str) -> Trouble {
+        Trouble {
+            code: None,
+            message: format!("ngrok stopped it: {}", self.plan.foreign(words)),
+            hint: Some("start it again when that is settled".to_owned()),
+        }
     }
 }

@@ -188,7 +188,7 @@ impl Session {
 impl From<Order> for Ended {
     fn from(order: Order) -> Self {
         match order {
-            Order::Stop => Self::Stopped("by ngrok's dashboard or API".to_owned()),
+            Order::Stop => Self::Stopped("from its dashboard or API".to_owned()),
             Order::Restart => Self::Restart,
         }
     }

@@ -24,7 +24,7 @@ async fn draining_leaves_it_alone_and_starts_nothing_new() {
     patiently("the run to end", &mut kept.task)
         .await
         .expect("no panic");
-    assert_eq!(kept.status().phase, Phase::Stopped);
+    assert_eq!(kept.status().phase, Phase::Stopped(None));
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ impl Kept {
             .expect("no panic");
         assert_eq!(
             (self.status().phase, self.status().url),
-            (Phase::Stopped, None)
+            (Phase::Stopped(None), None)
         );
         assert!(!self.config().exists());
     }

@@ -109,7 +109,10 @@ async fn a_stop_from_the_dashboard_is_obeyed_for_good() {
     tunnel.up(0).await;
     assert_eq!(edge.order(5, json!({})).await, json!({}));
     let status = tunnel.ended().await;
-    assert_eq!((status.phase, status.url), (Phase::Stopped, None));
+    assert_eq!(
+        (reason(&status), &status.url),
+        ("ngrok stopped it: from its dashboard or API", &None)
+    );
     edge.saw(Event::Ended, 1).await;
     assert_said_goodbye(&edge);
 }
@@ -150,7 +153,11 @@ async fn an_endpoint_that_ngrok_stops_is_gone_for_good_also_after_a_break() {
     edge.stop_endpoint("stopped by a person", Some("ERR_NGROK_999"))
         .await;
     let status = tunnel.ended().await;
-    assert_eq!((status.phase, status.url), (Phase::Stopped, None));
+    assert_eq!(status.url, None);
+    assert!(
+        reason(&status).contains("stopped by a person"),
+        "{status:?}"
+    );
     edge.saw(Event::Ended, 2).await;
     assert_eq!(edge.count(Event::Bound), 2);
     assert_eq!(edge.count(Event::Goodbye), 1);
@@ -170,7 +177,7 @@ async fn a_drained_tunnel_brings_nobody_new_and_lets_the_rest_finish() {
     assert_eq!(stream.event().await.as_deref(), Some("second"));
     assert_eq!(edge.count(Event::Goodbye), 0);
     tunnel.closing.over.cancel();
-    assert_eq!(tunnel.ended().await.phase, Phase::Stopped);
+    assert_eq!(tunnel.ended().await.phase, Phase::Stopped(None));
     edge.saw(Event::Ended, 1).await;
     assert_said_goodbye(&edge);
 }
@@ -183,7 +190,7 @@ async fn a_session_that_breaks_while_it_drains_is_not_replaced() {
     tunnel.closing.drain.cancel();
     edge.saw(Event::Unbound, 1).await;
     edge.cut();
-    assert_eq!(tunnel.ended().await.phase, Phase::Stopped);
+    assert_eq!(tunnel.ended().await.phase, Phase::Stopped(None));
     assert_eq!(edge.count(Event::Connected), 1);
 }
 
@@ -212,7 +219,7 @@ async fn it_ends_in_time_whatever_it_waits_for() {
     frozen.up(0).await;
     edge.freeze();
     let began = Instant::now();
-    assert_eq!(frozen.close().await.phase, Phase::Stopped);
+    assert_eq!(frozen.close().await.phase, Phase::Stopped(None));
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     edge.cut();
     edge.saw(Event::Ended, 1).await;
@@ -221,7 +228,7 @@ async fn it_ends_in_time_whatever_it_waits_for() {
 async fn assert_in_time(tunnel: &mut super::house::Tunnel) {
     let began = Instant::now();
     tunnel.closing.drain.cancel();
-    assert_eq!(tunnel.ended().await.phase, Phase::Stopped);
+    assert_eq!(tunnel.ended().await.phase, Phase::Stopped(None));
     assert!(
         began.elapsed() < Duration::from_secs(1),
         "{:?}",
@@ -257,4 +264,12 @@ async fn nothing_runs_on_after_the_end() {
         }
     })
     .await;
+}
+
+/// Why ngrok stopped it.
+fn reason(status: &Status) -> &str {
+    match &status.phase {
+        Phase::Stopped(Some(trouble)) => &trouble.message,
+        other => panic!("it was not stopped by ngrok: {other:?}"),
+    }
 }
