@@ -279,7 +279,7 @@ impl Running {
         self.end().await;
     }
 
-    async fn end(self) {
+    async fn end(&self) {
         self.tunnels.end().await;
         self.over.cancel();
         self.background.close();

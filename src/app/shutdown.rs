@@ -14,11 +14,15 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(super) async fn on_signal(running: Running, mut signals: Signals) {
     let name = signals.next().await;
     tracing::info!(target: "autogw::app", signal = name, "draining");
+    let orderly = async {
+        drain(&running).await;
+        running.end().await;
+    };
     tokio::select! {
-        () = drain(&running) => {}
+        () = orderly => {}
+        // What is left goes with the runtime; the children of tunnels are killed then.
         name = signals.next() => tracing::warn!(target: "autogw::app", signal = name, "stopping at once"),
     }
-    running.end().await;
     tracing::info!(target: "autogw::app", "stopped");
 }
 

@@ -136,8 +136,8 @@ impl Door {
     /// Takes one request out of what the door lets through.
     ///
     /// # Errors
-    /// 429 when there have been too many. Only requests with a good key are counted, so that strangers
-    /// cannot use up what belongs to the owner.
+    /// 429 when there have been too many. Where keys are needed only requests with a good one get here, so
+    /// strangers cannot use up what belongs to the owner.
     pub(super) fn admit(&self, now: Instant) -> Result<(), Problem> {
         let rate = self.public.as_ref().and_then(|public| public.rate.as_ref());
         rate.map_or(Ok(()), |rate| {

@@ -20,8 +20,32 @@ const EVERY: Duration = Duration::from_secs(25);
 pub struct KeepAlive {
     due: Instant,
     alarm: Option<Pin<Box<Sleep>>>,
-    /// Whether the last bytes ended an event.
-    is_between: bool,
+    tail: Tail,
+}
+
+/// The last bytes of a stream, however they were cut.
+#[derive(Debug, Default)]
+struct Tail {
+    bytes: [u8; 4],
+    /// Whether anything came at all.
+    has_begun: bool,
+}
+
+impl Tail {
+    fn take(&mut self, bytes: &[u8]) {
+        self.has_begun |= !bytes.is_empty();
+        let from = bytes.len().saturating_sub(self.bytes.len());
+        for byte in &bytes[from..] {
+            self.bytes.rotate_left(1);
+            self.bytes[3] = *byte;
+        }
+    }
+
+    /// Whether a comment would tear nothing: at the beginning, and behind an empty line.
+    fn is_between_events(&self) -> bool {
+        let ends = [&b"\n\n"[..], b"\r\r", b"\r\n\r\n"];
+        !self.has_begun || ends.iter().any(|end| self.bytes.ends_with(end))
+    }
 }
 
 impl Default for KeepAlive {
@@ -29,7 +53,7 @@ impl Default for KeepAlive {
         Self {
             due: Instant::now() + EVERY,
             alarm: None,
-            is_between: true,
+            tail: Tail::default(),
         }
     }
 }
@@ -38,7 +62,7 @@ impl KeepAlive {
     /// The stream goes on with `bytes`.
     pub fn heard(&mut self, bytes: &[u8]) {
         self.due = Instant::now() + EVERY;
-        self.is_between = bytes.ends_with(b"\n\n") || bytes.ends_with(b"\r\n\r\n");
+        self.tail.take(bytes);
     }
 
     /// The stream is silent: a comment, as often as one is due.
@@ -53,7 +77,7 @@ impl KeepAlive {
             }
             self.due = Instant::now() + EVERY;
             alarm.as_mut().reset(self.due);
-            if self.is_between {
+            if self.tail.is_between_events() {
                 return Poll::Ready(Bytes::from_static(sse::KEEP_ALIVE));
             }
         }
@@ -97,5 +121,18 @@ mod tests {
         assert_eq!(comment(&mut silence, EVERY * 5).await, None);
         silence.heard(b" done\r\n\r\n");
         assert!(comment(&mut silence, EVERY * 2).await.is_some());
+    }
+
+    #[test]
+    fn an_event_ends_wherever_it_was_cut() {
+        for end in ["\n\n", "\r\r", "\r\n\r\n"] {
+            let stream = format!("data: x{end}");
+            let mut tail = Tail::default();
+            for (at, byte) in stream.bytes().enumerate() {
+                assert_eq!(tail.is_between_events(), at == 0, "{stream:?} at {at}");
+                tail.take(&[byte]);
+            }
+            assert!(tail.is_between_events(), "{stream:?}");
+        }
     }
 }

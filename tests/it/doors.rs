@@ -98,7 +98,7 @@ async fn no_header_makes_a_stranger_a_neighbour() {
 }
 
 #[tokio::test]
-async fn a_neighbour_is_told_of_the_tunnels() {
+async fn a_neighbour_is_told_that_there_is_no_tunnel() {
     let upstream = answering().await;
     let gateway = Config::over([&upstream]).start().await;
     let health = gateway.get("/health").await;

@@ -37,8 +37,8 @@ use way::Way;
 /// How long requests under way have when a tunnel is closed by hand: closing may be an alarm.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
-/// How long a tunnel takes to end at most: a child's grace, its kill, and a little.
-const END_WITHIN: Duration = Duration::from_secs(10);
+/// How long a tunnel takes to end at most: a child's grace, its kill, its last words, and a little.
+const END_WITHIN: Duration = Duration::from_secs(15);
 
 /// How much of the connections a process may have a public door takes at most: the owner's own share is
 /// not for strangers.
@@ -53,12 +53,15 @@ pub enum TunnelError {
     /// It cannot work as things are.
     #[error("tunnel: {}", .0.message)]
     Impossible(Trouble),
-    /// It is open.
-    #[error("the tunnel through {} is open already", .0.name())]
+    /// It is open, or still closing.
+    #[error("the tunnel through {} is open already, or has not closed yet", .0.name())]
     AlreadyOpen(Tunnel),
+    /// The gateway is ending.
+    #[error("tunnel: the gateway is shutting down")]
+    Ending,
     /// Its door cannot be opened.
     #[error("tunnel: {0}")]
-    Listen(#[from] ListenError),
+    Listen(ListenError),
     /// The directory for its files cannot be made.
     #[error("tunnel: cannot make the directory for its files: {0}")]
     Files(std::io::Error),
@@ -69,8 +72,10 @@ impl TunnelError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             TunnelError::Impossible(trouble) => trouble.hint.as_deref(),
-            TunnelError::AlreadyOpen(_) => None,
-            TunnelError::Listen(error) => Some(&error.hint),
+            TunnelError::AlreadyOpen(_) | TunnelError::Ending => None,
+            TunnelError::Listen(_) => Some(
+                "start a second gateway with a `--name` of its own; a path that is too long gets shorter with AUTOGW_HOME",
+            ),
             TunnelError::Files(_) => Some("set AUTOGW_HOME to a directory that can be written to"),
         }
     }
@@ -89,7 +94,16 @@ struct Inner {
     made_key: Mutex<Option<MadeKey>>,
     board: Board,
     seed: u64,
-    open: Mutex<BTreeMap<Tunnel, Opened>>,
+    open: Mutex<Book>,
+}
+
+/// Which tunnels there are. One is in the book from before it is opened until it has ended, so that two
+/// of a kind never share a line, a socket or a file.
+#[derive(Default)]
+struct Book {
+    opened: BTreeMap<Tunnel, Opened>,
+    /// Whether the gateway takes no more.
+    is_closed: bool,
 }
 
 /// A tunnel that was opened, and may have ended by itself since.
@@ -140,21 +154,23 @@ impl Tunnels {
     /// What can be known before anybody is asked: a missing program or token, a tunnel that is open.
     pub fn open(&self, tunnel: Tunnel) -> Result<Option<MadeKey>, StartError> {
         let inner = &*self.0;
-        if inner.is_open(tunnel) {
-            return Err(TunnelError::AlreadyOpen(tunnel).into());
-        }
+        // Held throughout: nothing below waits, and nobody else opens the same one meanwhile.
+        let mut book = inner.open.lock();
+        book.admit(tunnel)?;
         let settings = &inner.gateway.config().tunnels;
         check(tunnel, settings)?;
         let (keys, told) = inner.keys()?;
         let probe = Arc::new(Probe::new().map_err(StartError::Random)?);
         let way = Way::prepare(tunnel, settings, &inner.options)?;
-        inner.start(tunnel, &keys, probe, way);
+        let opened = inner.start(tunnel, &keys, probe, way);
+        book.opened.insert(tunnel, opened);
         Ok(told)
     }
 
     /// Closes a tunnel: nobody new comes in at once, and what is under way has a few seconds.
     pub async fn close(&self, tunnel: Tunnel) {
-        let Some(opened) = self.0.open.lock().remove(&tunnel) else {
+        let opened = self.0.open.lock().opened.get(&tunnel).cloned();
+        let Some(opened) = opened else {
             return;
         };
         opened.drain();
@@ -163,8 +179,9 @@ impl Tunnels {
         opened.end().await;
     }
 
-    /// Lets nobody new in.
+    /// Lets nobody new in, and opens no more.
     pub(super) fn drain(&self) {
+        self.0.open.lock().is_closed = true;
         self.0.all().iter().for_each(Opened::drain);
     }
 
@@ -184,14 +201,8 @@ impl Tunnels {
 }
 
 impl Inner {
-    fn is_open(&self, tunnel: Tunnel) -> bool {
-        let open = self.open.lock();
-        open.get(&tunnel)
-            .is_some_and(|opened| !opened.work.is_empty())
-    }
-
     fn all(&self) -> Vec<Opened> {
-        self.open.lock().values().cloned().collect()
+        self.open.lock().opened.values().cloned().collect()
     }
 
     /// The keys of a public door, and the one that was made for it if that is news to its owner.
@@ -214,7 +225,7 @@ impl Inner {
         Ok((keys, news))
     }
 
-    fn start(&self, tunnel: Tunnel, keys: &ClientKeys, probe: Arc<Probe>, way: Way) {
+    fn start(&self, tunnel: Tunnel, keys: &ClientKeys, probe: Arc<Probe>, way: Way) -> Opened {
         let config = self.gateway.config();
         let (origins, rules) = (&config.server.cors, &config.tunnels.door);
         let door = Door::public(tunnel, origins, keys.clone(), rules, probe.clone());
@@ -248,7 +259,21 @@ impl Inner {
             opened.closing.drain.clone(),
             opened.connections.clone(),
         ));
-        self.open.lock().insert(tunnel, opened);
+        opened
+    }
+}
+
+impl Book {
+    /// Whether `tunnel` can be opened now. One that has ended by itself can.
+    fn admit(&self, tunnel: Tunnel) -> Result<(), TunnelError> {
+        if self.is_closed {
+            return Err(TunnelError::Ending);
+        }
+        let is_there = |opened: &Opened| !opened.work.is_empty() || !opened.connections.is_empty();
+        if self.opened.get(&tunnel).is_some_and(is_there) {
+            return Err(TunnelError::AlreadyOpen(tunnel));
+        }
+        Ok(())
     }
 }
 
@@ -283,6 +308,6 @@ fn public_limits(usual: Limits) -> Limits {
 impl fmt::Debug for Tunnels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.0.open.lock();
-        f.debug_set().entries(open.keys()).finish()
+        f.debug_set().entries(open.opened.keys()).finish()
     }
 }

@@ -59,7 +59,7 @@ impl Way {
                 let directory = run_files::directory(&options.home).map_err(TunnelError::Files)?;
                 remove_leftovers(&directory);
                 let place = place(&directory, settings.token.is_some(), options);
-                let listener = Listener::bind_unix(&place.socket)?;
+                let listener = Listener::bind_unix(&place.socket).map_err(TunnelError::Listen)?;
                 Ok(Way::Cloudflared {
                     settings,
                     place,
