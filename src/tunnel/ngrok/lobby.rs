@@ -41,6 +41,7 @@ pub(super) struct Lobby<V> {
     waiting: VecDeque<V>,
     room: Arc<Semaphore>,
     complained: Option<Instant>,
+    is_closed: bool,
 }
 
 impl<V: From<(Connection, SocketAddr)>> Lobby<V> {
@@ -51,11 +52,21 @@ impl<V: From<(Connection, SocketAddr)>> Lobby<V> {
             waiting: VecDeque::new(),
             room: Arc::new(Semaphore::new(MOST)),
             complained: None,
+            is_closed: false,
         }
     }
 
-    /// Takes a connection in, or drops it when there are too many.
+    /// Sends away those who wait, and whoever still comes.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.waiting.clear();
+    }
+
+    /// Takes a connection in, or drops it when there are too many or the lobby is closed.
     pub(super) fn admit(&mut self, stream: EndpointConn) {
+        if self.is_closed {
+            return;
+        }
         let Ok(place) = self.room.clone().try_acquire_owned() else {
             return self.complain();
         };

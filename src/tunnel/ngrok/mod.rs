@@ -163,6 +163,8 @@ impl<V: From<(Connection, SocketAddr)>> Supervisor<V> {
         self.announce(session.url());
         let mut lobby = Lobby::new(self.door.clone());
         let ended = tokio::select! {
+            // First, as the door closes with it: nobody behind the door is then no reason to hang up.
+            biased;
             () = self.closing.told() => None,
             ended = session.serve(&mut lobby, &self.line) => Some(ended),
         };

@@ -137,7 +137,8 @@ impl Session {
         }
     }
 
-    /// Brings nobody new, but lets those go on who are there, until `over` or the session's own end.
+    /// Brings nobody new (ngrok may send some until it has heard of that), but lets those go on who are
+    /// there, until `over` or the session's own end.
     pub(super) async fn drain<V>(
         &mut self,
         lobby: &mut Lobby<V>,
@@ -147,6 +148,7 @@ impl Session {
         V: From<(Connection, SocketAddr)>,
     {
         self.is_bound = false;
+        lobby.close();
         let (agent, id) = (self.agent.clone(), self.tunnel.id().to_owned());
         let leave = async {
             unbind(&agent, &id).await;
