@@ -10,13 +10,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use ngrok::EndpointConn;
 use ngrok::conn::ConnInfo as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Sleep, sleep};
 
 /// Most connections of a session at a time. Of the 512 streams that it may have, two queues of 64 in the
 /// crates may hold some that we have not seen, and a few are heartbeats and calls.
@@ -25,9 +26,19 @@ const MOST: usize = 360;
 /// At most one complaint about too many connections in this time.
 const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
 
-/// A client's connection.
+/// For ngrok to close its end of a connection after ours, which says that it has everything. It does so at
+/// once, unless it is not there any more.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Bytes that are thrown away at a time while ngrok's end is waited for.
+const SCRAPS: usize = 1024;
+
+/// A client's connection. It has ended when both ends are closed: until then its last bytes may be in
+/// queues of this process, which go with the session.
 pub struct Connection {
     stream: EndpointConn,
+    /// Begins when our end is closed.
+    farewell: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -73,6 +84,7 @@ impl<V: From<(Connection, SocketAddr)>> Lobby<V> {
         let address = stream.remote_addr();
         let connection = Connection {
             stream,
+            farewell: None,
             _place: place,
         };
         self.waiting.push_back(V::from((connection, address)));
@@ -107,6 +119,24 @@ impl<V: From<(Connection, SocketAddr)>> Lobby<V> {
     }
 }
 
+impl Connection {
+    /// Waits until the other end is closed, too, or for long enough.
+    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let farewell = self
+            .farewell
+            .get_or_insert_with(|| Box::pin(sleep(FAREWELL)));
+        while farewell.as_mut().poll(cx).is_pending() {
+            let mut scraps = [0; SCRAPS];
+            let mut scraps = ReadBuf::new(&mut scraps);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut scraps));
+            if read.is_err() || scraps.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -131,6 +161,9 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.farewell.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
+        self.poll_farewell(cx).map(Ok)
     }
 }
