@@ -162,11 +162,15 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     }
     let spare_key = client_key::make_if_none(&config)?;
     let redactor = Arc::new(Redactor::new(config.secrets().iter().chain(&spare_key)));
-    let made_key = require_key(&mut config, spare_key.as_ref(), &options)?;
+    let needed_key = require_key(&mut config, spare_key.as_ref());
     let seed = getrandom::u64().map_err(StartError::Random)?;
     let gateway = Arc::new(Gateway::new(config, redactor, format!("{seed:016x}"))?);
     let listen = &gateway.config().server.listen;
     let (listener, address) = Listener::bind(listen, options.may_change_port).await?;
+    // Not before there is a run: the file may be that of a gateway that has the address already.
+    let made_key = needed_key
+        .map(|key| client_key::hand_over(key, &options))
+        .transpose()?;
     let board = Board::default();
     let tunnels = Tunnels::new(
         gateway.clone(),
@@ -197,17 +201,11 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     }
 }
 
-/// Makes the listener ask for `spare_key` where it must ask for one and none is configured.
-fn require_key(
-    config: &mut Config,
-    spare_key: Option<&Secret>,
-    options: &Options,
-) -> Result<Option<MadeKey>, StartError> {
-    let Some(key) = spare_key.filter(|_| client_key::is_needed_locally(config)) else {
-        return Ok(None);
-    };
+/// Makes the listener ask for `spare_key` where it must ask for one and none is configured; returns it then.
+fn require_key(config: &mut Config, spare_key: Option<&Secret>) -> Option<Secret> {
+    let key = spare_key.filter(|_| client_key::is_needed_locally(config))?;
     config.server.api_keys.push(key.clone());
-    client_key::hand_over(key.clone(), options).map(Some)
+    Some(key.clone())
 }
 
 /// The edge behind the configured listener.
