@@ -144,6 +144,11 @@ impl Phase {
         }
     }
 
+    /// Whether nothing follows by itself.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Phase::Failed(_) | Phase::Stopped)
+    }
+
     /// What went wrong, if something did.
     pub fn trouble(&self) -> Option<&Trouble> {
         match self {

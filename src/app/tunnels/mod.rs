@@ -29,7 +29,7 @@ use crate::server::door::Door;
 use crate::server::edge::Edge;
 use crate::server::listen::ListenError;
 use crate::server::probe::Probe;
-use crate::telemetry::tunnel::{Board, Trouble};
+use crate::telemetry::tunnel::{Board, Status, Trouble};
 use crate::tunnel::closing::Closing;
 
 use way::Way;
@@ -156,7 +156,7 @@ impl Tunnels {
         let inner = &*self.0;
         // Held throughout: nothing below waits, and nobody else opens the same one meanwhile.
         let mut book = inner.open.lock();
-        book.admit(tunnel)?;
+        book.admit(tunnel, inner.board.statuses().get(&tunnel))?;
         let settings = &inner.gateway.config().tunnels;
         check(tunnel, settings)?;
         let (keys, told) = inner.keys()?;
@@ -167,7 +167,11 @@ impl Tunnels {
         Ok(told)
     }
 
-    /// Closes a tunnel: nobody new comes in at once, and what is under way has a few seconds.
+    /// Closes a tunnel: nobody new comes in at once, and what is under way has a few seconds. It counts as
+    /// open until it is closed.
+    ///
+    /// # Cancel safety
+    /// What is not finished is left to the next call, or to the end of the run.
     pub async fn close(&self, tunnel: Tunnel) {
         let opened = self.0.open.lock().opened.get(&tunnel).cloned();
         let Some(opened) = opened else {
@@ -265,12 +269,14 @@ impl Inner {
 
 impl Book {
     /// Whether `tunnel` can be opened now. One that has ended by itself can.
-    fn admit(&self, tunnel: Tunnel) -> Result<(), TunnelError> {
+    fn admit(&self, tunnel: Tunnel, status: Option<&Status>) -> Result<(), TunnelError> {
         if self.is_closed {
             return Err(TunnelError::Ending);
         }
         let is_there = |opened: &Opened| !opened.work.is_empty() || !opened.connections.is_empty();
-        if self.opened.get(&tunnel).is_some_and(is_there) {
+        // What ends by itself is on the board a moment before its tasks are gone.
+        let is_over = status.is_some_and(|status| status.phase.is_final());
+        if !is_over && self.opened.get(&tunnel).is_some_and(is_there) {
             return Err(TunnelError::AlreadyOpen(tunnel));
         }
         Ok(())
