@@ -37,7 +37,13 @@ pub(super) async fn run(line: Line, probe: Arc<Probe>, advice: Option<String>) {
             failures = 0;
             looked_at = Some(url.clone());
         }
-        let pause = match look(&url, &probe).await {
+        let seen = tokio::select! {
+            // What comes of it would be said of another URL.
+            biased;
+            _ = until(&line, |status| !is_at(status, &url)) => continue,
+            seen = look(&url, &probe) => seen,
+        };
+        let pause = match seen {
             Ok(seen) => {
                 failures = 0;
                 report(&line, seen);
