@@ -91,24 +91,29 @@ impl Announcer {
     ///
     /// Dropping it between two words loses nothing.
     pub async fn follow(
-        mut self,
-        mut board: watch::Receiver<Statuses>,
+        &mut self,
+        board: &mut watch::Receiver<Statuses>,
         console: &mut Console<'_>,
     ) -> Infallible {
         loop {
             let statuses = board.borrow_and_update().clone();
-            for words in self.hear(&statuses, Instant::now(), terminal_width()) {
-                match words {
-                    Words::Data(line) => console.data(line),
-                    Words::Talk(text) => console.talk(&text),
-                }
-            }
+            self.tell(&statuses, console);
             match self.due() {
-                None => changed(&mut board).await,
+                None => changed(board).await,
                 Some(due) => tokio::select! {
-                    () = changed(&mut board) => {}
+                    () = changed(board) => {}
                     () = tokio::time::sleep_until(due.into()) => {}
                 },
+            }
+        }
+    }
+
+    /// Says what there is to say now, when the tunnels are like this.
+    pub fn tell(&mut self, statuses: &Statuses, console: &mut Console<'_>) {
+        for words in self.hear(statuses, Instant::now(), terminal_width()) {
+            match words {
+                Words::Data(line) => console.data(line),
+                Words::Talk(text) => console.talk(&text),
             }
         }
     }

@@ -134,12 +134,15 @@ async fn start(args: &StartArgs, setup: Setup, console: &mut Console<'_>) -> Res
     };
     let running = app::start(setup.config.clone(), options).await?;
     log.redact_with(running.redactor());
-    let announcer = announce(args, setup, &running, &log, console);
-    let board = running.board().subscribe();
+    let mut announcer = announce(args, setup, &running, &log, console);
+    let mut board = running.board().subscribe();
     tokio::select! {
-        () = running.wait_for_shutdown(signals) => Ok(()),
-        never = announcer.follow(board, console) => match never {},
+        () = running.wait_for_shutdown(signals) => {}
+        never = announcer.follow(&mut board, console) => match never {},
     }
+    // That the tunnels are closed, if it has not been heard yet.
+    announcer.tell(&board.borrow(), console);
+    Ok(())
 }
 
 fn tell(problem: &Problem, console: &mut Console<'_>) -> Exit {

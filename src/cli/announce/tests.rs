@@ -510,16 +510,16 @@ async fn line_of(pipe: &mut mpsc::UnboundedReceiver<u8>) -> String {
 
 /// Follows the board of `stage` while `play` runs, which reads what is written to either stream.
 async fn followed(
-    stage: Stage,
+    mut stage: Stage,
     play: impl AsyncFnOnce(board::Line, mpsc::UnboundedReceiver<u8>, mpsc::UnboundedReceiver<u8>),
 ) {
     let (out, out_reader) = mpsc::unbounded_channel();
     let (err, err_reader) = mpsc::unbounded_channel();
     let (mut out, mut err) = (Pipe(out), Pipe(err));
     let mut console = Console::new(&mut out, &mut err, crate::config::Style::Plain);
-    let board = stage.board.subscribe();
+    let mut board = stage.board.subscribe();
     tokio::select! {
-        never = stage.announcer.follow(board, &mut console) => match never {},
+        never = stage.announcer.follow(&mut board, &mut console) => match never {},
         () = play(stage.line, out_reader, err_reader) => {}
     }
 }
