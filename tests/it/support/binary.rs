@@ -21,7 +21,7 @@ use super::patiently;
 /// A started binary.
 pub(crate) struct Binary {
     child: Child,
-    home: TempDir,
+    home: Arc<TempDir>,
     stdout: Captured,
     stderr: Captured,
 }
@@ -65,6 +65,22 @@ impl Captured {
         lock(&self.text).clone()
     }
 
+    /// What `pick` makes of the text, as soon as it makes something of it.
+    async fn find<T>(&self, what: &str, pick: impl Fn(&str) -> Option<T>) -> T {
+        let mut progress = self.progress.clone();
+        let finding = async {
+            loop {
+                let ended = progress.borrow_and_update().ended;
+                if let Some(found) = pick(&self.text()) {
+                    return found;
+                }
+                let goes_on = !ended && progress.changed().await.is_ok();
+                assert!(goes_on, "the output ended without {what}: {}", self.text());
+            }
+        };
+        patiently(what, finding).await
+    }
+
     async fn first_line(&self) -> Option<String> {
         let mut progress = self.progress.clone();
         let line = progress.wait_for(|seen| seen.lines > 0 || seen.ended);
@@ -103,6 +119,22 @@ impl Binary {
         args: impl IntoIterator<Item = &'a str>,
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
+        Self::spawn(Arc::new(home), args, variables)
+    }
+
+    /// Runs the binary once more, in the home of this one and with its configuration.
+    pub(crate) fn again(&self, args: &[&str]) -> Self {
+        let file = self.home.path().join("test.json");
+        let file = file.to_string_lossy();
+        let args = args.iter().copied().chain(["--config", &*file]);
+        Self::spawn(self.home.clone(), args, [])
+    }
+
+    fn spawn<'a>(
+        home: Arc<TempDir>,
+        args: impl IntoIterator<Item = &'a str>,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_autogw"))
             .args(args)
             .env_clear()
@@ -138,23 +170,46 @@ impl Binary {
         (binary, client)
     }
 
-    /// A client of the gateway that this binary says it runs.
-    pub(crate) async fn client(&self) -> Client {
+    /// What `--json` says when the gateway listens.
+    pub(crate) async fn banner(&self) -> Value {
         let line = self.stdout.first_line().await;
         let line = line.unwrap_or_else(|| panic!("no output; stderr: {}", self.stderr()));
-        let banner: Value = serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("{error}: {line}\nstderr: {}", self.stderr()));
+        serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("{error}: {line}\nstderr: {}", self.stderr()))
+    }
+
+    /// A client of the gateway that this binary says it runs.
+    pub(crate) async fn client(&self) -> Client {
+        let banner = self.banner().await;
         if let Some(path) = banner["socket"].as_str() {
             return Client::new(Endpoint::Unix(PathBuf::from(path)));
         }
         let url = banner["url"]
             .as_str()
-            .unwrap_or_else(|| panic!("no url in {line}"));
+            .unwrap_or_else(|| panic!("no url in {banner}"));
         let address = url.trim_start_matches("http://").trim_end_matches('/');
         let address: SocketAddr = address
             .parse()
             .unwrap_or_else(|error| panic!("{error}: {url}"));
         Client::new(Endpoint::Tcp(address))
+    }
+
+    /// What `--json` says of a tunnel, as soon as it is as wanted.
+    pub(crate) async fn tunnel(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let pick = |text: &str| {
+            let lines = text.lines().map(|line| -> Value {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            });
+            let mut tunnels = lines.map(|mut line| line["tunnel"].take());
+            tunnels.find(|tunnel| is(tunnel))
+        };
+        self.stdout.find(what, pick).await
+    }
+
+    /// Waits until stderr says `text`, whole lines at a time.
+    pub(crate) async fn says(&self, text: &str) -> String {
+        let pick = |said: &str| said.contains(text).then(|| said.to_owned());
+        self.stderr.find(&format!("`{text}`"), pick).await
     }
 
     /// Its home directory.

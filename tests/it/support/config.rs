@@ -70,6 +70,13 @@ impl Config {
         self
     }
 
+    /// Without a port: nobody chose one.
+    pub(crate) fn without_port(mut self) -> Self {
+        let server = self.0["server"].as_object_mut();
+        server.expect("server is an object").remove("port");
+        self
+    }
+
     /// The default rests of the product instead of the tests' short ones.
     pub(crate) fn real_rests(mut self) -> Self {
         self.0["router"]

@@ -1,9 +1,13 @@
 //! A gateway in this process: started from the text of a configuration, on a free port.
 
+use std::path::Path;
+
+use autogw::app::{Options, Tunnels};
+use autogw::config::Config;
 use autogw::server::Limits;
 use serde_json::Value;
 
-use super::client::{Answer, Call, Client};
+use super::client::{Answer, Call, Client, Endpoint};
 use super::http::Payload;
 use super::{chat, patiently, shim};
 
@@ -16,12 +20,20 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts a gateway from the JSON text of its configuration.
     pub(crate) async fn start(config: &str) -> Self {
-        Self::start_with(config, Limits::default()).await
+        Self::start_as(config, |_, _| ()).await
     }
 
     /// The same with other limits for clients.
     pub(crate) async fn start_with(config: &str, limits: Limits) -> Self {
-        let starting = shim::start(config, limits);
+        Self::start_as(config, |_, options| options.limits = limits).await
+    }
+
+    /// The same after `change`, which does what flags do.
+    pub(crate) async fn start_as(
+        config: &str,
+        change: impl FnOnce(&mut Config, &mut Options),
+    ) -> Self {
+        let starting = shim::start(config, change);
         let running = patiently("the gateway to start", starting).await;
         let client = Client::new(running.endpoint());
         Self { running, client }
@@ -55,6 +67,29 @@ impl Gateway {
             .await
             .expect_status(200)
             .json()
+    }
+
+    /// The port that it listens on.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match self.running.endpoint() {
+            Endpoint::Tcp(address) => Some(address.port()),
+            Endpoint::Unix(_) => None,
+        }
+    }
+
+    /// Its tunnels.
+    pub(crate) fn tunnels(&self) -> Tunnels {
+        self.running.tunnels().clone()
+    }
+
+    /// `text` without its secrets.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        self.running.redactor().redact(text).into_owned()
+    }
+
+    /// The directory of its files.
+    pub(crate) fn home(&self) -> &Path {
+        self.running.home()
     }
 
     /// Stops it in good order.

@@ -1,7 +1,11 @@
 //! The one place that knows how the library starts a gateway.
 
-use autogw::app::{self, Options};
-use autogw::config::{Environment, Format, Home, from_text};
+use std::path::Path;
+use std::sync::Arc;
+
+use autogw::app::{self, Options, Tunnels};
+use autogw::config::{Config, Environment, Format, Home, from_text};
+use autogw::provider::Redactor;
 use autogw::server::Limits;
 use tempfile::TempDir;
 
@@ -10,7 +14,7 @@ use super::client::Endpoint;
 /// A running gateway and the directory of its files.
 pub(crate) struct Running {
     running: app::Running,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Running {
@@ -22,24 +26,40 @@ impl Running {
         }
     }
 
+    /// Its tunnels.
+    pub(crate) fn tunnels(&self) -> &Tunnels {
+        self.running.tunnels()
+    }
+
+    /// What hides its secrets.
+    pub(crate) fn redactor(&self) -> Arc<Redactor> {
+        self.running.redactor()
+    }
+
+    /// The directory of its files.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// Stops it: running requests first.
     pub(crate) async fn stop(self) {
         self.running.stop().await;
     }
 }
 
-/// Starts a gateway from the JSON text of its configuration.
-pub(crate) async fn start(config: &str, limits: Limits) -> Running {
+/// Starts a gateway from the JSON text of its configuration after `change`, which does what flags do.
+pub(crate) async fn start(config: &str, change: impl FnOnce(&mut Config, &mut Options)) -> Running {
     let loaded = from_text("test.json", config, Format::Json, &Environment::empty());
-    let loaded = loaded.unwrap_or_else(|error| panic!("{error:?}\n{config}"));
+    let mut loaded = loaded.unwrap_or_else(|error| panic!("{error:?}\n{config}"));
     let home = tempfile::tempdir().expect("a temporary directory");
-    let options = Options {
-        limits,
+    let mut options = Options {
+        limits: Limits::default(),
         ..Options::new(Home::at(home.path()))
     };
+    change(&mut loaded.config, &mut options);
     let running = app::start(loaded.config, options).await;
     Running {
         running: running.unwrap_or_else(|error| panic!("{error}\n{config}")),
-        _home: home,
+        home,
     }
 }

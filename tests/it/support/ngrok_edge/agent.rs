@@ -158,12 +158,24 @@ where
             unanswered.push(stream);
             continue;
         }
+        if kind == 2 {
+            leave(shared).await;
+        }
         let answer = answer(kind, &call, shared, &agent).to_string();
         // An agent that has left needs no answer.
         let _ = stream.write_all(answer.as_bytes()).await;
         let _ = stream.shutdown().await;
     }
     forget(shared, &agent);
+}
+
+/// An agent gives its endpoint back; they do so once more when they drop what they have closed.
+async fn leave(shared: &Shared) {
+    if shared.bound.borrow().is_some() {
+        shared.note(Event::Leaving);
+    }
+    let way_out = lock(&shared.rules).way_out.clone();
+    way_out.passed().await;
 }
 
 fn forget(shared: &Shared, agent: &Agent) {

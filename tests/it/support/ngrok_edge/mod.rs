@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::patiently;
+use super::{Gate, patiently};
 
 pub(crate) use agent::Visit;
 use agent::{Agent, Fate};
@@ -30,6 +30,8 @@ pub(crate) enum Event {
     Admitted,
     /// It got an endpoint.
     Bound,
+    /// It wants to give the endpoint back.
+    Leaving,
     /// It gave the endpoint back.
     Unbound,
     /// It closed its connection in good order (TLS's `close_notify`).
@@ -46,6 +48,8 @@ struct Rules {
     refused_endpoints: Vec<String>,
     /// How many of the next endpoints get no answer.
     ignored_endpoints: usize,
+    /// What endpoints that are given back wait for.
+    way_out: Gate,
     url: String,
     client: String,
 }
@@ -75,12 +79,15 @@ impl Edge {
     pub(crate) async fn start(token: &str) -> Self {
         let public = TcpListener::bind(any_port()).await.expect("a free port");
         let public_address = public.local_addr().expect("a bound listener");
+        let way_out = Gate::new();
+        way_out.open();
         let shared = Arc::new(Shared {
             rules: Mutex::new(Rules {
                 token: token.to_owned(),
                 refused_greetings: Vec::new(),
                 refused_endpoints: Vec::new(),
                 ignored_endpoints: 0,
+                way_out,
                 url: format!("http://{public_address}/"),
                 client: "203.0.113.7:4711".to_owned(),
             }),
@@ -135,6 +142,13 @@ impl Edge {
     /// Does not answer as many of the next calls for an endpoint.
     pub(crate) fn ignore_endpoints(&self, count: usize) {
         self.rules().ignored_endpoints = count;
+    }
+
+    /// From now on an endpoint that is given back stays until the gate is opened.
+    pub(crate) fn hold_endpoints(&self) -> Gate {
+        let gate = Gate::new();
+        self.rules().way_out = gate.clone();
+        gate
     }
 
     /// What has happened so far.
