@@ -171,7 +171,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     let made_key = needed_key
         .map(|key| client_key::hand_over(key, &options))
         .transpose()?;
-    let board = Board::default();
+    let board = Board::new(gateway.redactor().clone());
     let tunnels = Tunnels::new(
         gateway.clone(),
         options.clone(),

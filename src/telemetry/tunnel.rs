@@ -2,13 +2,16 @@
 //!
 //! Values are absolute, so a reader that missed some is right again with the next one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::config::Tunnel;
+use crate::provider::Redactor;
 
 /// The target of log lines about tunnels.
 pub const TARGET: &str = "autogw::tunnel";
@@ -119,6 +122,26 @@ impl Status {
         }
     }
 
+    /// Hides secrets in what others have said.
+    fn hide(&mut self, redactor: &Redactor) {
+        let hide = |text: &mut String| {
+            if let Cow::Owned(clean) = redactor.redact(text) {
+                *text = clean;
+            }
+        };
+        if let Some(trouble) = self.phase.trouble_mut() {
+            hide(&mut trouble.message);
+            trouble
+                .code
+                .iter_mut()
+                .chain(&mut trouble.hint)
+                .for_each(hide);
+        }
+        if let Check::Failed { reason } = &mut self.check {
+            hide(reason);
+        }
+    }
+
     /// One more time that it came back, or its program was started again.
     pub fn count_restart(&mut self) {
         self.restarts = self.restarts.saturating_add(1);
@@ -146,7 +169,17 @@ impl Phase {
 
     /// Whether nothing follows by itself.
     pub fn is_final(&self) -> bool {
-        matches!(self, Phase::Failed(_) | Phase::Stopped)
+        matches!(self, Phase::Failed(_) | Phase::Stopped(_))
+    }
+
+    fn trouble_mut(&mut self) -> Option<&mut Trouble> {
+        match self {
+            Phase::Degraded(trouble) | Phase::Waiting { trouble, .. } | Phase::Failed(trouble) => {
+                Some(trouble)
+            }
+            Phase::Stopped(trouble) => trouble.as_mut(),
+            Phase::Starting | Phase::UrlKnown | Phase::Online => None,
+        }
     }
 
     /// What went wrong, if something did.
@@ -165,23 +198,34 @@ impl Phase {
 pub type Statuses = BTreeMap<Tunnel, Status>;
 
 /// Where the supervisors of tunnels write. Clones are the same board.
+///
+/// It hides secrets: reasons are often the words of others, who may quote what they were sent.
 #[derive(Debug, Clone, Default)]
-pub struct Board(watch::Sender<Statuses>);
+pub struct Board {
+    statuses: watch::Sender<Statuses>,
+    redactor: Arc<Redactor>,
+}
 
 impl Board {
+    /// An empty board that hides what `redactor` knows.
+    pub fn new(redactor: Arc<Redactor>) -> Self {
+        let statuses = watch::Sender::default();
+        Self { statuses, redactor }
+    }
+
     /// How they are now.
     pub fn statuses(&self) -> Statuses {
-        self.0.borrow().clone()
+        self.statuses.borrow().clone()
     }
 
     /// Every state from now on; a slow reader misses some of them.
     pub fn subscribe(&self) -> watch::Receiver<Statuses> {
-        self.0.subscribe()
+        self.statuses.subscribe()
     }
 
     /// A tunnel is about to be opened: returns the pen for its line, which starts afresh.
     pub fn open(&self, tunnel: Tunnel) -> Line {
-        self.0.send_modify(|all| {
+        self.statuses.send_modify(|all| {
             all.insert(tunnel, Status::starting());
         });
         Line {
@@ -211,7 +255,7 @@ impl Line {
 
     /// How it is now.
     pub fn status(&self) -> Status {
-        let all = self.board.0.borrow();
+        let all = self.board.statuses.borrow();
         all.get(&self.tunnel)
             .cloned()
             .unwrap_or_else(Status::starting)
@@ -223,11 +267,12 @@ impl Line {
     /// URLs, and only once of the same trouble.
     pub fn update(&self, change: impl FnOnce(&mut Status)) {
         let mut turned = None;
-        self.board.0.send_if_modified(|all| {
+        self.board.statuses.send_if_modified(|all| {
             let status = all.entry(self.tunnel).or_insert_with(Status::starting);
             let before = status.clone();
             change(status);
             status.follow_from(&before);
+            status.hide(&self.board.redactor);
             let has_changed = *status != before;
             turned = has_changed.then(|| (before, status.clone()));
             has_changed
@@ -324,6 +369,7 @@ impl Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Secret;
 
     const PASSED: Check = Check::Passed {
         streams: Streams::Live,
@@ -357,6 +403,31 @@ mod tests {
         line.check(PASSED);
         line.update(up_at("https://a"));
         assert_eq!(line.status().check, Check::Pending);
+    }
+
+    #[test]
+    fn what_others_quote_of_secrets_is_hidden() {
+        let redactor = Redactor::new(&[Secret::new("canary-of-the-board")]);
+        let line = Board::new(Arc::new(redactor)).open(Tunnel::Ngrok);
+        let trouble = Trouble {
+            code: Some("canary-of-the-board".to_owned()),
+            message: "it was canary-of-the-board".to_owned(),
+            hint: Some("not canary-of-the-board".to_owned()),
+        };
+        line.check(Check::Failed {
+            reason: "canary-of-the-board".to_owned(),
+        });
+        let check = to_json(&line.board.statuses()).to_string();
+        for phase in [
+            Phase::Failed(trouble.clone()),
+            Phase::Stopped(Some(trouble.clone())),
+            Phase::Degraded(trouble),
+        ] {
+            line.phase(phase);
+            let shown = to_json(&line.board.statuses()).to_string() + &check;
+            assert!(shown.contains("it was [redacted]"), "{shown}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ async fn a_tunnel_that_ngrok_stops_is_told_and_the_gateway_runs_on() {
     let stopped = |tunnel: &Value| tunnel["state"] == "stopped";
     let tunnel = process.binary.tunnel("the stop", stopped).await;
     assert_eq!(tunnel["url"], Value::Null);
-    process.binary.says("ngrok stopped the tunnel").await;
+    process.binary.says("ngrok stopped it").await;
     process.edge.saw(Event::Ended, 1).await;
     let gone = process.owner().chat(chat::ask("m")).send().await;
     assert_eq!(

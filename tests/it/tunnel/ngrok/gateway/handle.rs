@@ -103,7 +103,7 @@ async fn a_closed_tunnel_leads_nowhere_and_can_be_opened_again() {
     for sessions in 1..=3 {
         closed.close().await;
         let status = closed.status();
-        assert_eq!((status.phase, status.url), (Phase::Stopped, None));
+        assert_eq!((status.phase, status.url), (Phase::Stopped(None), None));
         closed.edge.saw(Event::Ended, sessions).await;
         let gone = closed.owner().get("/v1/models").send().await;
         gone.expect_status(404);
@@ -148,7 +148,7 @@ async fn what_runs_when_a_tunnel_is_closed_has_a_moment_to_finish() {
     let (rest, ()) = tokio::join!(leaving, closed.close());
     assert_eq!(chat::said(&rest.events()), "two");
     assert!(rest.complete && chat::claims_completion(&rest.events()));
-    assert_eq!(closed.status().phase, Phase::Stopped);
+    assert_eq!(closed.status().phase, Phase::Stopped(None));
     closed.open().await;
 }
 
@@ -179,7 +179,7 @@ async fn a_tunnel_that_ngrok_stopped_can_be_opened_again() {
     closed.open().await;
     for _ in 0..3 {
         closed.edge.order(5, json!({})).await;
-        let stopped = |status: &Status| status.phase == Phase::Stopped;
+        let stopped = |status: &Status| matches!(status.phase, Phase::Stopped(_));
         until(&closed.gateway, "the stop", stopped).await;
         closed.open().await;
         let owner = closed.owner().chat(chat::ask("m")).send().await;
@@ -213,5 +213,5 @@ async fn a_stop_ends_a_tunnel_that_was_opened_later() {
     edge.saw(Event::Ended, 1).await;
     assert_eq!(edge.count(Event::Goodbye), 1);
     let status = tunnels.board().statuses()[&Tunnel::Ngrok].clone();
-    assert_eq!(status.phase, Phase::Stopped);
+    assert_eq!(status.phase, Phase::Stopped(None));
 }

@@ -70,7 +70,7 @@ async fn a_life_with_breaks_shows_no_secret() {
         .edge
         .stop_endpoint(&words, Some("ERR_NGROK_999"))
         .await;
-    process.binary.says("ngrok stopped the tunnel").await;
+    process.binary.says("ngrok stopped it").await;
     answers += &process.health().await.to_string();
     process.binary.signal(Signal::TERM);
     assert_eq!(process.binary.exit().await.code(), Some(0));
