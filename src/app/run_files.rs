@@ -2,18 +2,33 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
 
 use crate::config::{Home, Name};
 
 /// The directory, made if it is not there; only its owner can look into it.
+///
+/// # Errors
+/// Also if it belongs to somebody else, who could put a socket of their own in the place of ours.
 pub(super) fn directory(home: &Home) -> io::Result<PathBuf> {
     let directory = home.run();
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&directory)?;
+    let found = fs::metadata(&directory)?;
+    if found.uid() != geteuid().as_raw() {
+        let message = format!("{} belongs to another user", directory.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    if found.mode() & 0o077 != 0 {
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
+    }
     Ok(directory)
 }
 

@@ -85,12 +85,17 @@ impl Multipart {
 /// The boundary parameter of a content type, quoted or not.
 fn boundary(content_type: &str) -> Option<&str> {
     let (_, parameters) = content_type.split_once(';')?;
-    let value = parameters.split(';').find_map(|parameter| {
+    let mut values = parameters.split(';').filter_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim()
             .eq_ignore_ascii_case("boundary")
             .then(|| value.trim())
-    })?;
+    });
+    let value = values.next()?;
+    // With two of them another reader may take the other, and see a form that we have not read.
+    if values.next().is_some() {
+        return None;
+    }
     let value = value
         .strip_prefix('"')
         .and_then(|v| v.strip_suffix('"'))
@@ -189,6 +194,14 @@ mod tests {
                 "",
             );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn two_boundaries_are_refused() {
+        for second in ["boundary=YY", "BOUNDARY=XX", " Boundary = \"YY\""] {
+            let kind = format!("{TYPE}; {second}");
+            assert!(Multipart::parse(&kind, body()).is_err(), "{kind}");
+        }
     }
 
     #[test]

@@ -179,6 +179,8 @@ fn make_plan(
     record: &mut Record,
 ) -> Result<Plan, Problem> {
     let router = &gateway.config().router;
+    let exists = |name: &&String| call.scope.as_ref().is_none_or(|scope| scope.allows(name));
+    let default_model = router.default_model.as_ref().filter(exists);
     let asked = prepared.head.model.as_deref();
     let Some(asked) = asked else {
         return Err(Problem::bad_field(
@@ -188,10 +190,7 @@ fn make_plan(
     };
     record.asked(asked);
     let index = gateway.index();
-    let model = match (
-        &router.default_model,
-        Wanted::parse(asked, |name| index.has(name)),
-    ) {
+    let model = match (default_model, Wanted::parse(asked, |name| index.has(name))) {
         (Some(default), Wanted::Anything) => default,
         _ => asked,
     };
@@ -206,7 +205,7 @@ fn make_plan(
             std::time::Instant::now(),
         )
     };
-    let plan = match (plan_for(model), &router.default_model) {
+    let plan = match (plan_for(model), default_model) {
         (Err(NoTarget::UnknownModel { .. }), Some(default))
             if router.on_unknown_model == OnUnknownModel::Default =>
         {

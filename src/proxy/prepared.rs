@@ -18,10 +18,13 @@ use crate::config::ConflictResolution;
 use crate::json::raw::{Edit, RawObject};
 use crate::provider::{Feature, Features, Provider, Quirk};
 use crate::route::plan::missing;
-use crate::route::{Offer, plan};
+use crate::route::{Offer, Scope, plan};
 
 /// Fields that are ours, not the upstream's.
 const CONTROL: [&str; 4] = ["provider", "alias", "strict_alias", "extra_body"];
+
+/// OpenRouter's list of models to fall back to.
+const FALLBACKS: &str = "models";
 
 /// The endpoint whose models can do nothing else.
 const EMBEDDINGS: &str = "/embeddings";
@@ -84,6 +87,9 @@ impl Prepared {
                 (Payload::Json(object), head)
             }
         };
+        if let Some(scope) = &call.scope {
+            check_fallbacks(&payload, &head, scope)?;
+        }
         let control = Control::read(&call.headers)?;
         head.provider = head.provider.or(control.provider);
         head.alias = head.alias.or(control.alias);
@@ -298,6 +304,30 @@ impl Prepared {
     fn has_extra(&self, field: &str) -> bool {
         self.head.extra_body.iter().any(|(name, _)| name == field)
     }
+}
+
+/// Checks the models that a request names beside the one that is routed: some providers fall back to
+/// them by themselves.
+///
+/// # Errors
+/// 400 if one of them does not exist for whoever asks.
+fn check_fallbacks(payload: &Payload, head: &Head, scope: &Scope) -> Result<(), Problem> {
+    let Payload::Json(object) = payload else {
+        return Ok(());
+    };
+    let extras = head.extra_body.iter();
+    let extra = extras.filter(|(name, _)| name == FALLBACKS);
+    let lists = object.get(FALLBACKS).into_iter();
+    let mut lists = lists.chain(extra.map(|(_, value)| &value[..]));
+    let exist = |list: &[u8]| {
+        serde_json::from_slice::<Vec<String>>(list)
+            .is_ok_and(|names| names.iter().all(|name| scope.allows(name)))
+    };
+    if lists.all(exist) && object.duplicate(&[FALLBACKS]).is_none() {
+        return Ok(());
+    }
+    let message = "`models` may only name models that GET /v1/models lists";
+    Err(Problem::bad_field(FALLBACKS, message))
 }
 
 fn read_form(content_type: &HeaderValue, body: Bytes) -> Result<(Payload, Head), Problem> {

@@ -158,12 +158,15 @@ fn check_alias(ask: &Ask<'_>, offers: &[Arc<Offer>], keyrings: &[Keyring]) -> Re
     let Some(alias) = ask.alias else {
         return Ok(());
     };
-    let known = aliases(offers, keyrings);
+    let mut known = aliases(offers, keyrings);
     if known.iter().any(|known| known == alias) {
-        Ok(())
-    } else {
-        Err(NoTarget::UnknownAlias { known })
+        return Ok(());
     }
+    if ask.scope.is_some() {
+        // What keys are called is their owner's business.
+        known.clear();
+    }
+    Err(NoTarget::UnknownAlias { known })
 }
 
 fn candidates(
@@ -173,14 +176,13 @@ fn candidates(
 ) -> Result<Vec<Arc<Offer>>, NoTarget> {
     let pin = match ask.provider {
         None => None,
-        Some(name) => Some(index.provider(name).ok_or_else(|| {
-            NoTarget::UnknownProvider {
-                known: keyrings
-                    .iter()
-                    .map(|ring| ring.provider.name.clone())
-                    .collect(),
-            }
-        })?),
+        Some(name) => Some(
+            index
+                .provider(name)
+                .ok_or_else(|| NoTarget::UnknownProvider {
+                    known: providers(ask, index, keyrings),
+                })?,
+        ),
     };
     let found = match Wanted::parse(ask.model, |name| index.has(name)) {
         Wanted::Anything => {
@@ -212,6 +214,19 @@ fn candidates(
         Some(_) => NoTarget::NotAtProvider { suggestions },
         None => NoTarget::UnknownModel { suggestions },
     })
+}
+
+/// The providers that whoever asks may know of: all, or those that offer something within the scope.
+fn providers(ask: &Ask<'_>, index: &Index, keyrings: &[Keyring]) -> Vec<Arc<str>> {
+    let offers_something = |place: usize| {
+        let mut offers = index.offers().iter();
+        offers.any(|offer| offer.provider == place && exists(ask.scope, &offer.name))
+    };
+    let rings = keyrings.iter().enumerate();
+    rings
+        .filter(|(place, _)| ask.scope.is_none() || offers_something(*place))
+        .map(|(_, ring)| ring.provider.name.clone())
+        .collect()
 }
 
 fn exists(scope: Option<&Scope>, name: &str) -> bool {

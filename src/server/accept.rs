@@ -56,10 +56,12 @@ pub async fn run(
                 let Ok(place) = admit(&crowd, address, limits.per_address) else {
                     continue;
                 };
-                let serve = serve(stream, address, edge.clone(), limits, drain.clone());
+                let presence = Arc::new(Presence::default());
+                let peer = Arc::new(Peer::new(address, presence, place));
+                let serve = serve(stream, peer, edge.clone(), limits, drain.clone());
                 tasks.spawn(async move {
                     serve.await;
-                    drop((permit, place));
+                    drop(permit);
                 });
             }
             Err(error) => pause(&error, &mut complained).await,
@@ -115,14 +117,12 @@ async fn pause(error: &io::Error, complained: &mut Option<std::time::Instant>) {
 
 async fn serve(
     stream: Stream,
-    address: Option<SocketAddr>,
+    peer: Arc<Peer>,
     edge: Arc<Edge>,
     limits: Limits,
     drain: CancellationToken,
 ) {
-    let presence = Arc::new(Presence::default());
-    let io = TokioIo::new(Timed::new(stream, presence.clone(), limits));
-    let peer = Arc::new(Peer { address, presence });
+    let io = TokioIo::new(Timed::new(stream, peer.presence.clone(), limits));
     let service = service_fn(move |request: Request<Incoming>| {
         let (edge, peer) = (edge.clone(), peer.clone());
         // Boxed, so that it goes when the head of the answer is there: some kilobytes that an open

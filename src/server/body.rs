@@ -21,9 +21,6 @@ use std::time::Duration;
 /// Most bytes of a refused body that are read to be thrown away.
 const DISCARD_AT_MOST: usize = 64 * 1024 * 1024;
 
-/// Longest time a refused body is read.
-const DISCARD_WITHIN: Duration = Duration::from_secs(2);
-
 /// Collects a request body, unless the gateway ends first.
 ///
 /// # Errors
@@ -77,12 +74,12 @@ pub async fn collect(body: &mut Incoming, max: usize, limits: &Limits) -> Result
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-/// Reads what is left of a refused body, within bounds, and throws it away.
+/// Reads what is left of a refused body, `within` a time and a size, and throws it away.
 ///
 /// A connection that is closed with bytes unread is reset, and the reset may overtake the answer: the
 /// client would see a broken pipe where it should read why it was refused.
-pub async fn discard(body: &mut Incoming) {
-    let by = Instant::now() + DISCARD_WITHIN;
+pub async fn discard(body: &mut Incoming, within: Duration) {
+    let by = Instant::now() + within;
     let mut left = DISCARD_AT_MOST;
     while let Ok(Some(chunk)) = next_chunk(body, by).await {
         match left.checked_sub(chunk.len()) {

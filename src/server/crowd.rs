@@ -21,6 +21,12 @@ pub fn network(address: IpAddr) -> IpAddr {
 pub struct Crowd(Mutex<HashMap<Option<IpAddr>, usize>>);
 
 impl Crowd {
+    /// Whether `network` has `most` places.
+    pub fn is_full(&self, network: Option<IpAddr>, most: usize) -> bool {
+        let counts = self.0.lock();
+        counts.get(&network).is_some_and(|count| *count >= most)
+    }
+
     /// Takes a place for `network` unless it has `most` of them already.
     pub fn enter(self: Arc<Self>, network: Option<IpAddr>, most: usize) -> Option<Place> {
         let mut counts = self.0.lock();

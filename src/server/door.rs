@@ -31,6 +31,14 @@ const PROMISE_AFTER: Duration = Duration::from_secs(80);
 /// Where Cloudflare says who the client is. It sets the header itself, over whatever the client sent.
 static CLOUDFLARE_CLIENT: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
+/// Signs that somebody has passed a request on.
+static PASSED_ON: [HeaderName; 4] = [
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("forwarded"),
+    HeaderName::from_static("via"),
+];
+
 /// One way in, and its rules.
 #[derive(Debug)]
 pub struct Door {
@@ -103,10 +111,10 @@ impl Door {
         self.public.is_none() && pages::OPEN.contains(&path)
     }
 
-    /// The probe, if `path` is where it is answered.
-    pub(super) fn probe(&self, path: &str) -> Option<&Arc<Probe>> {
+    /// The probe, if it is this request that it waits for.
+    pub(super) fn probe(&self, head: &Parts) -> Option<&Arc<Probe>> {
         let public = self.public.as_ref()?;
-        public.probe.is_at(path).then_some(&public.probe)
+        public.probe.expects(head).then_some(&public.probe)
     }
 
     /// The network a request comes from; `None` is a Unix socket, or a tunnel that did not say.
@@ -121,12 +129,14 @@ impl Door {
         }
     }
 
-    /// How near whoever asks is.
-    pub(super) fn reach(&self, peer: &Peer) -> Reach {
+    /// How near whoever asks is. What somebody has passed on comes from elsewhere: a tunnel that leads to
+    /// the local door by mistake, or a proxy.
+    pub(super) fn reach(&self, headers: &HeaderMap, peer: &Peer) -> Reach {
         let is_here = peer
             .address
             .is_none_or(|address| address.ip().is_loopback());
-        if self.public.is_none() && is_here {
+        let is_passed_on = PASSED_ON.iter().any(|name| headers.contains_key(name));
+        if self.public.is_none() && is_here && !is_passed_on {
             Reach::Here
         } else {
             Reach::Away
@@ -164,7 +174,7 @@ impl Door {
     /// Checks what a request says of its host and origin.
     pub(super) fn check(&self, head: &Parts) -> Result<(), Problem> {
         self.guard.check(head)?;
-        if self.shows(head.uri.path()) || self.probe(head.uri.path()).is_some() {
+        if self.shows(head.uri.path()) {
             Ok(())
         } else {
             Err(Problem::no_such_path(head.uri.path()))

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use super::patience::{Patience, Verdict};
 use super::peer::Peer;
 use super::probe::Probe;
 use super::request_id::RequestIds;
+use super::turned_away::{TurnedAway, shortened};
 use super::{Limits, error, framing};
 use crate::proxy::call::{Call, Endpoint};
 use crate::proxy::gateway::Gateway;
@@ -44,6 +45,7 @@ pub struct Edge {
     pages: Router,
     door: Door,
     patience: Patience,
+    turned_away: TurnedAway,
     ids: RequestIds,
     limits: Limits,
 }
@@ -68,6 +70,7 @@ impl Edge {
             pages,
             door,
             patience: Patience::default(),
+            turned_away: TurnedAway::default(),
             ids,
             limits,
         }
@@ -106,12 +109,11 @@ impl Edge {
         // Who asks before it sends has sent nothing, and is not to be encouraged.
         let asks_first = head.headers.contains_key(header::EXPECT);
         let result = self.serve(head, &mut body, peer, id, received).await;
-        if result
-            .as_ref()
-            .is_err_and(|refusal| !refusal.ends_connection)
+        if let Err(refusal) = &result
             && !asks_first
+            && let Some(within) = refusal.parting.listens_for()
         {
-            discard(&mut body).await;
+            discard(&mut body, within).await;
         }
         result
     }
@@ -124,8 +126,11 @@ impl Edge {
         id: HeaderValue,
         received: Instant,
     ) -> Result<Answer, Refusal> {
-        let admitted = self.admit(&head, peer).await;
-        let client = match admitted.inspect_err(|refusal| refusal.log(&head, &id, &self.door))? {
+        let admitted = self.admit(&head, peer).await.map_err(|refusal| {
+            self.log(&refusal.problem, &head, &id);
+            refusal.at(&self.door)
+        });
+        let client = match admitted? {
             Admitted::Preflight => return Ok(Answer::Page(preflight(&head))),
             Admitted::Ourselves(probe) => return Ok(Answer::Page(probe.answer())),
             Admitted::Anybody => return Ok(Answer::Page(self.page(head, peer).await)),
@@ -144,18 +149,18 @@ impl Edge {
     /// The guards, in their order.
     async fn admit(&self, head: &Parts, peer: &Peer) -> Result<Admitted, Refusal> {
         framing::check(head).map_err(Refusal::for_good)?;
+        if let Some(probe) = self.door.probe(head) {
+            return Ok(Admitted::Ourselves(probe.clone()));
+        }
         self.door.check(head)?;
         if Guard::is_preflight(head) {
             return Ok(Admitted::Preflight);
         }
-        let path = head.uri.path();
-        if let Some(probe) = self.door.probe(path) {
-            return Ok(Admitted::Ourselves(probe.clone()));
-        }
-        if self.door.is_open(path) {
+        if self.door.is_open(head.uri.path()) {
             return Ok(Admitted::Anybody);
         }
         let client = self.check_key(head, peer).await?;
+        peer.is_known();
         self.door.admit(Instant::now())?;
         Ok(Admitted::Client(client))
     }
@@ -196,12 +201,30 @@ impl Edge {
     }
 
     async fn page(&self, head: Parts, peer: &Peer) -> Response<axum::body::Body> {
+        let reach = self.door.reach(&head.headers, peer);
         let mut request = Request::from_parts(head, axum::body::Body::empty());
-        request.extensions_mut().insert(self.door.reach(peer));
+        request.extensions_mut().insert(reach);
         match self.pages.clone().call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+
+    /// The log line of a request that came no further than the guards; the others have a book.
+    fn log(&self, problem: &Problem, head: &Parts, id: &HeaderValue) {
+        let Some(untold) = self.turned_away.one_more(Instant::now()) else {
+            return;
+        };
+        tracing::info!(
+            target: "autogw::request",
+            request_id = id.to_str().unwrap_or_default(),
+            door = self.door.name(),
+            endpoint = shortened(head.uri.path()),
+            status = problem.status.as_u16(),
+            outcome = "turned away",
+            untold_before = (untold > 0).then_some(untold),
+            "request"
+        );
     }
 
     /// Lets a request in that carries one of our keys, and slows down whoever guesses.
@@ -216,10 +239,14 @@ impl Edge {
         if keys.peek().is_none() {
             return Err(Problem::bad_key().into());
         }
+        let network = self.door.network(&head.headers, peer);
+        let swamped = self.patience.is_swamped(network, Instant::now());
+        if let Some(wait) = swamped.filter(|_| self.door.is_public()) {
+            return Err(Refusal::for_good(Problem::too_many_bad_keys(wait)));
+        }
         if let Some(client) = keys.find_map(|key| self.door.keys.recognise(&key)) {
             return Ok(client);
         }
-        let network = self.door.network(&head.headers, peer);
         Err(match self.patience.wrong_key(network, Instant::now()) {
             Verdict::Wrong => Problem::bad_key().into(),
             Verdict::Blocked { wait, hold: None } => {
@@ -249,17 +276,39 @@ enum Admitted {
     Client(Arc<str>),
 }
 
-/// Why a request is not answered, and whether its connection ends with it.
+/// Why a request is not answered, and what becomes of its connection.
 struct Refusal {
     problem: Problem,
-    ends_connection: bool,
+    parting: Parting,
+}
+
+/// What becomes of a connection on which somebody was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parting {
+    /// It goes on when the rest of the request has been read.
+    GoesOn,
+    /// It ends; the rest is read for a moment, so that the answer is not lost.
+    Soon,
+    /// It ends, and nothing more is read.
+    AtOnce,
+}
+
+impl Parting {
+    /// How long the rest of a refused request is read.
+    fn listens_for(self) -> Option<Duration> {
+        match self {
+            Parting::GoesOn => Some(Duration::from_secs(2)),
+            Parting::Soon => Some(Duration::from_millis(300)),
+            Parting::AtOnce => None,
+        }
+    }
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self {
             problem,
-            ends_connection: false,
+            parting: Parting::GoesOn,
         }
     }
 }
@@ -269,30 +318,27 @@ impl Refusal {
     fn for_good(problem: Problem) -> Self {
         Self {
             problem,
-            ends_connection: true,
+            parting: Parting::AtOnce,
         }
     }
 
     fn reply(&self, id: &HeaderValue) -> Reply {
         let mut reply = error::reply(&self.problem, id);
-        if self.ends_connection {
+        if self.parting != Parting::GoesOn {
             let close = HeaderValue::from_static("close");
             reply.headers.insert(header::CONNECTION, close);
         }
         reply
     }
 
-    /// The log line of a request that came no further than the guards; the others have a book.
-    fn log(&self, head: &Parts, id: &HeaderValue, door: &Door) {
-        tracing::info!(
-            target: "autogw::request",
-            request_id = id.to_str().unwrap_or_default(),
-            door = door.name(),
-            endpoint = head.uri.path(),
-            status = self.problem.status.as_u16(),
-            outcome = "turned away",
-            "request"
-        );
+    /// The same for somebody who was not let in at `door`: strangers do not keep connections of a public
+    /// one, where there are only so many.
+    fn at(self, door: &Door) -> Self {
+        let parting = match self.parting {
+            Parting::GoesOn if door.is_public() => Parting::Soon,
+            other => other,
+        };
+        Self { parting, ..self }
     }
 }
 

@@ -28,6 +28,7 @@ pub mod peer;
 pub mod probe;
 pub mod rate;
 pub mod request_id;
+pub mod turned_away;
 
 use std::time::Duration;
 
@@ -48,7 +49,8 @@ pub struct Limits {
     pub wrong_key: Duration,
     /// Connections in all.
     pub connections: usize,
-    /// Connections from one network (an IPv4 address, an IPv6 /64) that is not this machine.
+    /// Connections from one network (an IPv4 address, an IPv6 /64) that is not this machine and has not
+    /// shown a good key on them.
     pub per_address: usize,
 }
 

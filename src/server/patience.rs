@@ -88,6 +88,17 @@ struct All {
 }
 
 impl Patience {
+    /// How long a network has to wait that guesses on more connections than can be held back; `None` for
+    /// everybody else.
+    ///
+    /// Behind a tunnel a guesser does not pay with a connection for every guess: the tunnel has connections
+    /// to spare. There this is asked before a key is compared, so that nothing is learned from the answer.
+    pub fn is_swamped(&self, network: Option<IpAddr>, now: Instant) -> Option<Duration> {
+        let wrongs = *self.books.lock().networks.get(&network)?;
+        let wait = wrongs.blocked_for(now)?;
+        self.held.is_full(network, HELD).then_some(wait)
+    }
+
     /// Books a wrong key and says what it is answered.
     pub fn wrong_key(&self, network: Option<IpAddr>, now: Instant) -> Verdict {
         let mut books = self.books.lock();
@@ -246,6 +257,23 @@ mod tests {
             .iter()
             .filter(|verdict| matches!(verdict, Verdict::Blocked { hold: Some(_), .. }));
         assert_eq!(held.count(), HELD);
+    }
+
+    #[test]
+    fn a_network_is_swamped_when_nothing_more_can_be_held_back() {
+        let (patience, now) = (Patience::default(), Instant::now());
+        let network = Some(address(0));
+        for _ in 0..11 {
+            drop(patience.wrong_key(network, now));
+            assert_eq!(patience.is_swamped(network, now), None, "nothing is held");
+        }
+        let held: Vec<_> = (0..HELD)
+            .map(|_| patience.wrong_key(network, now))
+            .collect();
+        assert!(patience.is_swamped(network, now).is_some());
+        assert_eq!(patience.is_swamped(Some(address(1)), now), None);
+        drop(held);
+        assert_eq!(patience.is_swamped(network, now), None);
     }
 
     #[test]

@@ -5,14 +5,19 @@
 //! first was seen at the other end, which is known as both ends are here: no clock decides whether
 //! streams come through event by event. No client key is sent to a public address for this.
 //!
+//! It is answered once for each time that it is asked, and at no other: who learns the path, because the
+//! name leads somewhere else, learns nothing else by it.
+//!
 //! It is a POST, as Cloudflare's quick tunnels are known to hold back streams that answer a GET.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, Response, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Response, header};
 use futures_util::{FutureExt as _, stream};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Notify;
@@ -30,6 +35,18 @@ pub struct Probe {
     path: String,
     proof: String,
     seen: Notify,
+    /// Whether the other end is waiting for an answer that has not been given.
+    is_asked: AtomicBool,
+}
+
+/// A question under way; when it goes, the page goes.
+#[derive(Debug)]
+pub struct Question<'a>(&'a Probe);
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.0.is_asked.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Probe {
@@ -42,7 +59,15 @@ impl Probe {
             path: format!("{PREFIX}{}", secret()?),
             proof: secret()?,
             seen: Notify::new(),
+            is_asked: AtomicBool::new(false),
         })
+    }
+
+    /// From now on, and until what is returned goes, the page can be asked for, once.
+    #[must_use]
+    pub fn ask(&self) -> Question<'_> {
+        self.is_asked.store(true, Ordering::Relaxed);
+        Question(self)
     }
 
     /// The path to POST to.
@@ -60,9 +85,12 @@ impl Probe {
         self.seen.notify_one();
     }
 
-    /// Whether `path` is the probe's; the time this takes does not tell how near a guess is.
-    pub(super) fn is_at(&self, path: &str) -> bool {
-        path.as_bytes().ct_eq(self.path.as_bytes()).into()
+    /// Whether a request is the one that is waited for, which it can be only once. The time this takes does
+    /// not tell how near a guess is.
+    pub(super) fn expects(&self, head: &Parts) -> bool {
+        let path = head.uri.path().as_bytes();
+        let is_at = bool::from(path.ct_eq(self.path.as_bytes()));
+        is_at && head.method == Method::POST && self.is_asked.swap(false, Ordering::Relaxed)
     }
 
     /// The answer.

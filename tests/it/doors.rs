@@ -292,8 +292,15 @@ async fn streams_come_through_event_by_event_under_the_exact_type() {
 async fn the_probe_proves_that_the_door_is_this_one() {
     let (public, _upstream) = open(PublicDoor::default()).await;
     let probe = public.probe.clone();
+    let unasked = public.client().call("POST", probe.path()).send().await;
+    unasked.expect_status(404);
+    let _asked = probe.ask();
+    let got = public.client().get(probe.path()).send().await;
+    got.expect_status(404);
     let mut opened = public.client().call("POST", probe.path()).open().await;
     assert_eq!(opened.status, 200);
+    let twice = public.client().call("POST", probe.path()).send().await;
+    twice.expect_status(404);
     let first = opened.event().await.expect("an event");
     assert_eq!(first, format!("{} first", probe.proof()));
     probe.saw_first();
@@ -315,4 +322,113 @@ async fn a_door_without_keys_is_open_and_still_no_neighbour() {
     let health = client.get("/health").send().await.expect_status(200);
     assert_eq!(health.json()["tunnels"], Value::Null);
     client.get("/providers").send().await.expect_status(404);
+}
+
+#[tokio::test]
+async fn no_other_model_is_named_to_a_provider_behind_a_list() {
+    let upstream = answering().await;
+    let rules = PublicDoor {
+        models: Some(vec!["m".to_owned(), "spare".to_owned()]),
+        ..PublicDoor::default()
+    };
+    let public = Public::open(&Config::over([&upstream]).text(), &rules);
+    let ask = |fields: Value| {
+        let mut body = chat::ask("m");
+        for (name, value) in fields.as_object().expect("fields") {
+            body[name] = value.clone();
+        }
+        public.owner().chat(body).send()
+    };
+    for hidden in [
+        json!({"models": ["secret"], "route": "fallback"}),
+        json!({"models": ["spare", "secret"]}),
+        json!({"models": "secret"}),
+        json!({"extra_body": {"models": ["secret"]}}),
+    ] {
+        let answer = ask(hidden.clone()).await;
+        assert_eq!(answer.status, 400, "{hidden}");
+        assert_eq!(answer.error("param"), "models", "{hidden}");
+    }
+    assert_eq!(upstream.count(), 0);
+    ask(json!({"models": ["spare", "m"]}))
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_not_told_by_mistake() {
+    let upstream = answering().await;
+    let config = Config::new()
+        .provider("open", &upstream, json!({"models": ["m"]}))
+        .provider(
+            "hidden",
+            &upstream,
+            json!({
+                "models": ["secret"], "api_key": {"hidden-alias": "key-hidden-1"}
+            }),
+        )
+        .router("default_model", "secret");
+    let rules = PublicDoor {
+        models: Some(vec!["m".to_owned()]),
+        ..PublicDoor::default()
+    };
+    let public = Public::open(&config.text(), &rules);
+    let owner = public.owner();
+    for (header, value) in [
+        ("x-autogw-provider", "nobody"),
+        ("x-autogw-provider", "hidden"),
+        ("x-autogw-alias", "nobody"),
+    ] {
+        let answer = owner
+            .chat(chat::ask("m"))
+            .header(header, value)
+            .send()
+            .await;
+        assert!((400..500).contains(&answer.status), "{header}: {value}");
+        let told = answer.text().replace(value, "");
+        for name in ["hidden", "secret"] {
+            assert!(!told.contains(name), "{header}: {value}: {told}");
+        }
+    }
+    for anything in ["auto", "any"] {
+        owner
+            .chat(chat::ask(anything))
+            .send()
+            .await
+            .expect_status(200);
+        let seen = upstream.requests().pop().expect("it was asked").json();
+        assert_eq!(seen["model"], "m", "{anything}");
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_keeps_no_connection_and_the_owner_keeps_theirs() {
+    let (public, _upstream) = open(PublicDoor::default()).await;
+    for path in ["/v1/models", "/nothing"] {
+        let answer = public.client().get(path).send().await;
+        assert_eq!(answer.header("connection"), Some("close"), "{path}");
+    }
+    let mut wire = public.owner().get("/v1/models").wired().await;
+    for _ in 0..2 {
+        let opened = wire.answer().await;
+        assert_eq!(opened.status, 200);
+        let mut opened = opened;
+        opened.drain().await;
+        wire = opened.into_wire();
+        wire.write(&public.owner().get("/v1/models").bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_was_passed_on_is_not_a_neighbours() {
+    let upstream = answering().await;
+    let gateway = Config::over([&upstream]).start().await;
+    for header in ["cf-connecting-ip", "x-forwarded-for", "forwarded"] {
+        let health = gateway
+            .client()
+            .get("/health")
+            .header(header, "203.0.113.7");
+        let health = health.send().await.expect_status(200).json();
+        assert_eq!(health["tunnels"], Value::Null, "{header}");
+    }
 }

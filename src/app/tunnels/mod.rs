@@ -47,6 +47,13 @@ const SHARE: usize = 4;
 /// Most connections through one public door; a quick tunnel of Cloudflare has 200 requests in flight.
 const MOST_CONNECTIONS: usize = 1_000;
 
+/// Most connections of one address that has shown no key on them. A session with ngrok has some hundred for
+/// everybody, and one stranger must not take them all.
+const MOST_STRANGERS: usize = 240;
+
+/// How long a connection through a tunnel may be idle. Its edge opens another whenever it needs one.
+const STRANGERS_IDLE: Duration = Duration::from_secs(15);
+
 /// Why a tunnel is not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum TunnelError {
@@ -307,6 +314,8 @@ fn public_limits(usual: Limits) -> Limits {
     let share = (usual.connections / SHARE).max(1);
     Limits {
         connections: share.min(MOST_CONNECTIONS),
+        per_address: MOST_STRANGERS,
+        idle: STRANGERS_IDLE,
         ..usual
     }
 }
