@@ -27,7 +27,6 @@ use crate::server::accept;
 use crate::server::auth::ClientKeys;
 use crate::server::door::Door;
 use crate::server::edge::Edge;
-use crate::server::listen::ListenError;
 use crate::server::probe::Probe;
 use crate::telemetry::tunnel::{Board, Status, Trouble};
 use crate::tunnel::closing::Closing;
@@ -66,24 +65,19 @@ pub enum TunnelError {
     /// The gateway is ending.
     #[error("tunnel: the gateway is shutting down")]
     Ending,
-    /// Its door cannot be opened.
-    #[error("tunnel: {0}")]
-    Listen(ListenError),
-    /// The directory for its files cannot be made.
-    #[error("tunnel: cannot make the directory for its files: {0}")]
-    Files(std::io::Error),
+    /// There is no place for its socket and files.
+    #[error("tunnel: {}", .0.message)]
+    NoPlace(Trouble),
 }
 
 impl TunnelError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            TunnelError::Impossible(trouble) => trouble.hint.as_deref(),
+            TunnelError::Impossible(trouble) | TunnelError::NoPlace(trouble) => {
+                trouble.hint.as_deref()
+            }
             TunnelError::AlreadyOpen(_) | TunnelError::Ending => None,
-            TunnelError::Listen(_) => Some(
-                "start a second gateway with a `--name` of its own; a path that is too long gets shorter with AUTOGW_HOME",
-            ),
-            TunnelError::Files(_) => Some("set AUTOGW_HOME to a directory that can be written to"),
         }
     }
 }

@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use tokio::sync::mpsc;
 
 use super::TunnelError;
 use crate::app::{Options, run_files};
-use crate::config::{Tunnel, Tunnels as Settings};
+use crate::config::{Home, Tunnel, Tunnels as Settings};
 use crate::server::listen::{Arrival, Listener};
 use crate::telemetry::tunnel::{Line, Trouble};
 use crate::tunnel::closing::Closing;
@@ -56,10 +58,10 @@ impl Way {
             Tunnel::Ngrok => Ok(Way::Ngrok(settings.ngrok.clone())),
             Tunnel::Cloudflared => {
                 let settings = settings.cloudflared.clone();
-                let directory = run_files::directory(&options.home).map_err(TunnelError::Files)?;
+                let directory = directory(&options.home)?;
                 remove_leftovers(&directory);
                 let place = place(&directory, settings.token.is_some(), options);
-                let listener = Listener::bind_unix(&place.socket).map_err(TunnelError::Listen)?;
+                let listener = listen(&place.socket)?;
                 Ok(Way::Cloudflared {
                     settings,
                     place,
@@ -120,18 +122,71 @@ fn place(directory: &Path, is_named: bool, options: &Options) -> cloudflared::Pl
     }
 }
 
-/// Removes what runs that were killed have left. Nobody listens there; what cannot be removed stays.
+/// The directory for socket and files.
+fn directory(home: &Home) -> Result<PathBuf, TunnelError> {
+    run_files::directory(home).map_err(|error| {
+        let path = home.run();
+        no_place(
+            format!("cannot make the directory {}: {error}", path.display()),
+            UNWRITABLE,
+        )
+    })
+}
+
+/// Listens where the program will connect to.
+fn listen(socket: &Path) -> Result<Listener, TunnelError> {
+    if SocketAddr::from_pathname(socket).is_err() {
+        let message = format!("the path of its socket is too long: {}", socket.display());
+        return Err(no_place(message, "set AUTOGW_HOME to a shorter path"));
+    }
+    Listener::bind_unix(socket).map_err(|error| {
+        let is_taken = UnixStream::connect(socket).is_ok();
+        let hint = if is_taken { TAKEN } else { UNWRITABLE };
+        no_place(error.to_string(), hint)
+    })
+}
+
+/// What to do about a directory.
+const UNWRITABLE: &str = "set AUTOGW_HOME to a directory that can be written to";
+
+/// What to do about somebody else on the socket, which is always the same for a named tunnel.
+const TAKEN: &str = "a named tunnel is one gateway's: stop the other one, or start this one with a `--name` and a tunnel of its own";
+
+fn no_place(message: String, hint: &str) -> TunnelError {
+    TunnelError::NoPlace(Trouble {
+        code: None,
+        message,
+        hint: Some(hint.to_owned()),
+    })
+}
+
+/// Removes what runs that were killed have left; what cannot be removed stays.
 fn remove_leftovers(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let ours = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy());
-        name.is_some_and(|name| name.starts_with(STEM) && name.ends_with(".sock"))
-    };
-    for socket in entries.map(|entry| entry.path()).filter(ours) {
-        let refused = UnixStream::connect(&socket).err();
-        if refused.is_some_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
-            let _ = fs::remove_file(socket.with_extension("yml"));
-            let _ = fs::remove_file(socket);
+    for path in entries.map(|entry| entry.path()) {
+        if owner(&path).is_some_and(is_gone) && !is_listened_on(&path.with_extension("sock")) {
+            let _ = fs::remove_file(path);
         }
     }
+}
+
+/// The process whose run a file belongs to.
+fn owner(path: &Path) -> Option<Pid> {
+    let extension = path.extension()?;
+    let is_ours = extension == "sock" || extension == "yml";
+    let id = path.file_stem()?.to_str()?.strip_prefix(STEM)?;
+    Pid::from_raw(id.parse().ok()?).filter(|_| is_ours)
+}
+
+/// Whether there is no such process: one that has just begun may not listen yet.
+fn is_gone(process: Pid) -> bool {
+    test_kill_process(process) == Err(Errno::SRCH)
+}
+
+/// Whether somebody listens, who may have another idea of process ids.
+fn is_listened_on(socket: &Path) -> bool {
+    let gone = [ErrorKind::ConnectionRefused, ErrorKind::NotFound];
+    UnixStream::connect(socket)
+        .err()
+        .is_none_or(|error| !gone.contains(&error.kind()))
 }
