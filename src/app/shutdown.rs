@@ -20,8 +20,11 @@ pub(super) async fn on_signal(running: Running, mut signals: Signals) {
     };
     tokio::select! {
         () = orderly => {}
-        // What is left goes with the runtime; the children of tunnels are killed then.
-        name = signals.next() => tracing::warn!(target: "autogw::app", signal = name, "stopping at once"),
+        name = signals.next() => {
+            tracing::warn!(target: "autogw::app", signal = name, "stopping at once");
+            running.tunnels.abandon().await;
+            // What else is left goes with the runtime.
+        }
     }
     tracing::info!(target: "autogw::app", "stopped");
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client_key::{self, MadeKey};
@@ -115,6 +116,8 @@ struct Opened {
     connections: TaskTracker,
     /// Supervisor and lookout.
     work: TaskTracker,
+    /// Cancelled when there is no time to end in good order: the supervisor is dropped as it stands.
+    now: CancellationToken,
 }
 
 /// Whether `tunnel` can work at all, as far as that can be known without asking anybody.
@@ -203,6 +206,14 @@ impl Tunnels {
         let ends = all.iter().map(Opened::end);
         futures_util::future::join_all(ends).await;
     }
+
+    /// Ends all of them without a word to anybody: their programs are killed.
+    pub(super) async fn abandon(&self) {
+        for opened in self.0.all() {
+            opened.now.cancel();
+            opened.end().await;
+        }
+    }
 }
 
 impl Inner {
@@ -242,6 +253,7 @@ impl Inner {
             closing: Closing::default(),
             connections: TaskTracker::new(),
             work: TaskTracker::new(),
+            now: CancellationToken::new(),
         };
         let line = self.board.open(tunnel);
         let lookout = lookout::run(line.clone(), probe, way.advice());
@@ -250,9 +262,10 @@ impl Inner {
             over.run_until_cancelled(lookout).await;
         });
         let (listener, supervise) = way.open(line, opened.closing.clone(), self.seed);
-        let closing = opened.closing.clone();
+        let (closing, now) = (opened.closing.clone(), opened.now.clone());
         opened.work.spawn(async move {
-            supervise.await;
+            // It is dropped here if there is no time.
+            let _ = now.run_until_cancelled(supervise).await;
             // It ended by itself, or was told to: nobody will come through this door any more.
             closing.drain.cancel();
             closing.over.cancel();
