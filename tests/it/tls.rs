@@ -1,7 +1,6 @@
 //! Upstreams behind TLS: reached with a root the machine trusts, refused without.
 //!
-//! The certificates in `tests/fixtures/tls` are for `localhost` and nobody else, signed by a root that
-//! exists for this test only.
+//! The certificate is for `localhost` and nobody else, signed by a root that exists for the tests only.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

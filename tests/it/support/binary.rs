@@ -5,12 +5,13 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -112,14 +113,28 @@ impl Binary {
         Self::run(home, args, [])
     }
 
-    /// Runs the binary with `args` in `home`. Of this process's environment it gets nothing but the path,
-    /// and `variables` beside it.
+    /// Runs the binary with `args` in `home`, which others may share. Of this process's environment it gets
+    /// nothing but the path, and `variables` beside it.
     pub(crate) fn run<'a>(
-        home: TempDir,
+        home: impl Into<Arc<TempDir>>,
         args: impl IntoIterator<Item = &'a str>,
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
-        Self::spawn(Arc::new(home), args, variables)
+        let home = home.into();
+        let command = command(&home, args, variables);
+        Self::spawn(home, command)
+    }
+
+    /// The same in a process group of its own, which is what a shell gives to each line that is typed.
+    pub(crate) fn run_as_typed<'a>(
+        home: impl Into<Arc<TempDir>>,
+        args: impl IntoIterator<Item = &'a str>,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let home = home.into();
+        let mut command = command(&home, args, variables);
+        command.process_group(0);
+        Self::spawn(home, command)
     }
 
     /// Runs the binary once more, in the home of this one and with its configuration.
@@ -127,27 +142,11 @@ impl Binary {
         let file = self.home.path().join("test.json");
         let file = file.to_string_lossy();
         let args = args.iter().copied().chain(["--config", &*file]);
-        Self::spawn(self.home.clone(), args, [])
+        Self::run(self.home.clone(), args, [])
     }
 
-    fn spawn<'a>(
-        home: Arc<TempDir>,
-        args: impl IntoIterator<Item = &'a str>,
-        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_autogw"))
-            .args(args)
-            .env_clear()
-            .envs(variables)
-            .env("AUTOGW_HOME", home.path())
-            .env("HOME", home.path())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .current_dir(home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary was built for this test");
+    fn spawn(home: Arc<TempDir>, mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the binary was built for this test");
         let stdout = Captured::of(child.stdout.take().expect("a piped stdout"));
         let stderr = Captured::of(child.stderr.take().expect("a piped stderr"));
         Self {
@@ -212,6 +211,17 @@ impl Binary {
         self.stderr.find(&format!("`{text}`"), pick).await
     }
 
+    /// Waits until stderr says all of `words` in this order, wherever its lines are broken.
+    pub(crate) async fn tells(&self, words: &[&str]) {
+        let pick = |said: &str| {
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let mut words = words.iter();
+            let rest = words.try_fold(&*said, |said, word| Some(said.split_once(word)?.1));
+            rest.map(drop)
+        };
+        self.stderr.find(&format!("{words:?}"), pick).await;
+    }
+
     /// Its home directory.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
@@ -234,10 +244,18 @@ impl Binary {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the child takes signals");
+    }
+
+    /// Sends a signal to its process group, as Ctrl-C does at a terminal. It must run as typed.
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        kill_process_group(self.pid(), signal).expect("the group takes signals");
+    }
+
+    /// It has not been waited for, so the id is still its own.
+    fn pid(&self) -> Pid {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let id = id.expect("a process id is positive");
-        // It has not been waited for, so the id is still its own.
-        kill_process(id, signal).expect("the child takes signals");
+        id.expect("a process id is positive")
     }
 
     /// Waits until it has ended.
@@ -247,6 +265,26 @@ impl Binary {
         self.stderr.ended().await;
         self.child.wait().expect("a child can be waited for")
     }
+}
+
+fn command<'a>(
+    home: &TempDir,
+    args: impl IntoIterator<Item = &'a str>,
+    variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_autogw"));
+    command
+        .args(args)
+        .env_clear()
+        .env("AUTOGW_HOME", home.path())
+        .env("HOME", home.path())
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(variables)
+        .current_dir(home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
 }
 
 impl Drop for Binary {

@@ -8,6 +8,7 @@ pub(crate) mod binary;
 pub(crate) mod chat;
 pub(crate) mod client;
 pub(crate) mod config;
+pub(crate) mod front;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod ngrok_edge;

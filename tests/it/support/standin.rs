@@ -71,6 +71,15 @@ impl Standin {
         }
     }
 
+    /// Whether there was a run that nobody has met yet.
+    pub(crate) async fn was_started(&self) -> bool {
+        let address = self.0.local_addr().expect("it listens");
+        let own = TcpStream::connect(address).await.expect("it listens");
+        let (_, first) = self.0.accept().await.expect("somebody knocks");
+        // Who came earlier stands before us.
+        first != own.local_addr().expect("a connected socket")
+    }
+
     /// The next run that is started.
     pub(crate) async fn started(&self) -> Started {
         let accepted = patiently("the stand-in to be started", self.0.accept()).await;

@@ -3,6 +3,7 @@
 
 mod down;
 mod end;
+mod gateway;
 mod up;
 
 use std::io::Write as _;
