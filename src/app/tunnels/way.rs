@@ -60,7 +60,7 @@ impl Way {
                 let settings = settings.cloudflared.clone();
                 let directory = directory(&options.home)?;
                 remove_leftovers(&directory);
-                let place = place(&directory, settings.token.is_some(), options);
+                let place = place(&directory, settings.is_named(), options);
                 let listener = listen(&place.socket)?;
                 Ok(Way::Cloudflared {
                     settings,
@@ -76,7 +76,7 @@ impl Way {
         match self {
             Way::Cloudflared {
                 settings, place, ..
-            } if settings.token.is_some() => Some(format!(
+            } if settings.is_named() => Some(format!(
                 "in Cloudflare's dashboard, the tunnel's service must be unix:{}",
                 place.socket.display()
             )),

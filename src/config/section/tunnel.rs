@@ -112,21 +112,30 @@ impl TunnelFile {
         for (key, place) in self.of_ngrok() {
             misplaced(key, Tunnel::Ngrok, Tunnel::Cloudflared, place, report);
         }
-        // With arguments of one's own there are other ways to name a tunnel than by its token.
-        let is_named = self.token.is_some() || self.args.is_some();
-        match (&self.domain, &self.token) {
-            (Some((_, place)), _) if !is_named => {
+        match (&self.domain, self.what_names_it()) {
+            (Some((_, place)), None) => {
                 report
-                    .error(place, "`domain` needs the `token` of a named tunnel")
+                    .error(
+                        place,
+                        "`domain` needs the `token` of a named tunnel, or `run` in `args`",
+                    )
                     .hint("a quick tunnel gets its name from Cloudflare: leave `domain` out");
             }
-            (None, Some((_, place))) => {
+            (None, Some(place)) => {
                 report
                     .warning(place, "the public address of a named tunnel is not known")
                     .hint("add `domain`, its public host name, to have it shown and checked");
             }
             _ => {}
         }
+    }
+
+    /// What makes cloudflared's tunnel a named one.
+    fn what_names_it(&self) -> Option<&Place> {
+        let token = place_of(self.token.as_ref());
+        let args = self.args.as_ref();
+        let args = args.filter(|(args, _)| args.0.iter().any(|arg| arg == Cloudflared::RUN));
+        token.or(place_of(args))
     }
 
     /// A door that was switched off for a while keeps what is written about it.
@@ -275,7 +284,7 @@ impl Read for Arguments {
                     &at.place(),
                     "others can read arguments: a token does not belong there",
                 )
-                .hint("use server.tunnel.token, or --token-file");
+                .hint("use server.tunnel.token, or `run` with --token-file");
             return None;
         }
         Some(Self(args))

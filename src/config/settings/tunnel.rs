@@ -64,7 +64,7 @@ pub struct Authtoken {
 pub struct Cloudflared {
     /// Name or path of the program; `None` = `cloudflared`.
     pub binary: Option<String>,
-    /// Token of a named tunnel; `None` = a quick tunnel.
+    /// Token of a named tunnel.
     pub token: Option<Secret>,
     /// Public host name, or base URL, of a named tunnel.
     pub domain: Option<String>,
@@ -72,6 +72,22 @@ pub struct Cloudflared {
     pub region: Option<String>,
     /// More arguments for `cloudflared tunnel`.
     pub args: Vec<String>,
+}
+
+impl Cloudflared {
+    /// The subcommand for a tunnel that has a name at Cloudflare.
+    pub const RUN: &str = "run";
+
+    /// Whether the tunnel has a name at Cloudflare: by its token, or by arguments that run one. Any other
+    /// is a quick tunnel.
+    pub fn is_named(&self) -> bool {
+        self.token.is_some() || self.runs_by_args()
+    }
+
+    /// Whether the arguments hold the subcommand.
+    pub fn runs_by_args(&self) -> bool {
+        self.args.iter().any(|arg| arg == Self::RUN)
+    }
 }
 
 /// What a public door lets in, beside asking for a key.

@@ -92,13 +92,12 @@ pub(super) fn command(
 
 fn arguments(settings: &config::Cloudflared, config: &Path) -> Vec<OsString> {
     let mut all: Vec<OsString> = vec!["tunnel".into(), "--config".into(), config.into()];
-    let own = settings.args.iter().map(OsString::from);
-    if settings.token.is_some() {
-        all.extend(own);
-        all.push("run".into());
-    } else {
+    if !settings.is_named() {
         all.extend(["--url".into(), NOWHERE.into()]);
-        all.extend(own);
+    }
+    all.extend(settings.args.iter().map(OsString::from));
+    if settings.is_named() && !settings.runs_by_args() {
+        all.push(config::Cloudflared::RUN.into());
     }
     all
 }
@@ -189,6 +188,21 @@ mod tests {
         assert!(arguments.ends_with(&["--protocol=http2".to_owned(), "run".to_owned()]));
         assert!(!arguments.iter().any(|argument| argument.contains("canary")));
         assert_eq!(environment_of(&command)["TUNNEL_TOKEN"], "canary-token");
+    }
+
+    #[test]
+    fn a_tunnel_that_the_arguments_name_is_no_quick_one() {
+        let own = ["run", "--token-file", "/run/token"];
+        for token in [None, Some(Secret::new("canary-token"))] {
+            let settings = config::Cloudflared {
+                args: own.map(str::to_owned).to_vec(),
+                token,
+                ..config::Cloudflared::default()
+            };
+            let arguments = arguments_of(&made(&settings, &[]));
+            let begin = ["/bin/cloudflared", "tunnel", "--config", "/run/gw.yml"];
+            assert_eq!(arguments[4..], [&begin[..], &own[..]].concat());
+        }
     }
 
     #[test]

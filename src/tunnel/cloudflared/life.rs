@@ -48,7 +48,7 @@ impl<'a> Life<'a> {
 
     /// Follows the program until it is of no use any more. It does not see the program end.
     pub(super) async fn follow(&mut self) -> Failure {
-        if self.keeper.settings.token.is_some() {
+        if self.keeper.settings.is_named() {
             self.announce(public_url(&self.keeper.settings));
         } else {
             match timeout(self.keeper.limits.url, self.quick_url()).await {
@@ -93,7 +93,7 @@ impl<'a> Life<'a> {
         while metrics::readiness(address).await != Readiness::Ready {
             sleep(ASK_EVERY).await;
         }
-        if self.keeper.settings.token.is_none()
+        if !self.keeper.settings.is_named()
             && let Some(url) = metrics::quick_url(address).await
         {
             self.keeper.line.update(|status| status.url = Some(url));
@@ -144,18 +144,11 @@ impl<'a> Life<'a> {
     fn is_online(&mut self) {
         self.online_since.get_or_insert_with(Instant::now);
         self.keeper.line.phase(Phase::Online);
-        if self.keeper.settings.token.is_none() {
+        if !self.keeper.settings.is_named() {
             return;
         }
         let service = config_file::service(&self.keeper.place.socket);
         tracing::info!(target: "autogw::tunnel", service, "the tunnel's public host name must lead to this service");
-        if self.keeper.settings.domain.is_none() {
-            tracing::warn!(
-                target: "autogw::tunnel",
-                hint = "name it in `server.tunnel.domain`",
-                "the public host name of a named tunnel is known to its dashboard only"
-            );
-        }
     }
 
     fn tell(&mut self, readiness: Readiness) {
@@ -188,7 +181,7 @@ impl<'a> Life<'a> {
     /// A quick tunnel lives as long as Cloudflare remembers it, which a night without network may be too
     /// long for. A new one may be refused as well in its first moments; that passes.
     fn is_forgotten(&self) -> bool {
-        let is_quick = self.keeper.settings.token.is_none();
+        let is_quick = !self.keeper.settings.is_named();
         let refused = self.facts.borrow().refused;
         let is_it = |(since, before): (Instant, u64)| {
             refused > before && since.elapsed() >= self.keeper.limits.forgotten

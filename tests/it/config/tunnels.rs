@@ -82,6 +82,23 @@ fn cloudflared_has_its_settings() {
 }
 
 #[test]
+fn arguments_that_run_a_tunnel_name_it() {
+    let own = config(
+        r#"{ "type": "cloudflared", "domain": "gw.example.com", "args": ["run", "--token-file", "/t"] }"#,
+        "{}",
+    )
+    .tunnels
+    .cloudflared;
+    assert!(own.is_named() && own.runs_by_args());
+    assert!(
+        !config(r#""cloudflared""#, "{}")
+            .tunnels
+            .cloudflared
+            .is_named()
+    );
+}
+
+#[test]
 fn a_public_name_is_a_host_and_for_cloudflared_also_an_address() {
     let ngrok = |domain: &str| {
         let tunnel = format!(r#"{{ "type": "ngrok", "domain": "{domain}" }}"#);
@@ -196,7 +213,14 @@ fn settings_of_the_other_kind_are_errors() {
 fn settings_that_contradict_each_other_are_errors() {
     assert_eq!(
         errors_of(r#"{ "type": "cloudflared", "domain": "gw.example.com" }"#),
-        ["server.tunnel.domain: `domain` needs the `token` of a named tunnel"]
+        ["server.tunnel.domain: `domain` needs the `token` of a named tunnel, or `run` in `args`"]
+    );
+    // Arguments alone make no named tunnel of it.
+    assert_eq!(
+        errors_of(
+            r#"{ "type": "cloudflared", "domain": "gw.example.com", "args": ["--token-file", "/t"] }"#
+        ),
+        ["server.tunnel.domain: `domain` needs the `token` of a named tunnel, or `run` in `args`"]
     );
     assert_eq!(
         errors_of(r#"{ "type": "ngrok", "region": "eu", "server_addr": "h:1" }"#),

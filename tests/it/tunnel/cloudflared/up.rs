@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use autogw::config::Cloudflared;
 use autogw::provider::Secret;
@@ -165,6 +166,36 @@ async fn a_named_tunnel_has_its_configured_url_and_its_token_in_the_environment_
         "{trouble:?}"
     );
     kept.close().await;
+}
+
+#[tokio::test]
+async fn a_tunnel_that_the_arguments_name_stays_up_at_its_domain() {
+    let standin = Standin::listen().await;
+    let mut settings = Cloudflared {
+        domain: Some("gateway.example.com".to_owned()),
+        ..standin.settings()
+    };
+    let own = ["run", "--token-file", "/nowhere/token"].map(str::to_owned);
+    settings.args.splice(0..0, own.clone());
+    // A quick tunnel would be ended for want of a URL.
+    let limits = Limits {
+        url: Duration::ZERO,
+        ..Limits::default()
+    };
+    let mut kept = Kept::open_within(limits, settings);
+    let mut run = standin.started().await;
+    let after = run.arguments.iter().skip_while(|word| *word != "run");
+    let runs = run.arguments.iter().filter(|word| *word == "run");
+    assert!(
+        after.take(3).eq(&own) && runs.count() == 1,
+        "{:?}",
+        run.arguments
+    );
+    assert!(!run.arguments.contains(&"--url".to_owned()));
+    run.obey(&["metrics", "connect"]).await;
+    let status = kept.online().await;
+    assert_eq!(status.url.as_deref(), Some("https://gateway.example.com"));
+    close(kept, &run).await;
 }
 
 #[tokio::test]
