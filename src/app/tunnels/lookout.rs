@@ -8,7 +8,8 @@ use tokio::time::timeout;
 use crate::config::Tunnel;
 use crate::proxy::upstream::Tls;
 use crate::server::probe::Probe;
-use crate::telemetry::tunnel::{Check, Line, Status, Statuses};
+use crate::telemetry::tunnel::{Check, Line, Status, Statuses, Trouble};
+use crate::tunnel::ngrok;
 use crate::tunnel::verify::{Question, Seen, Unseen, verify};
 
 /// Between attempts that fail. A fresh name takes some seconds until everybody knows it.
@@ -26,6 +27,10 @@ const SAID_AFTER: usize = 3;
 
 /// How often a tunnel that works is looked at again. ngrok counts requests: this is some 4 400 a month.
 const AGAIN_AFTER: Duration = Duration::from_mins(10);
+
+/// Why nothing is seen of a tunnel whose URL nobody told. It is said behind "not reachable through the
+/// public URL".
+const NO_NAME: &str = "its public host name is not known: add `server.tunnel.domain`";
 
 /// Watches one tunnel for as long as it is polled. `advice` is what to do if the URL leads elsewhere.
 pub(super) async fn run(line: Line, probe: Arc<Probe>, advice: Option<String>) {
@@ -79,25 +84,49 @@ fn report(line: &Line, seen: Seen) {
 }
 
 fn failed(unseen: &Unseen, advice: Option<&str>) -> Check {
-    let advice = advice.filter(|_| matches!(unseen, Unseen::Elsewhere(_)));
-    let reason = match advice {
-        Some(advice) => format!("{unseen}; {advice}"),
-        None => unseen.to_string(),
+    let reason = match unseen {
+        Unseen::Elsewhere { status, code } => {
+            let told = code.as_deref().and_then(ngrok::explain);
+            told.map_or_else(
+                || with(unseen.to_string(), advice),
+                |told| by_ngrok(status.as_u16(), &told),
+            )
+        }
+        _ => unseen.to_string(),
     };
     Check::Failed { reason }
+}
+
+/// What ngrok says itself in place of this gateway.
+fn by_ngrok(status: u16, told: &Trouble) -> String {
+    let message = format!("HTTP {status}: {}", told.message);
+    with(message, told.hint.as_deref())
+}
+
+fn with(reason: String, advice: Option<&str>) -> String {
+    match advice {
+        Some(advice) => format!("{reason}; {advice}"),
+        None => reason,
+    }
 }
 
 fn is_at(status: &Status, url: &str) -> bool {
     status.is_up() && status.url.as_deref() == Some(url)
 }
 
-/// Waits until the tunnel is up, and returns its URL.
+/// Waits until the tunnel is up, and returns its URL. What has none cannot be looked at, and that is said.
 async fn until_up(line: &Line) -> String {
     loop {
-        let status = until(line, |status| status.is_up() && status.url.is_some()).await;
+        let status = until(line, Status::is_up).await;
         if let Some(url) = status.url {
             return url;
         }
+        line.check(Check::Failed {
+            reason: NO_NAME.to_owned(),
+        });
+        // Coming back makes it pending, and can be quicker than this looks.
+        let is_news = |status: &Status| status.url.is_some() || status.check == Check::Pending;
+        until(line, is_news).await;
     }
 }
 
@@ -139,5 +168,58 @@ async fn client(url: &str) -> reqwest::Result<reqwest::Client> {
         builder.no_proxy().build()
     } else {
         builder.build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::tunnel::{Board, Phase};
+
+    const ADVICE: &str = "look there";
+
+    fn reason(status: u16, code: Option<&str>) -> String {
+        let unseen = Unseen::Elsewhere {
+            status: reqwest::StatusCode::from_u16(status).expect("a status"),
+            code: code.map(str::to_owned),
+        };
+        match failed(&unseen, Some(ADVICE)) {
+            Check::Failed { reason } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_ngrok_answers_itself_is_explained() {
+        assert_eq!(
+            reason(404, Some("ERR_NGROK_3200")),
+            "HTTP 404: ngrok knows of no agent behind the URL (ERR_NGROK_3200); \
+             see https://dashboard.ngrok.com/endpoints"
+        );
+        assert_eq!(
+            reason(404, Some("ERR_NGROK_1")),
+            "it leads somewhere else: HTTP 404 (ERR_NGROK_1); look there"
+        );
+        assert_eq!(
+            reason(200, None),
+            "it leads somewhere else: HTTP 200; look there"
+        );
+    }
+
+    #[tokio::test]
+    async fn that_a_tunnel_without_a_name_cannot_be_seen_is_said_whenever_it_is_up() {
+        let line = Board::default().open(Tunnel::Cloudflared);
+        let probe = Arc::new(Probe::new().expect("random numbers"));
+        let looking = tokio::spawn(run(line.clone(), probe, None));
+        let is_said = |status: &Status| matches!(&status.check, Check::Failed { reason } if reason == NO_NAME);
+        for _ in 0..2 {
+            line.phase(Phase::Online);
+            timeout(Duration::from_secs(10), until(&line, is_said))
+                .await
+                .expect("it is said");
+            line.phase(Phase::Degraded(Trouble::default()));
+            assert_eq!(line.status().check, Check::Pending);
+        }
+        looking.abort();
     }
 }

@@ -209,6 +209,11 @@ pub(super) fn number(code: &str) -> Option<u32> {
     are_digits.then(|| digits.parse().ok())?
 }
 
+/// Whether `code` is one of ngrok's, known or not: anything else is not shown.
+pub fn is_code(code: &str) -> bool {
+    number(code).is_some()
+}
+
 /// What a code means that ngrok answered a visitor with (header `ngrok-error-code`).
 pub fn explain(code: &str) -> Option<Trouble> {
     let row = row(code)?;

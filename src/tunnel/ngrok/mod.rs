@@ -40,7 +40,7 @@ use super::closing::Closing;
 use crate::config::Ngrok;
 use crate::telemetry::tunnel::{Line, Phase, Trouble};
 
-pub use self::codes::explain;
+pub use self::codes::{explain, is_code};
 pub use self::lobby::Connection;
 
 /// Longest pause while a domain is held, so that it is not missed for long when it is free.
