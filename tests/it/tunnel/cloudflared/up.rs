@@ -24,7 +24,8 @@ async fn comes_up_step_by_step_and_says_so() {
     let status = kept.until("the URL", is_known).await;
     assert_eq!(status.url.as_deref(), Some(URL));
     // The box promises nothing; only the connection does.
-    run.obey(&["metrics"]).await;
+    // Who asks a second time has taken the first answer, which was that it is not ready.
+    run.obey(&["metrics", "refuse-ready 2"]).await;
     assert_eq!(kept.status().phase, Phase::UrlKnown);
     run.obey(&["connect"]).await;
     let status = kept.online().await;
