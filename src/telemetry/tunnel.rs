@@ -27,7 +27,7 @@ pub struct Status {
     pub url: Option<String>,
     /// Round trip to its edge, or through it and back.
     pub latency: Option<Duration>,
-    /// How often it came back, or its program was started again.
+    /// How often it came back: was up again after having been up before.
     pub restarts: u32,
     /// What a request through the public URL showed.
     pub check: Check,
@@ -142,7 +142,7 @@ impl Status {
         }
     }
 
-    /// One more time that it came back, or its program was started again.
+    /// One more time that it came back.
     pub fn count_restart(&mut self) {
         self.restarts = self.restarts.saturating_add(1);
     }

@@ -36,7 +36,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 const STARTED: Duration = Duration::from_secs(10);
 
 /// How long a killed program is waited for: it has no say in it, but a disk that hangs has.
-const KILLED: Duration = Duration::from_secs(5);
+const KILLED: Duration = Duration::from_secs(2);
 
 /// A running program, with all that it starts. Dropping it kills them.
 #[derive(Debug)]

@@ -24,17 +24,20 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Life<'a> {
     keeper: &'a Keeper,
     facts: watch::Receiver<Facts>,
+    /// Whether an earlier run has been up.
+    was_up: bool,
     online_since: Option<Instant>,
     /// Since when it has been without a connection, and how often it had been refused then.
     degraded: Option<(Instant, u64)>,
 }
 
 impl<'a> Life<'a> {
-    /// A run that begins, and tells these facts.
-    pub(super) fn new(keeper: &'a Keeper, facts: watch::Receiver<Facts>) -> Self {
+    /// A run that begins, and tells these facts. `was_up` is whether an earlier one has been.
+    pub(super) fn new(keeper: &'a Keeper, facts: watch::Receiver<Facts>, was_up: bool) -> Self {
         Self {
             keeper,
             facts,
+            was_up,
             online_since: None,
             degraded: None,
         }
@@ -143,7 +146,7 @@ impl<'a> Life<'a> {
 
     fn is_online(&mut self) {
         self.online_since.get_or_insert_with(Instant::now);
-        self.keeper.line.phase(Phase::Online);
+        self.show_online(self.was_up);
         if !self.keeper.settings.is_named() {
             return;
         }
@@ -167,11 +170,17 @@ impl<'a> Life<'a> {
 
     fn is_back(&mut self) {
         if self.degraded.take().is_some() {
-            self.keeper.line.update(|status| {
-                status.phase = Phase::Online;
-                status.count_restart();
-            });
+            self.show_online(true);
         }
+    }
+
+    fn show_online(&self, is_back: bool) {
+        self.keeper.line.update(|status| {
+            status.phase = Phase::Online;
+            if is_back {
+                status.count_restart();
+            }
+        });
     }
 
     fn shown(&self) -> Option<Trouble> {

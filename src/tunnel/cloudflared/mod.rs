@@ -24,9 +24,11 @@ mod trouble;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::config;
 use crate::provider::Redactor;
-use crate::telemetry::tunnel::{Line, Phase, Status, Trouble};
+use crate::telemetry::tunnel::{Line, Phase, Trouble};
 
 use super::backoff::Pauses;
 use super::closing::Closing;
@@ -60,7 +62,7 @@ pub struct Limits {
     pub url: Duration,
     /// To be connected after that: QUIC is tried for some seconds before HTTP/2.
     pub ready: Duration,
-    /// To end when told to; it lets its own requests go on for a second less.
+    /// To end when told to. It takes a second of its own (`TUNNEL_GRACE_PERIOD`), and then some.
     pub grace: Duration,
     /// To be taken in again by an edge that says it does not know the quick tunnel.
     pub forgotten: Duration,
@@ -71,7 +73,7 @@ impl Default for Limits {
         Self {
             url: Duration::from_secs(30),
             ready: Duration::from_secs(30),
-            grace: Duration::from_secs(6),
+            grace: Duration::from_secs(3),
             forgotten: Duration::from_mins(1),
         }
     }
@@ -141,13 +143,13 @@ impl Keeper {
         let program = find(&self.settings)?;
         let config = ConfigFile::write(&self.place.config, &self.place.socket);
         let _config = config.map_err(|error| trouble::no_config(&error))?;
+        let mut was_up = false;
         while !self.is_told() {
-            if pauses.failures() > 0 {
-                self.line.update(Status::count_restart);
-            }
-            let Ending::Failed(failure, up, story) = self.run_once(&program).await else {
+            let ending = self.run_once(&program, was_up).await;
+            let Ending::Failed(failure, up, story) = ending else {
                 break;
             };
+            was_up |= up > Duration::ZERO;
             journal::last_lines(&story, &self.redactor);
             let (trouble, cure) = failure.explain(&story, &self.redactor);
             let Cure::Again(least) = cure else {
@@ -159,8 +161,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Starts the program and stays until it has ended.
-    async fn run_once(&self, program: &Path) -> Ending {
+    /// Starts the program and stays until it has ended. `was_up` is whether an earlier run has been.
+    async fn run_once(&self, program: &Path, was_up: bool) -> Ending {
         let inherited = std::env::vars_os();
         let command = command::command(program, &self.settings, &self.place, inherited);
         let mut story = Story::default();
@@ -168,14 +170,21 @@ impl Keeper {
             Ok(started) => started,
             Err(error) => return Ending::Failed(Failure::NotStarted(error), Duration::ZERO, story),
         };
-        let mut life = Life::new(self, story.subscribe());
+        let mut life = Life::new(self, story.subscribe(), was_up);
         let mut journal = Journal::new(Instant::now());
-        let listening = pipes.listen(child.ended(), |line| {
+        // A killed program that does not end is not listened to either.
+        let over = CancellationToken::new();
+        let listening = pipes.listen(over.cancelled(), |line| {
             if let Some(warning) = story.hear(line) {
                 journal.tell(warning, &self.redactor, Instant::now());
             }
         });
-        let (failure, ()) = tokio::join!(self.live(&child, &mut life), listening);
+        let living = async {
+            let failure = self.live(&child, &mut life).await;
+            over.cancel();
+            failure
+        };
+        let (failure, ()) = tokio::join!(living, listening);
         match failure {
             None => Ending::Told,
             Some(failure) => Ending::Failed(failure, life.up(), story),

@@ -50,7 +50,10 @@ async fn a_crash_before_the_url_is_explained() {
     let (trouble, _) = kept.waiting().await;
     assert_eq!(trouble.message, "cloudflared ended (exit status: 1)");
     assert!(trouble.hint.is_some());
-    kept.close().await;
+    let mut again = standin.started().await;
+    again.come_up().await;
+    assert_eq!(kept.online().await.restarts, 0, "it never was up before");
+    close(kept, &again).await;
 }
 
 /// The failure of a program that prints `passage` and exits.
