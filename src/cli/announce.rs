@@ -24,6 +24,7 @@ use super::console::Console;
 use super::page::terminal_width;
 use crate::config::Tunnel;
 use crate::provider::Redactor;
+use crate::telemetry::foreign;
 use crate::telemetry::tunnel::{Check, Phase, Status, Statuses, Trouble};
 
 use news::Line;
@@ -171,7 +172,7 @@ impl Announcer {
     /// `status` without secrets, and with nothing in its texts that a terminal would obey: some of them
     /// come from the other end of a wire.
     fn cleaned(&self, status: &Status) -> Status {
-        let clean = |text: &str| clean(&self.redactor.redact(text));
+        let clean = |text: &str| foreign::shown(text, &self.redactor, LONGEST);
         let trouble = |trouble: &Trouble| Trouble {
             code: trouble.code.as_deref().map(clean),
             message: clean(&trouble.message),
@@ -216,27 +217,8 @@ async fn changed(board: &mut watch::Receiver<Statuses>) {
     }
 }
 
-/// Longest text of others that is shown.
+/// Longest text that is shown: a quote, and what is said of it.
 const LONGEST: usize = 400;
-
-/// `text` in one line, short, and of visible characters only.
-fn clean(text: &str) -> String {
-    let is_marking = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    let visible = |c: char| {
-        if c.is_control() || is_marking(c) {
-            ' '
-        } else {
-            c
-        }
-    };
-    let line: String = text.trim().chars().map(visible).collect();
-    if line.chars().nth(LONGEST).is_none() {
-        return line;
-    }
-    let mut short: String = line.chars().take(LONGEST).collect();
-    short.push('…');
-    short
-}
 
 #[cfg(test)]
 mod tests;

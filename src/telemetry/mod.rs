@@ -1,4 +1,5 @@
-//! What the gateway tells about itself: the log, and how its tunnels are.
+//! What the gateway tells about itself: the log, how its tunnels are, and what others say about them.
 
+pub mod foreign;
 pub mod log;
 pub mod tunnel;

@@ -70,6 +70,30 @@ pub struct Trouble {
     pub hint: Option<String>,
 }
 
+impl Trouble {
+    /// What happened, and no more.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The same, with what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, with its provider's code.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+}
+
 /// What a request through the public URL showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Check {

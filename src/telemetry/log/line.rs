@@ -12,6 +12,7 @@ use tracing::{Event, Level};
 
 use crate::provider::Redactor;
 
+use super::super::foreign::is_treacherous;
 use super::{Format, level_name};
 
 /// Longest value in bytes: an upstream's error page must not fill the disk.
@@ -305,12 +306,6 @@ fn push_escaped(line: &mut String, value: &str, escape: Escape) {
             c => line.push(c),
         }
     }
-}
-
-/// Control characters, and those that reorder or hide what a terminal shows.
-fn is_treacherous(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn push_code(line: &mut String, c: char, escape: Escape) {

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use crate::config;
 use crate::telemetry::tunnel::Trouble;
 
-use super::trouble::trouble;
-
 /// Its name on the `PATH`.
 const NAME: &str = "cloudflared";
 
@@ -17,10 +15,8 @@ pub fn find(settings: &config::Cloudflared) -> Result<PathBuf, Trouble> {
         return which::which(NAME).map_err(|_| missing("cloudflared is not on PATH".to_owned()));
     };
     which::which(wanted).map_err(|_| match problem(Path::new(wanted)) {
-        Some(problem) => trouble(
-            format!("`{wanted}` {problem}"),
-            "correct `server.tunnel.binary`, or leave it out to look on PATH",
-        ),
+        Some(problem) => Trouble::new(format!("`{wanted}` {problem}"))
+            .with_hint("correct `binary` of the tunnel, or leave it out to look on PATH"),
         None => missing(format!("`{wanted}` is not on PATH")),
     })
 }
@@ -40,7 +36,7 @@ fn problem(path: &Path) -> Option<&'static str> {
 fn missing(message: String) -> Trouble {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let install = install(std::env::consts::OS, &release);
-    trouble(message, &format!("{install}, or use `--tunnel ngrok`"))
+    Trouble::new(message).with_hint(format!("{install}, or use `--tunnel ngrok`"))
 }
 
 /// How it is installed on a kind of system; of Linux, `release` says which.

@@ -5,9 +5,9 @@
 use std::time::{Duration, Instant};
 
 use crate::provider::Redactor;
+use crate::telemetry::foreign::{self, LONGEST_QUOTE};
 
 use super::story::Story;
-use super::trouble::clean;
 
 /// Lines in a [`WINDOW`].
 const MOST: u32 = 20;
@@ -36,7 +36,7 @@ impl Journal {
     /// Writes a warning of the program to the log, if there is room.
     pub(super) fn tell(&mut self, warning: &str, redactor: &Redactor, now: Instant) {
         if self.has_room(now) {
-            tracing::debug!(target: "autogw::tunnel", said = clean(warning, redactor), "cloudflared");
+            tracing::debug!(target: "autogw::tunnel", said = foreign::shown(warning, redactor, LONGEST_QUOTE), "cloudflared");
         }
     }
 
@@ -61,7 +61,7 @@ pub(super) fn last_lines(story: &Story, redactor: &Redactor) {
         return;
     }
     for line in story.recent() {
-        tracing::debug!(target: "autogw::tunnel", said = clean(line, redactor), "cloudflared, before it ended");
+        tracing::debug!(target: "autogw::tunnel", said = foreign::shown(line, redactor, LONGEST_QUOTE), "cloudflared, before it ended");
     }
 }
 

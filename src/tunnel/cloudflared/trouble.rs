@@ -8,15 +8,13 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::provider::Redactor;
+use crate::telemetry::foreign::{self, LONGEST_QUOTE};
 use crate::telemetry::tunnel::Trouble;
 
 use super::story::Story;
 
 /// Cloudflare counts quick tunnels per address over minutes: asking sooner keeps the count up.
 const RATE_LIMITED: Duration = Duration::from_mins(1);
-
-/// Characters quoted of what the program says.
-const LONGEST_QUOTE: usize = 240;
 
 /// Whether opening the tunnel again may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +35,8 @@ enum Quote {
 /// A failure that is known.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// What a line must hold, all of it.
-    says: &'static [&'static str],
+    /// What a line must hold: all of one of these.
+    says: &'static [&'static [&'static str]],
     code: Option<&'static str>,
     message: &'static str,
     quote: Quote,
@@ -51,9 +49,9 @@ pub(super) struct Known {
 const SOON: Cure = Cure::Again(Duration::ZERO);
 
 /// The failures that are known; of two that fit, the upper one counts.
-const KNOWN: [Known; 11] = [
+const KNOWN: [Known; 10] = [
     Known {
-        says: &["Provided Tunnel token is not valid"],
+        says: &[&["Provided Tunnel token is not valid"]],
         code: None,
         message: "cloudflared does not accept the token of the tunnel",
         quote: Quote::Left,
@@ -61,47 +59,39 @@ const KNOWN: [Known; 11] = [
         cure: Cure::Never,
     },
     Known {
-        says: &["Incorrect Usage"],
+        says: &[&["Incorrect Usage"]],
         code: None,
         message: "cloudflared does not understand its arguments",
         quote: Quote::Shown,
-        hint: "update cloudflared, or correct `server.tunnel.args`",
+        hint: "update cloudflared, or correct `args` of the tunnel",
         cure: Cure::Never,
     },
     Known {
-        says: &[super::CANNOT_EXECUTE],
+        says: &[&[super::CANNOT_EXECUTE]],
         code: None,
         message: "cloudflared is no program that runs here",
         quote: Quote::Shown,
-        hint: "install it for this machine, or correct `server.tunnel.binary`",
+        hint: "install it for this machine, or correct `binary` of the tunnel",
         cure: Cure::Never,
     },
     Known {
-        says: &["error code: 1015"],
+        says: &[&["error code: 1015"], &["429 Too Many Requests"]],
         code: Some("1015"),
         message: "Cloudflare gives out no more quick tunnels to this address for now",
         quote: Quote::Left,
-        hint: "it is asked again in a minute; a named tunnel (`server.tunnel.token`) or `--tunnel ngrok` has no such limit",
+        hint: "a named tunnel (`server.tunnel.token`) or `--tunnel ngrok` has no such limit",
         cure: Cure::Again(RATE_LIMITED),
     },
     Known {
-        says: &["429 Too Many Requests"],
-        code: Some("429"),
-        message: "Cloudflare gives out no more quick tunnels to this address for now",
-        quote: Quote::Left,
-        hint: "it is asked again in a minute; a named tunnel (`server.tunnel.token`) or `--tunnel ngrok` has no such limit",
-        cure: Cure::Again(RATE_LIMITED),
-    },
-    Known {
-        says: &["Error opening metrics server listener"],
+        says: &[&["Error opening metrics server listener"]],
         code: None,
         message: "the address for cloudflared's metrics is taken",
         quote: Quote::Left,
-        hint: "take `--metrics` out of `server.tunnel.args`: a free port is found without it",
+        hint: "take `--metrics` out of `args` of the tunnel: a free port is found without it",
         cure: SOON,
     },
     Known {
-        says: &["failed to request quick Tunnel", "x509:"],
+        says: &[&["failed to request quick Tunnel", "x509:"]],
         code: None,
         message: "the certificate of api.trycloudflare.com is not trusted here",
         quote: Quote::Left,
@@ -109,35 +99,35 @@ const KNOWN: [Known; 11] = [
         cure: SOON,
     },
     Known {
-        says: &["failed to request quick Tunnel", "lookup "],
+        says: &[&["failed to request quick Tunnel", "lookup "]],
         code: None,
         message: "cloudflared cannot find api.trycloudflare.com: there is no network, or no DNS",
         quote: Quote::Left,
-        hint: "it is tried again; behind a proxy set HTTPS_PROXY",
+        hint: "behind a proxy set HTTPS_PROXY",
         cure: SOON,
     },
     Known {
-        says: &["failed to request quick Tunnel"],
+        says: &[&["failed to request quick Tunnel"]],
         code: None,
         message: "cloudflared cannot reach api.trycloudflare.com",
         quote: Quote::Shown,
-        hint: "it is tried again; a firewall may be in the way, behind a proxy set HTTPS_PROXY",
+        hint: "a firewall may be in the way, behind a proxy set HTTPS_PROXY",
         cure: SOON,
     },
     Known {
-        says: &["failed to parse quick Tunnel ID"],
+        says: &[&["failed to parse quick Tunnel ID"]],
         code: None,
         message: "Cloudflare refused to give out a quick tunnel",
         quote: Quote::Left,
-        hint: "it is asked again; a named tunnel (`server.tunnel.token`) or `--tunnel ngrok` does not ask there",
+        hint: "a named tunnel (`server.tunnel.token`) or `--tunnel ngrok` does not ask there",
         cure: SOON,
     },
     Known {
-        says: &["failed to unmarshal quick Tunnel"],
+        says: &[&["failed to unmarshal quick Tunnel"]],
         code: None,
         message: "Cloudflare's answer to the request for a quick tunnel makes no sense to cloudflared",
         quote: Quote::Left,
-        hint: "it is asked again; update cloudflared if it stays so",
+        hint: "update cloudflared if it stays so",
         cure: SOON,
     },
 ];
@@ -146,7 +136,8 @@ const KNOWN: [Known; 11] = [
 pub(super) fn recognise(text: &str, is_bare: bool) -> Option<usize> {
     KNOWN.iter().position(|known| {
         let may_say = is_bare || known.cure != Cure::Never;
-        may_say && known.says.iter().all(|part| text.contains(part))
+        let says = |parts: &&[&str]| parts.iter().all(|part| text.contains(part));
+        may_say && known.says.iter().any(says)
     })
 }
 
@@ -168,7 +159,7 @@ pub(super) enum Failure {
 impl Failure {
     /// What to tell people, and what helps.
     pub(super) fn explain(&self, story: &Story, redactor: &Redactor) -> (Trouble, Cure) {
-        let quote = |words: &str| clean(words, redactor);
+        let quote = |words: &str| foreign::shown(words, redactor, LONGEST_QUOTE);
         if let Some((known, words)) = story.failure() {
             return KNOWN[known].explain(&quote(words));
         }
@@ -178,36 +169,38 @@ impl Failure {
 
     fn trouble(&self, words: &str, story: &Story) -> Trouble {
         match self {
-            Failure::NotStarted(error) => trouble(
-                format!("cloudflared cannot be started: {error}"),
-                "it is tried again",
-            ),
-            Failure::Exited(status) => trouble(
-                with(&format!("cloudflared ended ({status})"), words),
-                "it is started again; `--log-level debug` shows what it said",
-            ),
-            Failure::NoUrl => trouble(
-                with("cloudflared did not say its public URL in time", words),
-                "it is started again; `--log-level debug` shows what it says",
-            ),
-            Failure::NotReady if story.facts().metrics.is_none() => trouble(
-                with(
-                    "cloudflared did not say where to ask whether it is connected",
-                    words,
-                ),
-                "take `--loglevel` and `--logfile` out of `server.tunnel.args`, or update cloudflared",
-            ),
-            Failure::NotReady => trouble(
-                with("cloudflared did not reach Cloudflare's edge in time", words),
-                "it is started again; a firewall may block port 7844, for UDP and TCP",
-            ),
-            Failure::Forgotten => trouble(
-                "Cloudflare does not know the quick tunnel any more".to_owned(),
-                "a new one is opened, with another URL",
-            ),
+            Failure::NotStarted(error) => {
+                Trouble::new(format!("cloudflared cannot be started: {error}"))
+            }
+            Failure::Exited(status) => {
+                let message = with(&format!("cloudflared ended ({status})"), words);
+                Trouble::new(message).with_hint("`--log-level debug` shows what it said")
+            }
+            Failure::NoUrl => {
+                let message = with("cloudflared did not say its public URL in time", words);
+                Trouble::new(message).with_hint("`--log-level debug` shows what it says")
+            }
+            Failure::NotReady if story.facts().metrics.is_none() => {
+                let what = "cloudflared did not say where to ask whether it is connected";
+                Trouble::new(with(what, words)).with_hint(NO_METRICS)
+            }
+            Failure::NotReady => {
+                let what = "cloudflared did not reach Cloudflare's edge in time";
+                let hint = "a firewall may block port 7844, for UDP and TCP";
+                Trouble::new(with(what, words)).with_hint(hint)
+            }
+            Failure::Forgotten => {
+                Trouble::new("Cloudflare does not know the quick tunnel any more")
+                    .with_hint(ANOTHER_URL)
+            }
         }
     }
 }
+
+const NO_METRICS: &str =
+    "take `--loglevel` and `--logfile` out of `args` of the tunnel, or update cloudflared";
+const ANOTHER_URL: &str =
+    "the next one has another URL; a named tunnel (`server.tunnel.token`) keeps its own";
 
 impl Known {
     fn explain(&self, words: &str) -> (Trouble, Cure) {
@@ -215,10 +208,9 @@ impl Known {
             Quote::Shown => with(self.message, words),
             Quote::Left => self.message.to_owned(),
         };
-        let code = self.code.map(str::to_owned);
         let trouble = Trouble {
-            code,
-            ..trouble(message, self.hint)
+            code: self.code.map(str::to_owned),
+            ..Trouble::new(message).with_hint(self.hint)
         };
         (trouble, self.cure)
     }
@@ -226,34 +218,20 @@ impl Known {
 
 /// It runs without a connection to its edge.
 pub(super) fn disconnected() -> Trouble {
-    trouble(
-        "cloudflared has lost its connection to Cloudflare's edge".to_owned(),
-        "it connects again by itself as soon as the network lets it",
-    )
+    Trouble::new("cloudflared has lost its connection to Cloudflare's edge")
+        .with_hint("it connects again by itself as soon as the network lets it")
 }
 
 /// It runs and does not answer questions about itself.
 pub(super) fn silent() -> Trouble {
-    trouble(
-        "cloudflared does not answer any more".to_owned(),
-        "if it stays so, end it: it is started again",
-    )
+    Trouble::new("cloudflared does not answer any more")
+        .with_hint("if it stays so, end it: it is started again")
 }
 
 /// A file that the program needs cannot be written.
 pub(super) fn no_config(error: &io::Error) -> Trouble {
-    trouble(
-        format!("cannot write cloudflared's configuration: {error}"),
-        "make autogw's directory writable",
-    )
-}
-
-pub(super) fn trouble(message: String, hint: &str) -> Trouble {
-    Trouble {
-        code: None,
-        message,
-        hint: Some(hint.to_owned()),
-    }
+    Trouble::new(format!("cannot write cloudflared's configuration: {error}"))
+        .with_hint("make autogw's directory writable")
 }
 
 /// `message` and what the program said, if it said anything.
@@ -264,21 +242,9 @@ fn with(message: &str, words: &str) -> String {
     }
 }
 
-/// Foreign words for people: one line, no control characters, no keys, and not too many of them. Keys go
-/// before the cut, which could leave half of one.
-pub(super) fn clean(words: &str, redactor: &Redactor) -> String {
-    let shown: String = words.chars().filter(|c| !c.is_control()).collect();
-    let shown = redactor.redact(&shown);
-    match shown.char_indices().nth(LONGEST_QUOTE) {
-        None => shown.trim_end_matches('.').to_owned(),
-        Some((end, _)) => format!("{}…", &shown[..end]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::Secret;
 
     /// The story that these lines tell.
     fn told(lines: &str) -> Story {
@@ -345,6 +311,20 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_limit_is_known_by_its_status_as_well() {
+        let lines = "2026-11-21T06:51:57Z ERR Error unmarshaling QuickTunnel response: slow down \
+            error=\"invalid character 's'\" status_code=\"429 Too Many Requests\"";
+        assert_read(lines, "no more quick tunnels", Cure::Again(RATE_LIMITED));
+    }
+
+    #[test]
+    fn that_it_is_tried_again_is_left_to_the_reader() {
+        for known in &KNOWN {
+            assert!(!known.hint.contains("again;"), "{}", known.hint);
+        }
+    }
+
+    #[test]
     fn an_unknown_failure_quotes_the_last_words() {
         assert_read(
             "2026-11-21T06:51:56Z INF fine\nit broke.",
@@ -365,16 +345,5 @@ mod tests {
             2026-11-21T06:51:57Z ERR error=\"no origin\" dest=https://a/Provided Tunnel token is not valid\n\
             2026-11-21T06:51:57Z ERR error=\"no origin\" dest=https://a/error code: 1015";
         assert_eq!(told(lines).failure(), None);
-    }
-
-    #[test]
-    fn what_is_quoted_is_short_and_has_no_keys() {
-        let redactor = Redactor::new(&[Secret::new("canary-token")]);
-        assert_eq!(
-            clean("\u{1b}[31mbad canary-token\u{7}", &redactor),
-            "[31mbad [redacted]"
-        );
-        let long = clean(&"é".repeat(1000), &redactor);
-        assert_eq!(long.chars().count(), LONGEST_QUOTE + 1);
     }
 }

@@ -220,11 +220,8 @@ pub fn explain(code: &str) -> Option<Trouble> {
     let Advice::Say(hint) = row.advice else {
         return None;
     };
-    Some(Trouble {
-        code: Some(code.to_owned()),
-        message: format!("{} ({code})", row.what),
-        hint: Some(hint.to_owned()),
-    })
+    let trouble = Trouble::new(format!("{} ({code})", row.what));
+    Some(trouble.with_code(code).with_hint(hint))
 }
 
 #[cfg(test)]

@@ -236,10 +236,7 @@ impl<V: From<(Connection, SocketAddr)>> Supervisor<V> {
 
     /// That ngrok ended it is no failure, but somebody will ask why it is gone.
     fn stopped(&self, words: &str) -> Trouble {
-        Trouble {
-            code: None,
-            message: format!("ngrok stopped it: {}", self.plan.foreign(words)),
-            hint: Some("start it again when that is settled".to_owned()),
-        }
+        Trouble::new(format!("ngrok stopped it: {}", self.plan.foreign(words)))
+            .with_hint("start it again when that is settled")
     }
 }

@@ -9,9 +9,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::trouble::{cleaned, trouble};
 use crate::config::{Authtoken, Ngrok};
 use crate::provider::Redactor;
+use crate::telemetry::foreign::{self, LONGEST_QUOTE};
 use crate::telemetry::tunnel::Trouble;
 
 /// Where agents connect that name no region: ngrok's DNS leads to the nearest.
@@ -20,9 +20,11 @@ const NEAREST: &str = "connect.ngrok-agent.com:443";
 /// Longest name of a region, with room to grow (`us-cal-1`).
 const LONGEST_REGION: usize = 24;
 
+const REGIONS: &str = "us, us-cal-1, eu, ap, au, sa, jp and in; leave it out for the nearest";
+
 const DASHBOARD: &str = "https://dashboard.ngrok.com/get-started/your-authtoken";
 
-const NO_TOKEN: &str = "set NGROK_AUTHTOKEN or `extra.tunnels.ngrok_authtoken`, or run `ngrok config add-authtoken …`; \
+const NO_TOKEN: &str = "set `server.tunnel.token` or NGROK_AUTHTOKEN, or run `ngrok config add-authtoken …`; \
     yours is at https://dashboard.ngrok.com/get-started/your-authtoken";
 
 /// How a tunnel is opened.
@@ -32,6 +34,7 @@ pub(super) struct Plan {
     domain: Option<String>,
     place: String,
     has_own_address: bool,
+    region: Option<String>,
     ca_file: Option<PathBuf>,
     redactor: Redactor,
 }
@@ -46,7 +49,7 @@ impl Plan {
         builder.client_info("autogw", env!("CARGO_PKG_VERSION"), None::<String>);
         if builder.server_addr(&place).is_err() {
             let message = format!("`{place}` is no address where ngrok could be");
-            return Err(trouble(message, Some("write it as `host:port`")));
+            return Err(Trouble::new(message).with_hint("write it as `host:port`"));
         }
         if let Some(file) = &settings.ca_file {
             builder.tls_config(trusting(file)?);
@@ -56,6 +59,7 @@ impl Plan {
             domain: domain(settings)?,
             place,
             has_own_address: settings.server_addr.is_some(),
+            region: settings.region.clone(),
             ca_file: settings.ca_file.clone(),
             redactor: Redactor::new([&token.secret]),
             token,
@@ -79,7 +83,7 @@ impl Plan {
 
     /// Foreign text that can be shown.
     pub(super) fn foreign(&self, text: &str) -> String {
-        cleaned(text, |text| self.redactor.redact(text).into_owned())
+        foreign::shown(text, &self.redactor, LONGEST_QUOTE)
     }
 
     /// Which token was used, without showing it, and where the right one is.
@@ -97,6 +101,17 @@ impl Plan {
             .then_some("check `server_addr` of the tunnel")
     }
 
+    /// What to check when the name of that place is not known.
+    pub(super) fn name_hint(&self) -> Option<String> {
+        let region = || {
+            let region = self.region.as_deref()?.trim();
+            Some(format!(
+                "check `region` of the tunnel, `{region}`: ngrok has {REGIONS}"
+            ))
+        };
+        self.address_hint().map(str::to_owned).or_else(region)
+    }
+
     /// What to check when ngrok's certificate is not trusted.
     pub(super) fn authority_hint(&self) -> &'static str {
         if self.ca_file.is_some() {
@@ -110,7 +125,7 @@ impl Plan {
 fn token(settings: &Ngrok) -> Result<Authtoken, Trouble> {
     let token = settings.authtoken.clone();
     let token = token.filter(|token| !token.secret.expose().trim().is_empty());
-    token.ok_or_else(|| trouble("ngrok needs an authtoken", Some(NO_TOKEN)))
+    token.ok_or_else(|| Trouble::new("ngrok needs an authtoken").with_hint(NO_TOKEN))
 }
 
 fn place(settings: &Ngrok) -> Result<String, Trouble> {
@@ -123,12 +138,8 @@ fn place(settings: &Ngrok) -> Result<String, Trouble> {
     let region = region.trim().to_ascii_lowercase();
     let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if region.is_empty() || region.len() > LONGEST_REGION || !region.bytes().all(is_name) {
-        let hint =
-            "ngrok has us, us-cal-1, eu, ap, au, sa, jp and in; leave it out for the nearest";
-        return Err(trouble(
-            "the tunnel's `region` is none of ngrok's",
-            Some(hint),
-        ));
+        let trouble = Trouble::new("the tunnel's `region` is none of ngrok's");
+        return Err(trouble.with_hint(format!("ngrok has {REGIONS}")));
     }
     Ok(format!("connect.{region}.ngrok-agent.com:443"))
 }
@@ -141,7 +152,7 @@ fn domain(settings: &Ngrok) -> Result<Option<String>, Trouble> {
     let is_odd = |c: char| c.is_whitespace() || c.is_control() || "/@?#\\".contains(c);
     if bare.is_empty() || bare.contains(is_odd) {
         let message = format!("`{}` is no domain", domain.escape_debug());
-        return Err(trouble(message, Some("write it as `example.ngrok.app`")));
+        return Err(Trouble::new(message).with_hint("write it as `example.ngrok.app`"));
     }
     Ok(Some(bare.to_owned()))
 }
@@ -157,11 +168,12 @@ fn bare(text: &str) -> &str {
 
 /// Trusts the authorities in `file`, and nobody else.
 fn trusting(file: &Path) -> Result<ClientConfig, Trouble> {
-    let bad = |why: String| {
-        let message = format!("the tunnel's ca_file {} {why}", file.display());
-        trouble(message, Some("it must hold certificates in PEM format"))
-    };
-    let pem = std::fs::read(file).map_err(|error| bad(format!("cannot be read: {error}")))?;
+    let problem =
+        |why: String| Trouble::new(format!("the tunnel's ca_file {} {why}", file.display()));
+    let bad = |why| problem(why).with_hint("it must hold certificates in PEM format");
+    let pem = std::fs::read(file).map_err(|error| {
+        problem(format!("cannot be read: {error}")).with_hint("correct `ca_file` of the tunnel")
+    })?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let added = certificate.map_err(|error| bad(format!("is no PEM file: {error}")));
@@ -221,6 +233,23 @@ mod tests {
             settings.region = Some(region.to_owned());
             assert!(message(&settings).contains("region"), "{region}");
         }
+    }
+
+    #[test]
+    fn where_a_name_is_not_known_what_was_configured_is_named() {
+        let mut settings = settings();
+        let hint = |settings: &Ngrok| Plan::new(settings).expect("a plan").name_hint();
+        assert_eq!(hint(&settings), None);
+        settings.region = Some("uk".to_owned());
+        let region = hint(&settings).expect("a hint");
+        assert!(
+            region.starts_with("check `region` of the tunnel, `uk`"),
+            "{region}"
+        );
+        settings.region = None;
+        settings.server_addr = Some("tunnels.example.com:8443".to_owned());
+        let address = hint(&settings).expect("a hint");
+        assert_eq!(address, "check `server_addr` of the tunnel");
     }
 
     #[test]

@@ -14,12 +14,6 @@ use super::codes::{self, Advice, Remedy, Row};
 use super::plan::Plan;
 use crate::telemetry::tunnel::Trouble;
 
-/// Foreign text that is looked at; a token is shorter.
-const READ: usize = 4096;
-
-/// Foreign text that is shown: some sentences.
-const SHOWN: usize = 240;
-
 /// A failure, and what helps against it.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -33,7 +27,10 @@ impl Failure {
     /// What time may mend.
     pub(super) fn passing(message: impl Into<String>, hint: Option<&str>) -> Self {
         Self {
-            trouble: trouble(message, hint),
+            trouble: Trouble {
+                hint: hint.map(str::to_owned),
+                ..Trouble::new(message)
+            },
             remedy: Remedy::Time,
         }
     }
@@ -53,10 +50,10 @@ impl Failure {
     pub(super) fn late(plan: &Plan, limit: Duration) -> Self {
         let (place, limit) = (plan.place(), humantime::format_duration(limit));
         let message = format!("ngrok at {place} did not answer within {limit}");
-        Self::passing(message, Some(FIREWALL))
+        Self::passing(message, Some(plan.address_hint().unwrap_or(FIREWALL)))
     }
 
-    /// An URL that nobody can use.
+    /// A URL that nobody can use.
     pub(super) fn no_url(plan: &Plan, url: &str) -> Self {
         let url = plan.foreign(url);
         Self::passing(format!("ngrok announced `{url}`, which is no URL"), None)
@@ -84,15 +81,6 @@ impl Failure {
 const FIREWALL: &str = "a firewall may be in the way: ngrok needs outgoing TCP to port 443";
 const OFFLINE: &str = "is this machine online? If it is, its DNS may block ngrok";
 
-/// A trouble without a code.
-pub(super) fn trouble(message: impl Into<String>, hint: Option<&str>) -> Trouble {
-    Trouble {
-        code: None,
-        message: message.into(),
-        hint: hint.map(str::to_owned),
-    }
-}
-
 fn refused(plan: &Plan, code: Option<&str>, words: &str) -> Failure {
     let words = plan.foreign(first_sentence(words));
     let code = code.filter(|code| codes::number(code).is_some());
@@ -102,11 +90,9 @@ fn refused(plan: &Plan, code: Option<&str>, words: &str) -> Failure {
     let row = codes::row(code);
     let (what, why) = row.map_or(("ngrok refused", None), |row| (row.what, row.why));
     Failure {
-        trouble: Trouble {
-            code: Some(code.to_owned()),
-            message: sentence(what, Some(code), why.unwrap_or(&words)),
-            hint: Some(hint(plan, row, code)),
-        },
+        trouble: Trouble::new(sentence(what, Some(code), why.unwrap_or(&words)))
+            .with_code(code)
+            .with_hint(hint(plan, row, code)),
         remedy: row.map_or(Remedy::Time, |row| row.remedy),
     }
 }
@@ -155,7 +141,8 @@ fn unreachable_by(plan: &Plan, error: &io::Error) -> Failure {
     }
     if chain().any(|error| error.to_string().contains("dns error")) {
         let message = format!("cannot find ngrok at {place}: {}", plan.foreign(&cause));
-        return Failure::passing(message, Some(plan.address_hint().unwrap_or(OFFLINE)));
+        let hint = plan.name_hint();
+        return Failure::passing(message, Some(hint.as_deref().unwrap_or(OFFLINE)));
     }
     let message = format!("cannot reach ngrok at {place}: {}", plan.foreign(&cause));
     Failure::passing(message, Some(OFFLINE))
@@ -170,31 +157,4 @@ fn untrusted(plan: &Plan, error: &io::Error) -> Failure {
         .and_then(|e| e.downcast_ref::<rustls::Error>());
     let is_certificate = matches!(inner, Some(rustls::Error::InvalidCertificate(_)));
     Failure::passing(message, is_certificate.then(|| plan.authority_hint()))
-}
-
-/// Foreign text that can be shown: one line, no control characters, not too long.
-pub(super) fn cleaned(text: &str, redact: impl FnOnce(&str) -> String) -> String {
-    let read: String = text.chars().take(READ).collect();
-    let plain = read.replace(|c: char| c.is_control(), " ");
-    let words: Vec<&str> = plain.split_whitespace().collect();
-    let clean = redact(&words.join(" "));
-    let clean = clean.trim_end_matches([' ', '.']);
-    match clean.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &clean[..end]),
-        None => clean.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn foreign_text_becomes_one_short_plain_line() {
-        let same = |text: &str| text.to_owned();
-        assert_eq!(cleaned("a\r\n\u{1b}[31mb\t c.", same), "a [31mb c");
-        let long = cleaned(&"x".repeat(100_000), same);
-        assert_eq!(long.chars().count(), SHOWN + 1);
-        assert_eq!(cleaned(&"é".repeat(SHOWN), same), "é".repeat(SHOWN));
-    }
 }

@@ -173,6 +173,9 @@ async fn a_port_that_says_nothing_is_given_up_in_time() {
     let trouble = status.phase.trouble().expect("a reason");
     let message = format!("ngrok at localhost:{port} did not answer within 200ms");
     assert_eq!(trouble.message, message);
+    // Whoever has an address of one's own does not need port 443.
+    let hint = "check `server_addr` of the tunnel";
+    assert_eq!(trouble.hint.as_deref(), Some(hint));
     let closed = patiently("the end", connection.read_to_end(&mut Vec::new())).await;
     closed.expect("a closed connection");
 }
@@ -231,16 +234,29 @@ async fn settings_that_cannot_work_fail_at_once() {
         ..settings("localhost:1".to_owned())
     };
     let cases = [
-        (Ngrok::default(), "ngrok needs an authtoken"),
-        (with_ca(folder.path().join("missing.pem")), "cannot be read"),
-        (with_ca(garbage), "holds no certificate"),
-        (settings("no address".to_owned()), "is no address"),
+        (
+            Ngrok::default(),
+            "ngrok needs an authtoken",
+            "`server.tunnel.token` or NGROK_AUTHTOKEN",
+        ),
+        (
+            with_ca(folder.path().join("missing.pem")),
+            "cannot be read",
+            "correct `ca_file`",
+        ),
+        (with_ca(garbage), "holds no certificate", "PEM"),
+        (
+            settings("no address".to_owned()),
+            "is no address",
+            "host:port",
+        ),
     ];
     let edge = Edge::start(TOKEN).await;
-    for (settings, words) in cases {
+    for (settings, words, advice) in cases {
         let trouble = check(&settings).expect_err("a trouble");
         assert!(trouble.message.contains(words), "{trouble:?}");
-        assert!(trouble.hint.is_some(), "{trouble:?}");
+        let hint = trouble.hint.as_deref().unwrap_or_default();
+        assert!(hint.contains(advice), "{trouble:?}");
         let mut setup = Setup::new(&edge);
         setup.settings = settings;
         assert_eq!(failure(setup.open().ended().await), trouble);

@@ -79,7 +79,7 @@ async fn what_cannot_work_is_refused_before_anybody_listens() {
         (
             json!({"type": "ngrok", "token": TOKEN, "ca_file": missing}),
             "missing.pem cannot be read",
-            "PEM",
+            "correct `ca_file`",
         ),
     ] {
         let mut binary = launch(Config::over([&upstream]), tunnel, &["--json"]);
