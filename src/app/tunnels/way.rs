@@ -190,3 +190,34 @@ fn is_listened_on(socket: &Path) -> bool {
         .err()
         .is_none_or(|error| !gone.contains(&error.kind()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_tunnel_is_told_what_its_service_must_be_however_it_is_named() {
+        let advice = |args: &[&str]| {
+            let settings = crate::config::Cloudflared {
+                args: args.iter().map(ToString::to_string).collect(),
+                ..crate::config::Cloudflared::default()
+            };
+            let place = cloudflared::Place {
+                launcher: PathBuf::new(),
+                socket: "/run/gw.sock".into(),
+                config: PathBuf::new(),
+            };
+            let (_, arrivals) = mpsc::channel(1);
+            let listener = Listener::Handed(arrivals);
+            Way::Cloudflared {
+                settings,
+                place,
+                listener,
+            }
+            .advice()
+        };
+        let named = advice(&["run", "--token-file", "/t"]);
+        assert!(named.is_some_and(|advice| advice.ends_with("unix:/run/gw.sock")));
+        assert_eq!(advice(&["--protocol", "http2"]), None);
+    }
+}
