@@ -38,7 +38,7 @@ use way::Way;
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
 /// How long a tunnel takes to end at most: a child's grace, its kill, its last words, and a little.
-const END_WITHIN: Duration = Duration::from_secs(15);
+const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// How much of the connections a process may have a public door takes at most: the owner's own share is
 /// not for strangers.
