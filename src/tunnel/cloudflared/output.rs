@@ -232,7 +232,11 @@ pub(super) fn base_url(host: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     let is_host = (1..=LONGEST).contains(&host.len()) && host.chars().all(is_plain);
     let host = host.to_ascii_lowercase();
-    (is_host && host.contains('.') && !host.starts_with("api.")).then(|| format!("https://{host}"))
+    // A name ends in letters, an address in digits; and one that is not in the DNS leads to this network.
+    let is_name = host
+        .rsplit_once('.')
+        .is_some_and(|(_, last)| last.contains(|c: char| c.is_ascii_alphabetic()));
+    (is_host && is_name && !host.starts_with("api.")).then(|| format!("https://{host}"))
 }
 
 #[cfg(test)]
@@ -370,6 +374,8 @@ mod tests {
             "a.b:80",
             "u@a.b",
             "a .b",
+            "169.254.169.254",
+            "localhost",
             "api.trycloudflare.com",
         ] {
             assert_eq!(base_url(host), None, "{host}");

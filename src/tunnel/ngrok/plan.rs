@@ -71,6 +71,11 @@ impl Plan {
         self.builder.clone()
     }
 
+    /// Whether the ingress is not ngrok's own.
+    pub(super) fn has_own_address(&self) -> bool {
+        self.has_own_address
+    }
+
     /// The domain that is asked for.
     pub(super) fn domain(&self) -> Option<&str> {
         self.domain.as_deref()

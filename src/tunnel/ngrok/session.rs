@@ -247,16 +247,28 @@ async fn bind(
         Ok(tunnel) => tunnel.map_err(|error| Failure::calling(plan, &error))?,
         Err(_) => return Err(Failure::late(plan, pace.answer)),
     };
-    let url = base_url(tunnel.url()).ok_or_else(|| Failure::no_url(plan, tunnel.url()))?;
+    let url = base_url(tunnel.url()).filter(|url| plan.has_own_address() || is_public(url));
+    let url = url.ok_or_else(|| Failure::no_url(plan, tunnel.url()))?;
+    let url = url.as_str().trim_end_matches('/').to_owned();
     Ok((tunnel, url))
 }
 
 /// What ngrok announces is foreign text, and will be on screens: it must be a web address and no more.
-fn base_url(announced: &str) -> Option<String> {
+fn base_url(announced: &str) -> Option<Url> {
+    /// Longest name in the DNS.
+    const LONGEST: usize = 253;
     let url = Url::parse(announced).ok()?;
-    let is_web = matches!(url.scheme(), "https" | "http") && url.has_host();
-    let is_bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
-    (is_web && is_bare).then(|| url.as_str().trim_end_matches('/').to_owned())
+    let is_web = matches!(url.scheme(), "https" | "http");
+    let has_host = url.host_str().is_some_and(|host| host.len() <= LONGEST);
+    let is_anonymous = url.username().is_empty() && url.password().is_none();
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    (is_web && has_host && is_anonymous && is_bare).then_some(url)
+}
+
+/// Whether `url` can be one of ngrok's: a name that is reached over TLS. An ingress of one's own may be
+/// anywhere.
+fn is_public(url: &Url) -> bool {
+    url.scheme() == "https" && url.domain().is_some_and(|name| name.contains('.'))
 }
 
 async fn unbind(agent: &ngrok::Session, id: &str) {
@@ -280,7 +292,12 @@ mod tests {
 
     #[test]
     fn an_announced_url_is_a_bare_web_address() {
-        let url = |text| base_url(text).unwrap_or_default();
+        let url = |text| {
+            let url = base_url(text);
+            url.map_or_else(String::new, |url| {
+                url.as_str().trim_end_matches('/').to_owned()
+            })
+        };
         assert_eq!(url("https://a.ngrok.app"), "https://a.ngrok.app");
         assert_eq!(url("http://127.0.0.1:80123/"), "");
         assert_eq!(url("http://127.0.0.1:8012/"), "http://127.0.0.1:8012");
@@ -289,10 +306,30 @@ mod tests {
             "tcp://a:1",
             "https://a/b",
             "https://u@a",
+            "https://:pw@a",
+            "https://a/#b",
+            "https://a/?b",
             "https:",
             "a\u{1b}b",
         ] {
             assert_eq!(url(foreign), "", "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn only_names_over_tls_are_ngroks() {
+        for (url, expected) in [
+            ("https://a.ngrok.app", true),
+            ("http://a.ngrok.app", false),
+            ("https://169.254.169.254", false),
+            ("https://[::1]", false),
+            ("https://localhost", false),
+        ] {
+            assert_eq!(
+                base_url(url).is_some_and(|url| is_public(&url)),
+                expected,
+                "{url}"
+            );
         }
     }
 }

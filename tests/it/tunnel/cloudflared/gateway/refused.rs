@@ -57,7 +57,7 @@ async fn a_program_that_cannot_be_executed_is_said() {
         .refused(2)
         .await;
     assert!(said.contains("is not executable"), "{said}");
-    assert!(said.contains("server.tunnel.binary"), "{said}");
+    assert!(said.contains("correct `binary`"), "{said}");
 }
 
 #[tokio::test]
