@@ -2,14 +2,15 @@
 //! change.
 //!
 //! ```text
-//! telemetry::tunnel::Board ── follow ──> news: what, and when ──> text, qr ──> stderr
-//!                                   └──> each change, as JSON ───────────────> stdout
+//! telemetry::tunnel::Board ── follow ──> news: what, and when ──> text, qr ──┬── speaker ──> stderr
+//!                                   └──> each change, as JSON ───────────────┘          └──> stdout
 //! ```
 //!
 //! Statuses are absolute, so whatever was missed or held back is made good by the next word.
 
 mod news;
 mod qr;
+mod speaker;
 mod text;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,6 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::banner::ClientKey;
-use super::console::Console;
 use super::page::terminal_width;
 use crate::config::Tunnel;
 use crate::provider::Redactor;
@@ -28,6 +28,8 @@ use crate::telemetry::foreign;
 use crate::telemetry::tunnel::{Check, Phase, Status, Statuses, Trouble};
 
 use news::Line;
+
+pub use speaker::Speaker;
 
 /// What an announcement needs beside the status.
 #[derive(Debug, Clone)]
@@ -86,7 +88,7 @@ impl Announcer {
         }
     }
 
-    /// Says what there is to be said, from now on and without an end. `board` is the gateway's.
+    /// Has `speaker` say what there is to be said, from now on and without an end. `board` is the gateway's.
     ///
     /// # Cancel safety
     ///
@@ -94,11 +96,15 @@ impl Announcer {
     pub async fn follow(
         &mut self,
         board: &mut watch::Receiver<Statuses>,
-        console: &mut Console<'_>,
+        speaker: &Speaker,
     ) -> Infallible {
         loop {
-            let statuses = board.borrow_and_update().clone();
-            self.tell(&statuses, console);
+            // What changes until there is room is heard as one change.
+            let room = speaker.room().await;
+            let words = self.news(board);
+            if !words.is_empty() {
+                room.send(words);
+            }
             match self.due() {
                 None => changed(board).await,
                 Some(due) => tokio::select! {
@@ -109,14 +115,10 @@ impl Announcer {
         }
     }
 
-    /// Says what there is to say now, when the tunnels are like this.
-    pub fn tell(&mut self, statuses: &Statuses, console: &mut Console<'_>) {
-        for words in self.hear(statuses, Instant::now(), terminal_width()) {
-            match words {
-                Words::Data(line) => console.data(line),
-                Words::Talk(text) => console.talk(&text),
-            }
-        }
+    /// What there is to say of `board` now, on this terminal.
+    pub fn news(&mut self, board: &mut watch::Receiver<Statuses>) -> Vec<Words> {
+        let statuses = board.borrow_and_update().clone();
+        self.hear(&statuses, Instant::now(), terminal_width())
     }
 
     /// What there is to say at `now`, on a terminal of `width` columns, when the tunnels are like this.

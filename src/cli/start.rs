@@ -14,7 +14,7 @@ use crate::app::{self, Address, Running, Signals, StartError};
 use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 
-use super::announce::{Announcer, Audience, Facts};
+use super::announce::{Announcer, Audience, Facts, Speaker, Words};
 use super::banner::{Banner, Circumstances, Origin};
 use super::console::Console;
 use super::door::{self, DoorArgs};
@@ -97,6 +97,8 @@ enum Problem {
     Log(#[from] LogError),
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
+    #[error("cannot start a thread that says what there is to say")]
+    Speaker(#[source] io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
 }
@@ -108,7 +110,7 @@ pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) 
         Err(error) => return tell(&error.into(), console),
     };
     let warnings = setup.warnings.clone();
-    match start(args, setup, console).await {
+    match start(args, setup).await {
         Ok(()) => Exit::Done,
         Err(problem) => {
             // No banner has said them, and one of them often says where the problem is written.
@@ -118,7 +120,7 @@ pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) 
     }
 }
 
-async fn start(args: &StartArgs, setup: Setup, console: &mut Console<'_>) -> Result<(), Problem> {
+async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
     let log = open_log(args, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
     if setup.config.tunnels.door.needs_no_key && door::is_public(&setup.config) {
@@ -132,16 +134,19 @@ async fn start(args: &StartArgs, setup: Setup, console: &mut Console<'_>) -> Res
         may_change_port: !matches!(setup.origin, Origin::File(_)),
         ..app::Options::new(setup.home.clone())
     };
+    let speaker = Speaker::start(anstream::stdout(), anstream::stderr());
+    let speaker = speaker.map_err(Problem::Speaker)?;
     let running = app::start(setup.config.clone(), options).await?;
     log.redact_with(running.redactor());
-    let mut announcer = announce(args, setup, &running, &log, console);
+    // From here on signals are obeyed, so nothing may wait for who reads what is said.
+    let mut announcer = announce(args, setup, &running, &log, &speaker).await;
     let mut board = running.board().subscribe();
     tokio::select! {
         () = running.wait_for_shutdown(signals) => {}
-        never = announcer.follow(&mut board, console) => match never {},
+        never = announcer.follow(&mut board, &speaker) => match never {},
     }
     // That the tunnels are closed, if it has not been heard yet.
-    announcer.tell(&board.borrow(), console);
+    speaker.close(announcer.news(&mut board)).await;
     Ok(())
 }
 
@@ -151,7 +156,7 @@ fn tell(problem: &Problem, console: &mut Console<'_>) -> Exit {
             console.config_error(error);
             Exit::Usage
         }
-        Problem::Log(_) | Problem::Signals(_) => {
+        Problem::Log(_) | Problem::Signals(_) | Problem::Speaker(_) => {
             console.error(with_causes(problem), None);
             Exit::Failed
         }
@@ -179,12 +184,12 @@ fn shows_made_key(args: &StartArgs) -> bool {
 }
 
 /// Says that the gateway is up; what is returned tells what becomes of its tunnels.
-fn announce(
+async fn announce(
     args: &StartArgs,
     setup: Setup,
     running: &Running,
     log: &LogGuard,
-    console: &mut Console<'_>,
+    speaker: &Speaker,
 ) -> Announcer {
     let Setup { config, origin, .. } = setup;
     let mut warnings = setup.warnings;
@@ -202,17 +207,19 @@ fn announce(
             warnings,
         },
     );
-    let audience = if args.json {
-        console.data(banner.to_json());
-        Audience::Program
+    let (greeting, audience) = if args.json {
+        (Words::Data(banner.to_json().to_string()), Audience::Program)
     } else {
-        console.say(banner.render(terminal_width()));
-        Audience::Person(Facts {
+        let text = banner.render(terminal_width());
+        let facts = Facts {
             client_key: door::key_of_door(&config, &client_key),
             cursor_model: door::cursor_model(&config, &banner.example_model),
             shows_qr: args.door.qr,
-        })
+        };
+        (Words::Talk(format!("{text}\n")), Audience::Person(facts))
     };
+    // Nothing was said before, so there is room.
+    speaker.room().await.send(vec![greeting]);
     Announcer::new(audience, tunnel, running.redactor())
 }
 

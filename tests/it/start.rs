@@ -1,15 +1,17 @@
 //! `autogw start` as a process: what it says where, the log it keeps, how it refuses.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, ErrorKind, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 
-use rustix::process::Signal;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::Binary;
+use super::support::{Binary, PATIENCE};
 
 const DEMO: [&str; 5] = ["start", "--demo", "--port", "0", "--json"];
 
@@ -54,6 +56,89 @@ fn the_banner_is_talk_and_goes_to_stderr() {
     let output = gateway.wait_with_output().expect("it ends");
     assert!(url.is_some_and(|url| url.contains("http://127.0.0.1:")));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}
+
+/// A pipe that takes `room` bytes more, and then nothing.
+fn full_pipe(room: usize) -> (PipeReader, PipeWriter) {
+    const PAGE: usize = 4096;
+    let (mut reader, mut writer) = std::io::pipe().expect("a pipe");
+    let flags = fcntl_getfl(&writer).expect("flags");
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("a pipe that refuses");
+    let full = loop {
+        if let Err(error) = writer.write(&[b' '; PAGE]) {
+            break error;
+        }
+    };
+    assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    reader.read_exact(&mut [0; PAGE]).expect("a page");
+    writer.write_all(&vec![b' '; PAGE - room]).expect("room");
+    fcntl_setfl(&writer, flags).expect("a pipe that waits");
+    (reader, writer)
+}
+
+/// Its lines on stderr, which end when it does.
+fn lines_of(gateway: &mut Child) -> mpsc::Receiver<String> {
+    let stderr = BufReader::new(gateway.stderr.take().expect("a piped stderr"));
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let lines = stderr.lines().map_while(Result::ok);
+        // The test may have seen enough.
+        lines
+            .take_while(|line| sender.send(line.clone()).is_ok())
+            .count();
+    });
+    lines
+}
+
+#[test]
+fn a_reader_that_stops_reading_does_not_keep_it_from_obeying() {
+    // None at all; and enough for the first object, but not for what becomes of the tunnel.
+    for room in [0, 1024] {
+        let home = home();
+        let config = json!({
+            "server": { "port": 0, "tunnel": { "type": "cloudflared", "binary": "false" } },
+            "providers": [{ "type": "demo" }],
+        });
+        let file = home.path().join("test.json");
+        std::fs::write(&file, config.to_string()).expect("a writable directory");
+        let (reader, writer) = full_pipe(room);
+        let mut gateway = Command::new(env!("CARGO_BIN_EXE_autogw"))
+            .args(["start", "--json", "--log-level", "debug", "--config"])
+            .arg(file)
+            .env_clear()
+            .env("AUTOGW_HOME", home.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary was built for this test");
+        let lines = lines_of(&mut gateway);
+        let mut failures = 0;
+        while failures < 3 {
+            let line = lines.recv_timeout(PATIENCE).expect("it goes on trying");
+            failures += u32::from(line.contains("waiting"));
+        }
+        let id = i32::try_from(gateway.id()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("a process id"), Signal::TERM).expect("it takes signals");
+        let silence =
+            std::iter::from_fn(|| Some(lines.recv_timeout(PATIENCE))).find_map(Result::err);
+        if silence != Some(mpsc::RecvTimeoutError::Disconnected) {
+            gateway.kill().expect("it runs");
+        }
+        let status = gateway.wait().expect("a child can be waited for");
+        assert_eq!(status.code(), Some(0), "with room for {room} bytes");
+        let text = std::io::read_to_string(reader).expect("text");
+        let whole = text
+            .trim_start()
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        // Three failures are three states at least; what of them did not fit has held somebody up.
+        assert!(
+            (usize::from(room > 0)..3).contains(&whole.count()),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test]

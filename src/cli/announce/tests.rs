@@ -505,7 +505,8 @@ async fn line_of(pipe: &mut mpsc::UnboundedReceiver<u8>) -> String {
     while line.last() != Some(&b'\n') {
         line.push(pipe.recv().await.expect("somebody writes"));
     }
-    String::from_utf8(line).expect("text")
+    let line = String::from_utf8(line).expect("text");
+    anstream::adapter::strip_str(&line).to_string()
 }
 
 /// Follows the board of `stage` while `play` runs, which reads what is written to either stream.
@@ -515,11 +516,10 @@ async fn followed(
 ) {
     let (out, out_reader) = mpsc::unbounded_channel();
     let (err, err_reader) = mpsc::unbounded_channel();
-    let (mut out, mut err) = (Pipe(out), Pipe(err));
-    let mut console = Console::new(&mut out, &mut err, crate::config::Style::Plain);
+    let speaker = Speaker::start(Pipe(out), Pipe(err)).expect("a thread");
     let mut board = stage.board.subscribe();
     tokio::select! {
-        never = stage.announcer.follow(&mut board, &mut console) => match never {},
+        never = stage.announcer.follow(&mut board, &speaker) => match never {},
         () = play(stage.line, out_reader, err_reader) => {}
     }
 }
