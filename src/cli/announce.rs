@@ -31,6 +31,9 @@ use news::Line;
 
 pub use speaker::Speaker;
 
+/// The modules whose log lines say what a person is told here.
+pub const TOLD: &[&str] = &["autogw::telemetry::tunnel", "autogw::app::tunnels::lookout"];
+
 /// What an announcement needs beside the status.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -184,6 +187,7 @@ impl Announcer {
             phase: match &status.phase {
                 Phase::Degraded(why) => Phase::Degraded(trouble(why)),
                 Phase::Failed(why) => Phase::Failed(trouble(why)),
+                Phase::Stopped(why) => Phase::Stopped(why.as_ref().map(trouble)),
                 Phase::Waiting {
                     attempt,
                     until,
@@ -193,7 +197,7 @@ impl Announcer {
                     until: *until,
                     trouble: trouble(why),
                 },
-                plain => plain.clone(),
+                plain @ (Phase::Starting | Phase::UrlKnown | Phase::Online) => plain.clone(),
             },
             url: status.url.as_deref().map(clean),
             check: match &status.check {

@@ -14,7 +14,7 @@ use crate::app::{self, Address, Running, Signals, StartError};
 use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 
-use super::announce::{Announcer, Audience, Facts, Speaker, Words};
+use super::announce::{self, Announcer, Audience, Facts, Speaker, Words};
 use super::banner::{Banner, Circumstances, Origin};
 use super::console::Console;
 use super::door::{self, DoorArgs};
@@ -130,7 +130,7 @@ async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
     process::raise_file_limit();
     let options = app::Options {
         name: args.source.name.clone(),
-        shows_made_key: shows_made_key(args),
+        shows_made_key: is_watched(args),
         may_change_port: !matches!(setup.origin, Origin::File(_)),
         ..app::Options::new(setup.home.clone())
     };
@@ -139,7 +139,7 @@ async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
     let running = app::start(setup.config.clone(), options).await?;
     log.redact_with(running.redactor());
     // From here on signals are obeyed, so nothing may wait for who reads what is said.
-    let mut announcer = announce(args, setup, &running, &log, &speaker).await;
+    let mut announcer = greet(args, setup, &running, &log, &speaker).await;
     let mut board = running.board().subscribe();
     tokio::select! {
         () = running.wait_for_shutdown(signals) => {}
@@ -178,13 +178,14 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     messages.join(": ")
 }
 
-/// A key made for this run is shown to a person at a terminal only; programs find it in a file.
-fn shows_made_key(args: &StartArgs) -> bool {
+/// Whether a person sees what is said, as it is said. A key made for this run is shown to nobody else:
+/// programs find it in a file. A journal gets log lines about tunnels, too: they carry the time.
+fn is_watched(args: &StartArgs) -> bool {
     !args.json && io::stderr().is_terminal()
 }
 
 /// Says that the gateway is up; what is returned tells what becomes of its tunnels.
-async fn announce(
+async fn greet(
     args: &StartArgs,
     setup: Setup,
     running: &Running,
@@ -231,6 +232,11 @@ fn open_log(args: &StartArgs, setup: &Setup) -> Result<LogGuard, LogError> {
             LogFormat::Json => log::Format::Json,
         },
         stderr: stderr_kind(),
+        told_otherwise: if is_watched(args) {
+            announce::TOLD
+        } else {
+            &[]
+        },
         directory: Some(setup.home.logs()),
         name: args
             .source

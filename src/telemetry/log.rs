@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
@@ -62,6 +62,9 @@ pub struct Settings {
     pub format: Format,
     /// Who reads stderr.
     pub stderr: Stderr,
+    /// Modules whose events are left out of stderr, because who reads it is told of them in another way.
+    /// What is asked for beyond [`Level::INFO`] is not among them, and the file has all of it.
+    pub told_otherwise: &'static [&'static str],
     /// Directory of the daily file; made when absent. `None` = no file.
     pub directory: Option<PathBuf>,
     /// Name of this instance, part of the file's name.
@@ -132,6 +135,7 @@ pub fn init(settings: Settings) -> Result<LogGuard, LogError> {
 struct Lines {
     format: Format,
     stderr_shows: Stderr,
+    told_otherwise: &'static [&'static str],
     stderr: Arc<Sink>,
     file: Option<Arc<Sink>>,
     redactor: Arc<ArcSwap<Redactor>>,
@@ -157,6 +161,7 @@ impl Lines {
         let lines = Self {
             format: settings.format,
             stderr_shows: settings.stderr,
+            told_otherwise: settings.told_otherwise,
             stderr,
             file,
             redactor,
@@ -169,6 +174,9 @@ impl Lines {
         if let Some(file) = &self.file {
             file.push(scratch.line().as_bytes());
         }
+        if self.is_told_otherwise(event.metadata()) {
+            return;
+        }
         let shown = match (self.format, self.stderr_shows) {
             (Format::Json, _) | (_, Stderr::Stream) => scratch.line(),
             (Format::Human, Stderr::Terminal) => scratch.time_of_day_line(),
@@ -177,6 +185,13 @@ impl Lines {
             }
         };
         self.stderr.push(shown.as_bytes());
+    }
+
+    /// The module decides and not the target, which is shared by events that nobody else tells.
+    fn is_told_otherwise(&self, metadata: &Metadata<'_>) -> bool {
+        let module = metadata.module_path();
+        *metadata.level() <= Level::INFO
+            && module.is_some_and(|module| self.told_otherwise.contains(&module))
     }
 }
 
@@ -238,6 +253,7 @@ mod tests {
             levels: "info".parse().expect("a level"),
             format,
             stderr,
+            told_otherwise: &[],
             directory: None,
             name: None,
         }
@@ -377,6 +393,38 @@ mod tests {
         });
         assert!(text.contains("ours") && !text.contains("theirs"), "{text}");
         assert!(text.contains("their warning target=hyper::proto"), "{text}");
+    }
+
+    #[test]
+    fn what_is_told_in_another_way_is_left_to_the_file() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut settings = settings(Format::Human, Stderr::Terminal);
+        settings.levels = "debug".parse().expect("a level");
+        settings.told_otherwise = &[module_path!()];
+        let stderr = Captured::default();
+        let file = DailyFile::open(directory.path(), None).expect("a file");
+        let path = file.path();
+        let (lines, guard) = Lines::new(&settings, stderr.clone(), Some(file)).expect("threads");
+        tracing::subscriber::with_default(Registry::default().with(lines), || {
+            warn!("told");
+            info!("told, too");
+            debug!("asked for");
+            crate::telemetry::tunnel::Board::default()
+                .open(crate::config::Tunnel::Ngrok)
+                .phase(crate::telemetry::tunnel::Phase::Online);
+        });
+        drop(guard);
+        let file = std::fs::read_to_string(path).expect("text");
+        assert!(
+            file.contains(" told\n") && file.contains("told, too"),
+            "{file}"
+        );
+        let stderr = String::from_utf8(stderr.0.lock().clone()).expect("text");
+        assert!(!stderr.contains("told"), "{stderr}");
+        assert!(
+            stderr.contains("asked for") && stderr.contains("the tunnel is online"),
+            "{stderr}"
+        );
     }
 
     #[test]

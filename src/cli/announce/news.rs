@@ -36,8 +36,8 @@ enum News {
     Up { url: Option<String>, check: Check },
     /// Something is wrong, and it is being tried again, or not.
     Down { trouble: Trouble, for_good: bool },
-    /// It was closed.
-    Closed,
+    /// It was closed: here, or by its provider for this reason.
+    Closed { why: Option<Trouble> },
 }
 
 impl News {
@@ -55,13 +55,16 @@ impl News {
             },
             Phase::Degraded(trouble) | Phase::Waiting { trouble, .. } => down(trouble, false),
             Phase::Failed(trouble) => down(trouble, true),
-            Phase::Stopped(_) => News::Closed,
+            Phase::Stopped(why) => News::Closed { why: why.clone() },
         }
     }
 
     /// Whether nothing follows by itself.
     fn is_final(&self) -> bool {
-        matches!(self, News::Closed | News::Down { for_good: true, .. })
+        matches!(
+            self,
+            News::Closed { .. } | News::Down { for_good: true, .. }
+        )
     }
 }
 
@@ -105,7 +108,7 @@ impl Line {
         let told = if introduced {
             News::Opening
         } else {
-            News::Closed
+            News::Closed { why: None }
         };
         Self {
             status: status.clone(),
@@ -180,6 +183,8 @@ impl Line {
     fn patience(&self) -> Option<Duration> {
         match (&self.told, &self.news) {
             (told, news) if told == news => None,
+            // It ends as a whole, and has nothing more to close.
+            (News::Closed { .. }, News::Closed { why: None }) => None,
             (told, News::Opening) => told.is_final().then_some(Duration::ZERO),
             (News::Opening, News::Known) => Some(KNOWN_PATIENCE),
             (_, News::Known) => None,
@@ -189,7 +194,7 @@ impl Line {
             }
             (_, News::Up { check, .. }) if *check == Check::Pending => Some(CHECK_PATIENCE),
             (_, News::Down { for_good, .. }) if !for_good => Some(SETTLE),
-            (_, News::Up { .. } | News::Down { .. } | News::Closed) => Some(Duration::ZERO),
+            (_, News::Up { .. } | News::Down { .. } | News::Closed { .. }) => Some(Duration::ZERO),
         }
     }
 
@@ -198,7 +203,7 @@ impl Line {
             (_, News::Opening) => Telling::Opening,
             (_, News::Known) => Telling::Known,
             (_, News::Down { .. }) => Telling::Trouble,
-            (_, News::Closed) => Telling::Closed,
+            (_, News::Closed { .. }) => Telling::Closed,
             (told, News::Up { url, .. }) => match &self.shown {
                 None => Telling::Open,
                 Some(shown) if shown != url.as_deref().unwrap_or_default() => Telling::Moved,

@@ -1,9 +1,8 @@
 //! What is said in each phase, in which width, and when.
 
-use std::io;
-use std::time::Duration;
+mod streams;
 
-use tokio::sync::mpsc;
+use std::time::Duration;
 
 use super::*;
 use crate::app::MadeKey;
@@ -246,7 +245,7 @@ fn a_check_that_takes_its_time_is_told_when_it_comes() {
             Check::Failed {
                 reason: "the name is not known yet".to_owned(),
             },
-            "warning: tunnel: cloudflared: not reachable through the public URL: the name is\n  not known yet\n",
+            "warning: tunnel: cloudflared: check failed: the name is not known yet\n",
         ),
     ] {
         let mut stage = Stage::person();
@@ -335,6 +334,50 @@ fn a_return_is_one_line() {
         stage.opens(URL),
         format!("tunnel: cloudflared: up again:\n  {URL}\n")
     );
+}
+
+#[test]
+fn a_return_says_how_often_it_was_gone() {
+    for (times, words) in [(1, "after 1 interruption:"), (3, "after 3 interruptions:")] {
+        let mut stage = Stage::person();
+        stage.opens(URL);
+        stage.now += Duration::from_mins(1);
+        stage.waits("the connection was lost");
+        stage.after(Duration::from_secs(1));
+        for _ in 0..times {
+            stage.line.update(Status::count_restart);
+        }
+        stage.now += Duration::from_mins(1);
+        let text = stage.opens(URL);
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn an_end_that_its_provider_made_is_explained_once() {
+    let mut stage = Stage::of(Tunnel::Ngrok, Audience::Person(facts()));
+    stage.opens("https://gw.example.com");
+    let why = Trouble {
+        code: None,
+        message: "ngrok stopped it: canary-token was\u{1b}[2J revoked".to_owned(),
+        hint: Some("start it again when that is settled".to_owned()),
+    };
+    assert_eq!(
+        stage.phase(Phase::Stopped(Some(why))),
+        "warning: tunnel: ngrok: closed: ngrok stopped it: [redacted] was [2J revoked\n  \
+         hint: start it again when that is settled\n"
+    );
+    assert_eq!(stage.phase(Phase::Stopped(None)), "");
+    assert_eq!(stage.later(), "");
+}
+
+#[test]
+fn whose_trouble_it_is_is_said_once() {
+    let mut stage = Stage::of(Tunnel::Ngrok, Audience::Person(facts()));
+    let text = stage.phase(Phase::Failed(trouble(
+        "the tunnel's ca_file /ca.pem is empty",
+    )));
+    assert_eq!(text, "error: tunnel: ngrok: ca_file /ca.pem is empty\n");
 }
 
 #[test]
@@ -480,73 +523,4 @@ fn a_program_is_told_every_change_and_no_heartbeat() {
     }));
     lines += &stage.phase(Phase::Stopped(None));
     insta::assert_snapshot!(lines);
-}
-
-/// A stream whose reader is a test.
-struct Pipe(mpsc::UnboundedSender<u8>);
-
-impl io::Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = bytes.iter().all(|byte| self.0.send(*byte).is_ok());
-        if sent {
-            Ok(bytes.len())
-        } else {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-async fn line_of(pipe: &mut mpsc::UnboundedReceiver<u8>) -> String {
-    let mut line = Vec::new();
-    while line.last() != Some(&b'\n') {
-        line.push(pipe.recv().await.expect("somebody writes"));
-    }
-    let line = String::from_utf8(line).expect("text");
-    anstream::adapter::strip_str(&line).to_string()
-}
-
-/// Follows the board of `stage` while `play` runs, which reads what is written to either stream.
-async fn followed(
-    mut stage: Stage,
-    play: impl AsyncFnOnce(board::Line, mpsc::UnboundedReceiver<u8>, mpsc::UnboundedReceiver<u8>),
-) {
-    let (out, out_reader) = mpsc::unbounded_channel();
-    let (err, err_reader) = mpsc::unbounded_channel();
-    let speaker = Speaker::start(Pipe(out), Pipe(err)).expect("a thread");
-    let mut board = stage.board.subscribe();
-    tokio::select! {
-        never = stage.announcer.follow(&mut board, &speaker) => match never {},
-        () = play(stage.line, out_reader, err_reader) => {}
-    }
-}
-
-#[tokio::test]
-async fn changes_reach_a_program_as_they_come() {
-    let stage = Stage::of(Tunnel::Ngrok, Audience::Program);
-    followed(stage, async |line, mut out, _err| {
-        line.update(|status| status.url = Some("https://gw.example.com".to_owned()));
-        line.phase(Phase::Online);
-        let said: serde_json::Value =
-            serde_json::from_str(&line_of(&mut out).await).expect("a JSON object");
-        assert_eq!(said["tunnel"]["state"], "online");
-        line.phase(Phase::Stopped(None));
-        assert!(line_of(&mut out).await.contains("stopped"));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_is_held_back_is_told_when_its_time_has_come() {
-    followed(Stage::person(), async |line, _out, mut err| {
-        line.phase(Phase::Degraded(trouble("the edge is gone")));
-        assert_eq!(
-            line_of(&mut err).await,
-            "warning: tunnel: cloudflared: the edge is gone\n"
-        );
-    })
-    .await;
 }

@@ -27,7 +27,7 @@ pub(super) fn render(
         Telling::Open => block(&mut page, "open", tunnel, status, facts),
         Telling::Moved => block(&mut page, "new address", tunnel, status, facts),
         Telling::Opening => page.prose(&line(tunnel, "opening…")),
-        Telling::Closed => page.prose(&line(tunnel, "closed")),
+        Telling::Closed => closed(&mut page, tunnel, status),
         Telling::Known => {
             let url = status.url.as_deref().unwrap_or("the address");
             page.prose(&line(tunnel, &format!("{url} does not answer yet")));
@@ -163,10 +163,7 @@ fn described(status: &Status) -> (String, Style) {
             ),
             BAD,
         ),
-        Check::Failed { reason } => (
-            format!("not reachable through the public URL: {reason}"),
-            BAD,
-        ),
+        Check::Failed { reason } => (format!("failed: {reason}"), BAD),
     }
 }
 
@@ -182,7 +179,12 @@ fn back(page: &mut Page, tunnel: Tunnel, status: &Status) {
         .url
         .as_ref()
         .map_or_else(String::new, |url| format!(": {url}"));
-    page.prose(&line(tunnel, &format!("up again{place}")));
+    let after = match status.restarts {
+        0 => String::new(),
+        1 => " after 1 interruption".to_owned(),
+        times => format!(" after {times} interruptions"),
+    };
+    page.prose(&line(tunnel, &format!("up again{after}{place}")));
     if !matches!(
         status.check,
         Check::Pending
@@ -195,7 +197,11 @@ fn back(page: &mut Page, tunnel: Tunnel, status: &Status) {
 }
 
 fn checked(page: &mut Page, tunnel: Tunnel, status: &Status) {
-    let text = line(tunnel, &described(status).0);
+    let showed = described(status).0;
+    let text = match &status.check {
+        Check::Failed { .. } => line(tunnel, &format!("check {showed}")),
+        Check::Pending | Check::Passed { .. } => line(tunnel, &showed),
+    };
     match &status.check {
         Check::Pending
         | Check::Passed {
@@ -208,15 +214,27 @@ fn checked(page: &mut Page, tunnel: Tunnel, status: &Status) {
     }
 }
 
+fn closed(page: &mut Page, tunnel: Tunnel, status: &Status) {
+    match status.phase.trouble() {
+        None => page.prose(&line(tunnel, "closed")),
+        Some(why) => {
+            let text = line(tunnel, &format!("closed: {}", message(why)));
+            diagnostic(page, Diagnostic::warning(text).with_hint(why.hint.clone()));
+        }
+    }
+}
+
 fn trouble(page: &mut Page, tunnel: Tunnel, status: &Status, now: Instant) {
     let Some(trouble) = status.phase.trouble() else {
         return;
     };
     let message = message(trouble);
+    // Whose trouble it is need not be said twice.
+    let message = message.strip_prefix("the tunnel's ").unwrap_or(&message);
     let message = if message.contains(tunnel.name()) {
         format!("tunnel: {message}")
     } else {
-        line(tunnel, &message)
+        line(tunnel, message)
     };
     let hint = trouble.hint.clone();
     let found = match &status.phase {
