@@ -24,9 +24,9 @@ impl PublicName {
     }
 
     /// As it is kept: the host name, or the base URL without a slash at the end.
-    pub(super) fn into_text(self) -> String {
+    pub(super) fn to_text(&self) -> String {
         match self {
-            PublicName::Host(host) => host,
+            PublicName::Host(host) => host.clone(),
             PublicName::Base(url) => url.as_str().trim_end_matches('/').to_owned(),
         }
     }

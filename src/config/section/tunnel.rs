@@ -2,6 +2,9 @@
 //!
 //! The object's settings belong to the kind it names and win over `extra.tunnels`. What the other kind
 //! alone knows is an error here: it would be without effect, and somebody meant something by it.
+//!
+//! While the kind is `none`, the settings wait for a `--tunnel` that names one: each belongs to the kind
+//! that knows it, and what both know has no effect.
 
 use serde_json::json;
 
@@ -138,15 +141,16 @@ impl TunnelFile {
         token.or(place_of(args))
     }
 
-    /// A door that was switched off for a while keeps what is written about it.
+    /// A door that is opened by hand keeps what is written about it, unless it is not clear whose that is: a
+    /// token, above all, must not go to the wrong one.
     fn check_none(&self, report: &mut Report) {
-        let either = self.of_either().into_iter();
-        let all = either.chain(self.of_ngrok()).chain(self.of_cloudflared());
-        for (key, place) in all {
-            report.warning(
-                place,
-                format!("`{key}` has no effect while the type is none"),
-            );
+        for (key, place) in self.of_either() {
+            report
+                .warning(
+                    place,
+                    format!("`{key}` has no effect while the type is none: whose it is is not clear"),
+                )
+                .hint("name the type; `--tunnel none` closes the door for a while");
         }
     }
 
@@ -215,44 +219,53 @@ impl TunnelFile {
             Some(Switch::Off) => base.door.max_rpm = None,
             Some(Switch::On(pace)) => base.door.max_rpm = Some(pace.0),
         }
-        match self.kind {
-            None => {}
-            Some(Tunnel::Ngrok) => base.ngrok = self.ngrok(base.ngrok, env),
-            Some(Tunnel::Cloudflared) => base.cloudflared = self.cloudflared(base.cloudflared, env),
+        if self.kind.is_none() {
+            (self.domain, self.region, self.token) = (None, None, None);
+        }
+        // A kind knows nothing of what only the other has: where one is named, the other's is an error.
+        if self.kind != Some(Tunnel::Cloudflared) {
+            base.ngrok = self.ngrok(base.ngrok, env);
+        }
+        if self.kind != Some(Tunnel::Ngrok) {
+            base.cloudflared = self.cloudflared(base.cloudflared, env);
         }
         base
     }
 
-    fn ngrok(self, base: Ngrok, env: &Environment) -> Ngrok {
-        let domain = value(self.domain).map(PublicName::into_text);
+    fn ngrok(&self, base: Ngrok, env: &Environment) -> Ngrok {
+        let domain = value(self.domain.as_ref()).and_then(PublicName::as_host);
+        let server_addr = value(self.server_addr.as_ref()).map(|address| address.0.clone());
+        // The two exclude each other: next to an address, a region can only be meant for cloudflared.
+        let region = value(self.region.as_ref()).filter(|_| server_addr.is_none());
         Ngrok {
-            authtoken: value(self.token).map(authtoken).or(base.authtoken),
-            domain: domain.or(base.domain),
-            region: value(self.region).map(|region| region.0),
-            server_addr: value(self.server_addr).map(|address| address.0),
-            ca_file: value(self.ca_file).map(|path| env.expand_home(&path)),
+            authtoken: value(self.token.as_ref()).map(authtoken).or(base.authtoken),
+            domain: domain.map(str::to_owned).or(base.domain),
+            region: region.map(|region| region.0.clone()),
+            server_addr,
+            ca_file: value(self.ca_file.as_ref()).map(|path| env.expand_home(path)),
         }
     }
 
-    fn cloudflared(self, base: Cloudflared, env: &Environment) -> Cloudflared {
-        let binary = value(self.binary).map(|binary| program(&binary, env));
+    fn cloudflared(&self, base: Cloudflared, env: &Environment) -> Cloudflared {
+        let binary = value(self.binary.as_ref()).map(|binary| program(binary, env));
+        let domain = value(self.domain.as_ref()).filter(|_| self.what_names_it().is_some());
         Cloudflared {
             binary: binary.or(base.binary),
-            token: value(self.token),
-            domain: value(self.domain).map(PublicName::into_text),
-            region: value(self.region).map(|region| region.0),
-            args: value(self.args).map_or(base.args, |args| args.0),
+            token: value(self.token.as_ref()).cloned(),
+            domain: domain.map(PublicName::to_text),
+            region: value(self.region.as_ref()).map(|region| region.0.clone()),
+            args: value(self.args.as_ref()).map_or(base.args, |args| args.0.clone()),
         }
     }
 }
 
-fn value<T>(placed: Placed<T>) -> Option<T> {
+fn value<T>(placed: Option<&(T, Place)>) -> Option<&T> {
     placed.map(|(value, _)| value)
 }
 
-fn authtoken(secret: Secret) -> Authtoken {
+fn authtoken(secret: &Secret) -> Authtoken {
     Authtoken {
-        secret,
+        secret: secret.clone(),
         origin: "server.tunnel.token".to_owned(),
     }
 }
