@@ -156,7 +156,7 @@ impl Verb {
                 init::run(args, env, person, console).await
             }
             Verb::Version(args) => version::run(args, console),
-            Verb::Completions(args) => completions::run(args, &mut Cli::command(), console),
+            Verb::Completions(args) => completions::run(args, &Cli::command(), console),
             Verb::TunnelChild(args) => tunnel_child::run(args, console),
         }
     }

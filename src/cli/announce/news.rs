@@ -183,11 +183,10 @@ impl Line {
     fn patience(&self) -> Option<Duration> {
         match (&self.told, &self.news) {
             (told, news) if told == news => None,
-            // It ends as a whole, and has nothing more to close.
-            (News::Closed { .. }, News::Closed { why: None }) => None,
             (told, News::Opening) => told.is_final().then_some(Duration::ZERO),
             (News::Opening, News::Known) => Some(KNOWN_PATIENCE),
-            (_, News::Known) => None,
+            // What its provider closed is closed once more when the gateway ends.
+            (News::Closed { .. }, News::Closed { why: None }) | (_, News::Known) => None,
             // It is being checked once more: what was told of it holds until something else is known.
             (News::Up { url: told, .. }, News::Up { url, check }) if told == url => {
                 (*check != Check::Pending).then_some(Duration::ZERO)

@@ -116,7 +116,8 @@ mod tests {
     async fn a_reader_that_stops_reading_holds_up_neither_speech_nor_the_end() {
         let (_open, shut) = blocking::channel();
         let speaker = Speaker::start(Stuck(shut), io::sink()).expect("a thread");
-        for _ in 0..1 + WAITING {
+        // One is being written, the others wait.
+        for _ in 0..=WAITING {
             speaker.room().await.send(word());
         }
         let crowded = timeout(LAST_WORDS, speaker.room()).await.is_err();

@@ -337,8 +337,8 @@ fn a_return_is_one_line() {
 }
 
 #[test]
-fn a_return_says_how_often_it_was_gone() {
-    for (times, words) in [(1, "after 1 interruption:"), (3, "after 3 interruptions:")] {
+fn a_return_says_how_many_it_took() {
+    for (times, words) in [(1, "after 1 restart:"), (3, "after 3 restarts:")] {
         let mut stage = Stage::person();
         stage.opens(URL);
         stage.now += Duration::from_mins(1);

@@ -181,8 +181,8 @@ fn back(page: &mut Page, tunnel: Tunnel, status: &Status) {
         .map_or_else(String::new, |url| format!(": {url}"));
     let after = match status.restarts {
         0 => String::new(),
-        1 => " after 1 interruption".to_owned(),
-        times => format!(" after {times} interruptions"),
+        1 => " after 1 restart".to_owned(),
+        times => format!(" after {times} restarts"),
     };
     page.prose(&line(tunnel, &format!("up again{after}{place}")));
     if !matches!(

@@ -59,7 +59,7 @@ fn completions_know_the_verbs() {
     let args = CompletionsArgs {
         shell: clap_complete::Shell::Bash,
     };
-    let exit = completions::run(&args, &mut command(), &mut output.console());
+    let exit = completions::run(&args, &command(), &mut output.console());
     assert_eq!(exit, Exit::Done);
     assert!(output.out().contains("save-global"), "{}", output.out());
 }
