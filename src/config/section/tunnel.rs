@@ -148,7 +148,9 @@ impl TunnelFile {
             report
                 .warning(
                     place,
-                    format!("`{key}` has no effect while the type is none: whose it is is not clear"),
+                    format!(
+                        "`{key}` has no effect while the type is none: whose it is is not clear"
+                    ),
                 )
                 .hint("name the type; `--tunnel none` closes the door for a while");
         }
