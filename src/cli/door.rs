@@ -54,6 +54,9 @@ impl DoorArgs {
             open_to_all(config);
             setup.warnings.extend(warning(config));
         }
+        let weak = weak_keys(config);
+        setup.warnings.extend(weak);
+        let config = &setup.config;
         if config.server.tunnel == Some(Tunnel::Ngrok) {
             setup.warnings.extend(setup.authtoken_fault.take());
         }
@@ -73,6 +76,23 @@ pub(super) fn is_public(config: &Config) -> bool {
 /// stay required: who wrote them down meant them.
 fn open_to_all(config: &mut Config) {
     config.tunnels.door.needs_no_key = config.server.api_keys.is_empty();
+}
+
+/// A key of fewer characters can be tried out by somebody with time: the public door is there for years.
+const SAFE_KEY: usize = 20;
+
+/// What is to be said about client keys that are too short for a public door. They still count: who is told
+/// that at the start of a service would not thank us for one that does not start.
+fn weak_keys(config: &Config) -> Option<Diagnostic> {
+    let keys = config.server.api_keys.iter();
+    let weak = keys.filter(|key| key.expose().len() < SAFE_KEY).count();
+    (weak > 0 && is_public(config)).then(|| {
+        let message = format!(
+            "{weak} of the keys in server.api_key are shorter than {SAFE_KEY} characters, too short for a public door"
+        );
+        Diagnostic::warning(message)
+            .with_hint("make one: `openssl rand -hex 24`".to_owned())
+    })
 }
 
 /// What is to be said about a door that was to be open to everybody.
@@ -208,6 +228,17 @@ mod tests {
     fn only_who_goes_through_ngrok_hears_of_its_file() {
         assert_eq!(said(&applied("{}", "--tunnel ngrok")), ["a faulty file"]);
         assert_eq!(said(&applied("{}", "--tunnel cloudflared")), [""; 0]);
+    }
+
+    #[test]
+    fn a_short_key_is_too_short_for_a_public_door() {
+        let warning = "1 of the keys in server.api_key are shorter than 20 characters, too short for a public door";
+        let keys = r#""api_key": ["password1", "d41d8cd98f00b204e980"]"#;
+        for public in [r#""tunnel": "cloudflared""#, r#""host": "0.0.0.0""#] {
+            let fields = format!("{{ {keys}, {public} }}");
+            assert_eq!(said(&applied(&fields, "")), [warning], "{public}");
+        }
+        assert_eq!(said(&applied(&format!("{{ {keys} }}"), "")), [""; 0]);
     }
 
     #[test]

@@ -24,20 +24,24 @@ pub struct LevelsError;
 impl FromStr for Levels {
     type Err = LevelsError;
 
-    /// A bare level is ours; what the libraries below say at `info` and under is noise to an operator.
+    /// A bare level is ours, alone and in a list: what the libraries below say at `info` and under is noise
+    /// to an operator, and some show what they carry. Who wants that names them.
     fn from_str(text: &str) -> Result<Self, LevelsError> {
-        if let Some(level) = level(text) {
-            let others = level.min(LevelFilter::WARN);
-            let levels = Targets::new().with_default(others);
-            return Ok(Self(levels.with_target("autogw", level)));
-        }
-        // A word alone would be read as the name of a module: here it is a misspelt level.
-        let is_directive = |part: &str| part.contains('=') || level(part).is_some();
-        if !text.split(',').all(is_directive) {
-            return Err(LevelsError);
-        }
-        text.parse().map(Self).map_err(|_| LevelsError)
+        text.split(',').try_fold(Targets::new(), add).map(Self)
     }
+}
+
+fn add(levels: Targets, part: &str) -> Result<Targets, LevelsError> {
+    if let Some(level) = level(part) {
+        let others = level.min(LevelFilter::WARN);
+        return Ok(levels.with_default(others).with_target("autogw", level));
+    }
+    // A word alone would be read as the name of a module: here it is a misspelt level.
+    if !part.contains('=') {
+        return Err(LevelsError);
+    }
+    let named: Targets = part.trim().parse().map_err(|_| LevelsError)?;
+    Ok(levels.with_targets(named))
 }
 
 fn level(text: &str) -> Option<LevelFilter> {
@@ -52,6 +56,8 @@ fn level(text: &str) -> Option<LevelFilter> {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
@@ -60,5 +66,29 @@ mod tests {
             assert!(text.parse::<Levels>().is_err(), "{text:?}");
         }
         assert!("warn,autogw::proxy=debug".parse::<Levels>().is_ok());
+    }
+
+    #[test]
+    fn a_bare_level_is_for_our_own_events_in_a_list_too() {
+        let wants = |text: &str, target: &str, level| {
+            let levels = text.parse::<Levels>().expect("good levels");
+            levels.targets().would_enable(target, &level)
+        };
+        for text in ["trace", "trace,autogw::proxy=info", "hyper=info,trace"] {
+            assert!(wants(text, "autogw::server", Level::TRACE), "{text}");
+            assert!(!wants(text, "muxado", Level::INFO), "{text}");
+            assert!(wants(text, "muxado", Level::WARN), "{text}");
+        }
+        assert!(!wants(
+            "trace,autogw::proxy=info",
+            "autogw::proxy",
+            Level::DEBUG
+        ));
+        assert!(wants("info,muxado=trace", "muxado", Level::TRACE));
+        assert!(!wants(
+            "autogw::proxy=debug",
+            "autogw::server",
+            Level::ERROR
+        ));
     }
 }

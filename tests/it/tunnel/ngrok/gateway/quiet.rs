@@ -11,7 +11,7 @@ use crate::support::ngrok_edge::{Edge, Event};
 use crate::support::{Answer, Binary, Config, chat};
 
 /// Everything is logged, also by the libraries that speak with ngrok.
-const EVERYTHING: [&str; 2] = ["--log-level", "trace,autogw=trace"];
+const EVERYTHING: [&str; 2] = ["--log-level", "trace,ngrok=trace,muxado=trace,hyper=trace"];
 
 /// All that the program has let out, but for the key's own file.
 fn output(binary: &Binary) -> String {
