@@ -1,5 +1,7 @@
 //! Problem: why a client gets an error, with which status and words. The one place that decides statuses.
 
+mod edge;
+
 use std::time::Duration;
 
 use http::StatusCode;
@@ -95,140 +97,6 @@ impl Problem {
     /// 400: the request is wrong in the field `field`.
     pub fn bad_field(field: &str, message: impl Into<String>) -> Self {
         Self::bad_request(message).about(field)
-    }
-
-    /// 401: no key, or none of ours.
-    pub fn bad_key() -> Self {
-        let message = "missing or unknown client key: send one of the gateway's keys as `Authorization: Bearer …`";
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "invalid_request_error",
-            Some("invalid_api_key"),
-            message,
-        )
-    }
-
-    /// 429: too many wrong keys from this address.
-    pub fn too_many_bad_keys(wait: Duration) -> Self {
-        let message = "too many wrong client keys from this address";
-        let problem = Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limit_error",
-            Some("too_many_bad_keys"),
-            message,
-        );
-        Self {
-            retry_after: Some(wait),
-            ..problem
-        }
-    }
-
-    /// 429: a public door has let its share through.
-    pub fn door_limit(limit: u32, wait: Duration) -> Self {
-        let message = format!("this public address takes {limit} requests a minute");
-        let problem = Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limit_error",
-            Some("tunnel_rate_limit"),
-            message,
-        );
-        Self {
-            retry_after: Some(wait),
-            should_retry: Some(true),
-            ..problem
-        }
-    }
-
-    /// 404: no such path.
-    pub fn no_such_path(path: &str) -> Self {
-        let message =
-            format!("there is nothing at {path}; see GET /v1/models, POST /v1/chat/completions");
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "invalid_request_error",
-            Some("unknown_url"),
-            message,
-        )
-    }
-
-    /// 404: a dialect that this version does not speak.
-    pub fn dialect_unavailable(path: &str) -> Self {
-        let message = format!(
-            "{path} is not available yet in autogw {}",
-            env!("CARGO_PKG_VERSION")
-        );
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "invalid_request_error",
-            Some("unknown_url"),
-            message,
-        )
-    }
-
-    /// 405: the path exists, the method does not.
-    pub fn bad_method(allowed: &'static str) -> Self {
-        let message = format!("this endpoint takes {allowed}");
-        let problem = Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "invalid_request_error",
-            Some("method_not_allowed"),
-            message,
-        );
-        Self {
-            allow: Some(allowed),
-            ..problem
-        }
-    }
-
-    /// 403: a browser page that is not allowed to call.
-    pub fn foreign_origin(origin: &str) -> Self {
-        let message =
-            format!("the origin {origin} may not call this gateway; add it to `server.cors`");
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "permission_error",
-            Some("origin_not_allowed"),
-            message,
-        )
-    }
-
-    /// 421: a `Host` that is not ours, as in DNS rebinding.
-    pub fn foreign_host(host: &str) -> Self {
-        let message =
-            format!("the host `{host}` is not served here; add it to `server.allowed_hosts`");
-        Self::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "permission_error",
-            Some("host_not_allowed"),
-            message,
-        )
-    }
-
-    /// 413: the body is over `server.max_body`.
-    pub fn too_large(limit: usize) -> Self {
-        let message = format!("the request body is larger than {limit} bytes (`server.max_body`)");
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "invalid_request_error",
-            Some("request_too_large"),
-            message,
-        )
-    }
-
-    /// 408: the body did not arrive in time.
-    pub fn slow_body() -> Self {
-        let message = "the request body did not arrive in time";
-        Self::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "invalid_request_error",
-            Some("request_timeout"),
-            message,
-        )
-    }
-
-    /// 400: the connection broke in the middle of the body.
-    pub fn broken_body() -> Self {
-        Self::bad_request("the request body ended early")
     }
 
     /// 508: the request has been here before.
