@@ -166,6 +166,12 @@ impl Door {
         self.public.as_ref().map(|_| PROMISE_AFTER)
     }
 
+    /// Whether a client that was let in is somebody: then its connections are no stranger's, of whom only so
+    /// many may come from one address. A tunnel's clients often share one.
+    pub(super) fn knows_its_clients(&self) -> bool {
+        self.public.is_some() && self.keys.open().is_none()
+    }
+
     /// Whether something stands between client and gateway that takes silence for death.
     pub(super) fn is_public(&self) -> bool {
         self.public.is_some()

@@ -49,8 +49,8 @@ pub struct Limits {
     pub wrong_key: Duration,
     /// Connections in all.
     pub connections: usize,
-    /// Connections from one network (an IPv4 address, an IPv6 /64) that is not this machine and has not
-    /// shown a good key on them.
+    /// Connections from one network (an IPv4 address, an IPv6 /64) that is not this machine. Behind a public
+    /// door those do not count on which a good key was shown.
     pub per_address: usize,
 }
 

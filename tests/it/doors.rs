@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use autogw::config::PublicDoor;
+use autogw::server::Limits;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::support::public::KEY;
 use crate::support::{Config, Gate, Public, Reply, Upstream, chat, patiently};
@@ -110,6 +111,11 @@ async fn a_neighbour_is_told_that_there_is_no_tunnel() {
 async fn through_ngrok(public: &Public, address: &str, request: &str) -> String {
     let address: SocketAddr = address.parse().expect("an address");
     let mut wire = public.arrive(address).await;
+    ask_on(&mut wire, request).await
+}
+
+/// The same on a connection that stays.
+async fn ask_on(wire: &mut DuplexStream, request: &str) -> String {
     let written = wire.write_all(request.as_bytes());
     written.await.expect("the door reads");
     let mut answer = Vec::new();
@@ -431,4 +437,34 @@ async fn a_request_that_was_passed_on_is_not_a_neighbours() {
         let health = health.send().await.expect_status(200).json();
         assert_eq!(health["tunnels"], Value::Null, "{header}");
     }
+}
+
+#[tokio::test]
+async fn one_stranger_has_only_so_many_connections_and_the_owner_any_number() {
+    const MOST: usize = 2;
+    let upstream = answering().await;
+    let limits = Limits {
+        per_address: MOST,
+        ..Limits::default()
+    };
+    let config = Config::over([&upstream]).text();
+    let public = Public::within(limits, &config, &PublicDoor::default(), &[KEY]);
+    let here: SocketAddr = "203.0.113.7:1".parse().expect("an address");
+    let request = format!("GET /health HTTP/1.1\r\nhost: gw\r\nx-api-key: {KEY}\r\n\r\n");
+    let mut kept = Vec::new();
+    for _ in 0..MOST * 2 {
+        let mut wire = public.arrive(here).await;
+        let answer = ask_on(&mut wire, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        kept.push(wire);
+    }
+    for _ in 0..MOST {
+        kept.push(public.arrive(here).await);
+    }
+    let mut refused = public.arrive(here).await;
+    let mut nothing = [0];
+    let read = patiently("the door to close", refused.read(&mut nothing)).await;
+    assert_eq!(read.expect("a closed connection"), 0);
+    let answer = through_ngrok(&public, "203.0.113.8:1", &request).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }

@@ -48,6 +48,11 @@ impl Public {
 
     /// The same with other keys.
     pub(crate) fn with_keys(config: &str, rules: &PublicDoor, keys: &[&str]) -> Self {
+        Self::within(Limits::default(), config, rules, keys)
+    }
+
+    /// The same with other limits for clients; wrong keys are never held back.
+    pub(crate) fn within(limits: Limits, config: &str, rules: &PublicDoor, keys: &[&str]) -> Self {
         let loaded = from_text("test.json", config, Format::Json, &Environment::empty());
         let config = loaded.expect("a valid configuration").config;
         let redactor = Arc::new(config.redactor());
@@ -69,7 +74,7 @@ impl Public {
             let door = Door::public(tunnel, &[], keys.clone(), rules, probe.clone());
             let limits = Limits {
                 wrong_key: Duration::ZERO,
-                ..Limits::default()
+                ..limits
             };
             let edge = Edge::new(gateway.clone(), door, Board::default(), limits, 7);
             let connections = TaskTracker::new();
