@@ -21,6 +21,7 @@ use rustix::process::{Resource, getrlimit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::client_key::HandedOver;
 pub use self::client_key::MadeKey;
 pub use self::shutdown::Signals;
 pub use self::tunnels::{TunnelError, Tunnels};
@@ -136,7 +137,7 @@ impl StartError {
 pub struct Running {
     gateway: Arc<Gateway>,
     address: Address,
-    made_key: Option<MadeKey>,
+    made_key: Option<HandedOver>,
     tunnels: Tunnels,
     /// Cancelled when no new connections are wanted.
     drain: CancellationToken,
@@ -248,7 +249,7 @@ impl Running {
 
     /// The client key that was made for this run, if none was configured and one is needed.
     pub fn made_key(&self) -> Option<&MadeKey> {
-        self.made_key.as_ref()
+        self.made_key.as_ref().map(|handed| &handed.key)
     }
 
     /// The tunnels of this run.

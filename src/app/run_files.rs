@@ -42,7 +42,7 @@ pub(super) fn named(stem: &str, name: Option<&Name>, extension: &str) -> String 
 
 /// Writes `line` where only its owner can read it. A file of an earlier run may have been left
 /// readable: it is replaced, not reused.
-pub(super) fn write_private(path: &Path, line: &str) -> io::Result<()> {
+pub(super) fn write_private(path: &Path, line: &str) -> io::Result<fs::File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -52,5 +52,6 @@ pub(super) fn write_private(path: &Path, line: &str) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    writeln!(file, "{line}")
+    writeln!(file, "{line}")?;
+    Ok(file)
 }

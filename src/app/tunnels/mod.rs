@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::client_key::{self, MadeKey};
+use super::client_key::{self, HandedOver, MadeKey};
 use super::{Options, StartError};
 use crate::config::{self, Tunnel};
 use crate::provider::Secret;
@@ -93,7 +93,7 @@ struct Inner {
     /// The key for doors that need one, where none is configured.
     spare_key: Option<Secret>,
     /// How the owner got to know it.
-    made_key: Mutex<Option<MadeKey>>,
+    made_key: Mutex<Option<HandedOver>>,
     board: Board,
     seed: u64,
     open: Mutex<Book>,
@@ -131,7 +131,7 @@ impl Tunnels {
         gateway: Arc<Gateway>,
         options: Options,
         spare_key: Option<Secret>,
-        made_key: Option<MadeKey>,
+        made_key: Option<HandedOver>,
         board: Board,
         seed: u64,
     ) -> Self {
@@ -234,7 +234,7 @@ impl Inner {
             let mut made = self.made_key.lock();
             if made.is_none() {
                 *made = Some(client_key::hand_over(spare.clone(), &self.options)?);
-                news.clone_from(&made);
+                news = made.as_ref().map(|handed| handed.key.clone());
             }
         }
         let keys = ClientKeys::new(&keys, config.server.accept_base64_keys);
