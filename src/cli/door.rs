@@ -7,6 +7,7 @@ use super::setup::Setup;
 use crate::app::Running;
 use crate::config::{Config, Diagnostic, Tunnel};
 use crate::route::Scope;
+use crate::server::auth::LONG_ENOUGH;
 use crate::telemetry::tunnel::{Board, Status};
 
 /// Which public door is opened, and for whom.
@@ -78,17 +79,14 @@ fn open_to_all(config: &mut Config) {
     config.tunnels.door.needs_no_key = config.server.api_keys.is_empty();
 }
 
-/// A key of fewer characters can be tried out by somebody with time: the public door is there for years.
-const SAFE_KEY: usize = 20;
-
 /// What is to be said about client keys that are too short for a public door. They still count: who is told
 /// that at the start of a service would not thank us for one that does not start.
 fn weak_keys(config: &Config) -> Option<Diagnostic> {
     let keys = config.server.api_keys.iter();
-    let weak = keys.filter(|key| key.expose().len() < SAFE_KEY).count();
+    let weak = keys.filter(|key| key.expose().len() < LONG_ENOUGH).count();
     (weak > 0 && is_public(config)).then(|| {
         let message = format!(
-            "{weak} of the keys in server.api_key are shorter than {SAFE_KEY} characters, too short for a public door"
+            "{weak} of the keys in server.api_key are shorter than {LONG_ENOUGH} characters, too short for a public door"
         );
         Diagnostic::warning(message)
             .with_hint("make one: `openssl rand -hex 24`".to_owned())

@@ -87,13 +87,18 @@ fn boundary(content_type: &str) -> Option<&str> {
     let (_, parameters) = content_type.split_once(';')?;
     let mut values = parameters.split(';').filter_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        name.trim()
+        let (base, extension) = match name.trim().split_once('*') {
+            Some((base, _)) => (base, true),
+            None => (name.trim(), false),
+        };
+        base.trim_end()
             .eq_ignore_ascii_case("boundary")
-            .then(|| value.trim())
+            .then(|| (value.trim(), extension))
     });
-    let value = values.next()?;
-    // With two of them another reader may take the other, and see a form that we have not read.
-    if values.next().is_some() {
+    let (value, is_extended) = values.next()?;
+    // With two of them (`boundary*=utf-8''B` and `boundary*0=B` of RFC 2231 are one, too) another reader may
+    // take the other, and see a form that we have not read.
+    if is_extended || values.next().is_some() {
         return None;
     }
     let value = value
@@ -198,7 +203,15 @@ mod tests {
 
     #[test]
     fn two_boundaries_are_refused() {
-        for second in ["boundary=YY", "BOUNDARY=XX", " Boundary = \"YY\""] {
+        for second in [
+            "boundary=YY",
+            "BOUNDARY=XX",
+            " Boundary = \"YY\"",
+            "boundary*=utf-8''YY",
+            "boundary*0=YY",
+            "BOUNDARY*0*=YY",
+            "x=\"a; boundary=YY\"",
+        ] {
             let kind = format!("{TYPE}; {second}");
             assert!(Multipart::parse(&kind, body()).is_err(), "{kind}");
         }

@@ -17,6 +17,9 @@ use crate::provider::Secret;
 /// Headers that carry a bare key, in the spelling of one SDK or another.
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
+/// Characters of a key that nobody finds by trying, if it was not made up by a person.
+pub const LONG_ENOUGH: usize = 20;
+
 /// The keys that clients may present; none means that the door is open.
 #[derive(Debug, Clone)]
 pub struct ClientKeys {
@@ -38,6 +41,11 @@ impl ClientKeys {
             anybody: "open".into(),
             accepts_base64,
         }
+    }
+
+    /// Whether one of them is so short that it can be tried out by somebody with time.
+    pub fn has_short(&self) -> bool {
+        self.keys.iter().any(|key| key.expose().len() < LONG_ENOUGH)
     }
 
     /// The name of everybody, if a request needs no key.

@@ -172,6 +172,12 @@ impl Door {
         self.public.is_some() && self.keys.open().is_none()
     }
 
+    /// Whether keys are to be protected from those who try many at a time, at the price that behind the
+    /// address of such a one a right key is refused as well. Long keys need no such protection.
+    pub(super) fn guards_short_keys(&self) -> bool {
+        self.public.is_some() && self.keys.has_short()
+    }
+
     /// Whether something stands between client and gateway that takes silence for death.
     pub(super) fn is_public(&self) -> bool {
         self.public.is_some()

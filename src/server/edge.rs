@@ -241,15 +241,16 @@ impl Edge {
         if keys.peek().is_none() {
             return Err(Problem::bad_key().into());
         }
-        let network = self.door.network(&head.headers, peer);
-        let swamped = self.patience.is_swamped(network, Instant::now());
-        if let Some(wait) = swamped.filter(|_| self.door.is_public()) {
+        let network = || self.door.network(&head.headers, peer);
+        if self.door.guards_short_keys()
+            && let Some(wait) = self.patience.is_swamped(network(), Instant::now())
+        {
             return Err(Refusal::for_good(Problem::too_many_bad_keys(wait)));
         }
         if let Some(client) = keys.find_map(|key| self.door.keys.recognise(&key)) {
             return Ok(client);
         }
-        Err(match self.patience.wrong_key(network, Instant::now()) {
+        Err(match self.patience.wrong_key(network(), Instant::now()) {
             Verdict::Wrong => Problem::bad_key().into(),
             Verdict::Blocked { wait, hold: None } => {
                 Refusal::for_good(Problem::too_many_bad_keys(wait))

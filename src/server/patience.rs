@@ -1,6 +1,7 @@
 //! Patience with wrong keys: it runs out, per network and for all together.
 //!
-//! A right key is never refused: behind one address there may be an office, and on loopback there is a
+//! A right key is never refused (but behind a public door that has short keys, see
+//! [`Patience::is_swamped`]): behind one address there may be an office, and on loopback there is a
 //! whole machine, whose careless member must not lock out the others. So the key is compared first, and
 //! all that follows concerns wrong ones: ten a minute are answered 401, then a network gets 429 for a
 //! time that doubles up to a minute.
@@ -92,7 +93,8 @@ impl Patience {
     /// everybody else.
     ///
     /// Behind a tunnel a guesser does not pay with a connection for every guess: the tunnel has connections
-    /// to spare. There this is asked before a key is compared, so that nothing is learned from the answer.
+    /// to spare. Where a short key is to be protected there, this is asked before a key is compared, so that
+    /// nothing is learned from the answer.
     pub fn is_swamped(&self, network: Option<IpAddr>, now: Instant) -> Option<Duration> {
         let wrongs = *self.books.lock().networks.get(&network)?;
         let wait = wrongs.blocked_for(now)?;

@@ -24,7 +24,7 @@ const REGIONS: &str = "us, us-cal-1, eu, ap, au, sa, jp and in; leave it out for
 
 const DASHBOARD: &str = "https://dashboard.ngrok.com/get-started/your-authtoken";
 
-const NO_TOKEN: &str = "set `server.tunnel.token` or NGROK_AUTHTOKEN, or run `ngrok config add-authtoken …`; \
+const NO_TOKEN: &str = "set NGROK_AUTHTOKEN or `extra.tunnels.ngrok_authtoken`, or run `ngrok config add-authtoken …`; \
     yours is at https://dashboard.ngrok.com/get-started/your-authtoken";
 
 /// How a tunnel is opened.

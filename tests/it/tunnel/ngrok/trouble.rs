@@ -237,7 +237,7 @@ async fn settings_that_cannot_work_fail_at_once() {
         (
             Ngrok::default(),
             "ngrok needs an authtoken",
-            "`server.tunnel.token` or NGROK_AUTHTOKEN",
+            "NGROK_AUTHTOKEN",
         ),
         (
             with_ca(folder.path().join("missing.pem")),
