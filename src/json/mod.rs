@@ -1,8 +1,10 @@
 //! JSON without values: what the request path needs to know of a body, found by looking and not by parsing.
 //!
 //! [`scan`] walks and validates text by its `grammar`, [`raw`] edits the top level of an object and leaves every
-//! nested byte alone, [`repair`] reads sloppy text for observers only.
+//! nested byte alone, [`repair`] reads sloppy text for observers only. [`fields`] is for translation, where a
+//! body is parsed after all: it reads values so that nothing is overlooked.
 
+pub mod fields;
 mod grammar;
 pub mod raw;
 pub mod repair;
