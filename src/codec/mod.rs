@@ -5,6 +5,7 @@
 
 pub mod call_id;
 pub mod embeddings;
+pub mod field_names;
 pub mod fingerprint;
 pub mod media;
 pub mod multipart;
