@@ -94,6 +94,7 @@ impl Index {
             alias: step.alias.clone(),
             timeout: step.timeout,
             total: route.timeout,
+            fidelity: route.fidelity,
             keep: step.conflict_resolution,
         };
         Some(Offer {

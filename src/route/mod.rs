@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::config::ConflictResolution;
+use crate::config::{ConflictResolution, Fidelity};
 use crate::health::TargetId;
 use crate::provider::Features;
 
@@ -43,6 +43,8 @@ pub struct StepRules {
     pub timeout: Option<Duration>,
     /// Limit of the whole request.
     pub total: Option<Duration>,
+    /// What a loss in translation leads to.
+    pub fidelity: Option<Fidelity>,
     /// What to keep when a request has both tools and a response format.
     pub keep: Option<ConflictResolution>,
 }

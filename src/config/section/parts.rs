@@ -1,6 +1,6 @@
 //! The parts of `router` that are one object each and belong to later strategies and guards.
 //!
-//! Each is read and checked in full; while nothing acts on it, its presence is said in a warning.
+//! Each is read and checked in full; while nothing acts on one, its presence is said in a warning.
 
 use std::time::Duration;
 
@@ -9,12 +9,14 @@ use crate::config::report::{Place, Report};
 use crate::config::scalar::{Factor, Named, OneOf, Ratio, Switch, Whole};
 use crate::config::units::{Size, Span};
 use crate::config::{
-    Affinity, Bandit, Capture, HealthCheck, Hedge, Limits, Profile, SmallModels, Weighted,
+    Affinity, Bandit, Capture, Conversations, HealthCheck, Hedge, Limits, Profile, SmallModels,
+    Weighted,
 };
 
 /// All of them with their defaults.
 #[derive(Debug)]
 pub(super) struct Parts {
+    pub(super) conversations: Option<Conversations>,
     pub(super) capture: Option<Capture>,
     pub(super) small_models: Option<SmallModels>,
     pub(super) bandit: Bandit,
@@ -28,6 +30,7 @@ pub(super) struct Parts {
 impl Default for Parts {
     fn default() -> Self {
         Self {
+            conversations: Some(Conversations::default()),
             capture: None,
             small_models: None,
             bandit: Bandit {
@@ -53,6 +56,7 @@ impl Default for Parts {
 pub(super) fn take_parts(object: &mut Object<'_>, report: &mut Report) -> Parts {
     let defaults = Parts::default();
     Parts {
+        conversations: take_conversations(object, report),
         capture: take(object, "capture", report),
         small_models: take(object, "small_models", report),
         bandit: take(object, "bandit", report).unwrap_or(defaults.bandit),
@@ -61,6 +65,16 @@ pub(super) fn take_parts(object: &mut Object<'_>, report: &mut Report) -> Parts 
         hedge: take(object, "hedge", report),
         health_check: take(object, "health_check", report),
         limits: take(object, "limits", report).unwrap_or(defaults.limits),
+    }
+}
+
+/// The one part that acts unless it is switched off.
+fn take_conversations(object: &mut Object<'_>, report: &mut Report) -> Option<Conversations> {
+    let part: Option<Switch<Conversations>> = object.take("conversations", report);
+    match part {
+        None => Some(Conversations::default()),
+        Some(Switch::Off) => None,
+        Some(Switch::On(part)) => Some(part),
     }
 }
 
@@ -73,6 +87,18 @@ fn take<T: Read>(object: &mut Object<'_>, key: &'static str, report: &mut Report
             report.not_available(&place, &path);
             Some(part)
         }
+    }
+}
+
+impl Section for Conversations {
+    fn fields(object: &mut Object<'_>, report: &mut Report) -> Option<Self> {
+        let defaults = Conversations::default();
+        let max_bytes: Option<Size> = object.take("max_bytes", report);
+        let ttl: Option<Span> = object.take("ttl", report);
+        Some(Self {
+            max_bytes: max_bytes.map_or(defaults.max_bytes, |size| size.0),
+            ttl: ttl.map_or(defaults.ttl, |span| span.0),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::config::read::{At, Object, Read, Section};
 use crate::config::report::{Place, Report};
 use crate::config::scalar::{Amount, Named, OneOf};
 use crate::config::units::Span;
-use crate::config::{ConflictResolution, Route, Step, Strategy};
+use crate::config::{ConflictResolution, Fidelity, Route, Step, Strategy};
 use crate::provider::Provider;
 
 impl Named for ConflictResolution {
@@ -24,6 +24,7 @@ pub(super) struct RouteFile {
     name: Option<(String, Place)>,
     strategy: Option<OneOf<Strategy>>,
     timeout: Option<Span>,
+    fidelity: Option<OneOf<Fidelity>>,
     steps: Option<Steps>,
 }
 
@@ -37,6 +38,7 @@ impl Section for RouteFile {
             name: name.map(|name| (name, place)),
             strategy: take_strategy(object, report),
             timeout: object.take("timeout", report),
+            fidelity: object.take("fidelity", report),
             steps: object.required("steps", report),
         })
     }
@@ -116,6 +118,7 @@ impl RouteFile {
             name: self.name?.0,
             strategy: self.strategy.map(|strategy| strategy.0),
             timeout: self.timeout.map(|span| span.0),
+            fidelity: self.fidelity.map(|fidelity| fidelity.0),
             steps,
         })
     }

@@ -83,7 +83,7 @@ impl Section for RouterFile {
             strip_unsupported: object.take("strip_unsupported", report),
             retry_ambiguous: object.take("retry_ambiguous", report),
             continue_stream: take_flag(object, "continue_stream", report),
-            fidelity: take_fidelity(object, report),
+            fidelity: object.take("fidelity", report),
             hot_reload: take_flag(object, "hot_reload", report),
             parts: take_parts(object, report),
             persistence: take_persistence(object, report),
@@ -116,14 +116,6 @@ fn take_flag(object: &mut Object<'_>, key: &'static str, report: &mut Report) ->
         report.not_available(&place, &path);
     }
     Some(flag)
-}
-
-fn take_fidelity(object: &mut Object<'_>, report: &mut Report) -> Option<OneOf<Fidelity>> {
-    let (fidelity, place): (OneOf<Fidelity>, Place) = object.take_at("fidelity", report)?;
-    if fidelity.0 != Fidelity::Warn {
-        report.not_available(&place, "router.fidelity");
-    }
-    Some(fidelity)
 }
 
 fn take_persistence(object: &mut Object<'_>, report: &mut Report) -> Persistence {
@@ -161,6 +153,7 @@ impl RouterFile {
             retry_ambiguous: self.retry_ambiguous.unwrap_or(true),
             continue_stream: self.continue_stream.unwrap_or(false),
             fidelity: self.fidelity.map_or_else(Fidelity::default, |f| f.0),
+            conversations: self.parts.conversations,
             capture: self.parts.capture,
             hot_reload: self.hot_reload.unwrap_or(true),
             small_models: self.parts.small_models,

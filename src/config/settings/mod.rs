@@ -9,7 +9,8 @@ mod tunnel;
 
 pub use health::{Backoff, Backoffs, Circuit};
 pub use parts::{
-    Affinity, Bandit, Capture, Fidelity, HealthCheck, Hedge, Limits, Profile, SmallModels, Weighted,
+    Affinity, Bandit, Capture, Conversations, Fidelity, HealthCheck, Hedge, Limits, Profile,
+    SmallModels, Weighted,
 };
 pub use route::{ConflictResolution, Route, Step};
 pub use router::{OnUnknownModel, Router, Strategy, Timeouts};

@@ -14,6 +14,25 @@ pub enum Fidelity {
     Silent,
 }
 
+/// `router.conversations`: what is remembered of conversations for upstreams that remember nothing: answers
+/// of the Responses API with `store`, and the opaque reasoning of clients that drop unknown fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conversations {
+    /// Most bytes held in memory, for each of the two kinds.
+    pub max_bytes: usize,
+    /// How long.
+    pub ttl: Duration,
+}
+
+impl Default for Conversations {
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 << 20,
+            ttl: Duration::from_hours(24),
+        }
+    }
+}
+
 /// `router.capture`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capture {

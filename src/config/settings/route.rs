@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Strategy;
+use super::{Fidelity, Strategy};
 
 /// `routes[]`: a logical model.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Route {
     pub strategy: Option<Strategy>,
     /// Limit of the whole request.
     pub timeout: Option<Duration>,
+    /// What a loss in translation leads to, instead of `router.fidelity`.
+    pub fidelity: Option<Fidelity>,
     /// What it tries.
     pub steps: Vec<Step>,
 }

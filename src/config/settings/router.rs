@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    Affinity, Backoffs, Bandit, Capture, Circuit, Fidelity, HealthCheck, Hedge, Limits,
-    SmallModels, Weighted,
+    Affinity, Backoffs, Bandit, Capture, Circuit, Conversations, Fidelity, HealthCheck, Hedge,
+    Limits, SmallModels, Weighted,
 };
 
 /// `router.*`
@@ -41,6 +41,8 @@ pub struct Router {
     pub continue_stream: bool,
     /// What a loss in translation leads to.
     pub fidelity: Fidelity,
+    /// What is remembered of conversations; `None` = nothing.
+    pub conversations: Option<Conversations>,
     /// Request bodies kept for the inspector.
     pub capture: Option<Capture>,
     /// Whether the file is watched.
