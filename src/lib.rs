@@ -13,7 +13,7 @@
 //! | 5 | [`server`]: listeners, doors, guards · [`tunnel`]: public doors opened from inside | each other, terminals |
 //! | 4 | [`proxy`]: the request path | axum's routes, listeners |
 //! | 3 | [`route`] · [`telemetry`] · [`demo`] | HTTP clients, sockets |
-//! | 2 | [`codec`] · [`health`]: state machines, `now` is an argument | async |
+//! | 2 | [`codec`] · [`health`] · [`memory`]: state machines, `now` is an argument | async |
 //! | 1 | [`provider`] → [`config`] | requests |
 //! | 0 | [`json`] · [`sse`] → [`chat`]: the vocabulary | vendors, time, IO |
 //!
@@ -67,6 +67,7 @@ pub mod config;
 pub mod demo;
 pub mod health;
 pub mod json;
+pub mod memory;
 pub mod provider;
 pub mod proxy;
 pub mod route;

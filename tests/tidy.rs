@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 9] = [
     &["chat"],
     &["provider"],
     &["config"],
-    &["codec", "health", "quota", "cache"],
+    &["codec", "health", "memory", "quota", "cache"],
     &["route", "telemetry", "demo"],
     &["proxy"],
     &["server", "tunnel", "tui"],

@@ -5,11 +5,14 @@
 
 pub mod call_id;
 pub mod embeddings;
+pub mod estimate;
 pub mod field_names;
 pub mod fingerprint;
+pub mod losses;
 pub mod media;
 pub mod multipart;
 pub mod openai_chat;
+pub mod restore;
 pub mod schema;
 pub mod stream;
 pub mod target;

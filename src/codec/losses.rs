@@ -1,0 +1,100 @@
+//! What becomes of fields that only their own dialect knows, when a request goes to another one.
+
+use crate::chat::{Dialect, Report, Request};
+
+/// Fields whose absence changes nothing about the answer: a note, never a loss. A name stands for the
+/// field and everything below it; places in lists are written `[]`.
+const NOTES: [&[&str]; 4] = [
+    // OpenAI Chat
+    &[
+        "metadata",
+        "store",
+        "user",
+        "safety_identifier",
+        "prompt_cache_retention",
+        "prompt_cache_options",
+        "stream_options",
+        "messages[].audio",
+        "messages[].annotations",
+        "messages[].parsed",
+        "messages[].id",
+        "messages[].status",
+    ],
+    // OpenAI Responses
+    &[
+        "metadata",
+        "store",
+        "user",
+        "safety_identifier",
+        "client_metadata",
+        "include",
+        "prompt_cache_retention",
+        "prompt_cache_options",
+        "reasoning.context",
+        "stream_options",
+        "truncation",
+        "input[].id",
+        "input[].status",
+        "input[].phase",
+        "input[].content[].annotations",
+        "input[].content[].logprobs",
+    ],
+    // Anthropic
+    &[
+        "metadata",
+        "context_management",
+        "inference_geo",
+        "system[].citations",
+        "messages[].output_config",
+        "messages[].content[].caller",
+        "tools[].defer_loading",
+        "tools[].eager_input_streaming",
+        "tools[].allowed_callers",
+        "thinking.display",
+        "speed",
+    ],
+    // Gemini
+    &[
+        "labels",
+        "safetySettings",
+        "generationConfig.audioTimestamp",
+        "generationConfig.mediaResolution",
+        "store",
+    ],
+];
+
+/// Reports everything that `request` holds for its own dialect alone.
+pub fn report_leftovers(request: &Request, report: &mut Report) {
+    for path in request.leftovers.iter() {
+        if is_note(request.dialect, path) {
+            report.note(path.to_owned());
+        } else {
+            report.drop(path.to_owned());
+        }
+    }
+}
+
+fn is_note(dialect: Dialect, path: &str) -> bool {
+    let notes = match dialect {
+        Dialect::OpenAiChat => NOTES[0],
+        Dialect::OpenAiResponses => NOTES[1],
+        Dialect::Anthropic => NOTES[2],
+        Dialect::Gemini => NOTES[3],
+    };
+    notes.iter().any(|note| {
+        let rest = path.strip_prefix(note);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_covers_what_is_below_it_and_nothing_beside_it() {
+        let chat = |path| is_note(Dialect::OpenAiChat, path);
+        assert!(chat("metadata") && chat("metadata.a") && !chat("metadata_x") && !chat("seed"));
+        assert!(is_note(Dialect::Gemini, "safetySettings[].category"));
+    }
+}

@@ -1,0 +1,12 @@
+//! Memory: what is kept of conversations between requests, for upstreams and clients that keep nothing.
+//!
+//! Everything is bounded in bytes and time, belongs to the client key it came with, and lives in this
+//! process only. Time is an argument.
+
+pub mod responses;
+mod shelf;
+pub mod thoughts;
+
+pub use responses::Responses;
+pub use shelf::Shelf;
+pub use thoughts::Thoughts;
