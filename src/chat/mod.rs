@@ -4,7 +4,9 @@
 //! events) joins it with the first translation between dialects.
 
 pub mod dialect;
+pub mod effort;
 pub mod failure;
 
 pub use dialect::Dialect;
+pub use effort::Effort;
 pub use failure::{Blame, ErrorBody, Failure, FailureClass, Next, Stage};

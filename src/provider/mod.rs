@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod classify;
+pub mod knowledge;
 pub mod preset;
 pub mod redact;
 pub mod retry_after;
