@@ -8,6 +8,7 @@ pub mod classify;
 pub mod knowledge;
 pub mod preset;
 pub mod redact;
+pub mod refused;
 pub mod retry_after;
 pub mod secret;
 
