@@ -3,5 +3,12 @@
 //! Native traffic is never re-encoded here: a request's head is peeked at, an answer is checked, a
 //! stream is watched, and the bytes themselves go on as they came.
 
+pub mod call_id;
+pub mod embeddings;
+pub mod fingerprint;
+pub mod media;
 pub mod multipart;
 pub mod openai_chat;
+pub mod schema;
+pub mod tokens;
+pub mod tool_names;
