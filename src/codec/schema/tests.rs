@@ -1,0 +1,1 @@
+//! Each target's rewriting by example, and the laws that hold for all of them.
