@@ -3,5 +3,25 @@
 //! Native traffic is never re-encoded here: a request's head is peeked at, an answer is checked, a
 //! stream is watched, and the bytes themselves go on as they came.
 
+pub mod answer;
+pub mod anthropic;
+pub mod error;
+pub mod gemini;
+pub mod head;
 pub mod multipart;
+pub mod observe;
 pub mod openai_chat;
+pub mod openai_responses;
+
+use crate::chat::Dialect;
+use crate::sse;
+
+/// What keeps a silent stream of this dialect alive, if its clients survive anything: Google's Python SDK
+/// fails on comments and on events that are not answers.
+pub fn keep_alive(dialect: Dialect) -> Option<&'static [u8]> {
+    match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => Some(sse::KEEP_ALIVE),
+        Dialect::Anthropic => Some(anthropic::PING),
+        Dialect::Gemini => None,
+    }
+}
