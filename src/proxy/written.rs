@@ -22,11 +22,12 @@ use crate::route::plan::missing;
 /// Fields that are ours, not the upstream's.
 const CONTROL: [&str; 4] = ["provider", "alias", "strict_alias", "extra_body"];
 
-static VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+/// The header that names the version of Anthropic's interface.
+pub static VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 static BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 
 /// What is asked for where the client names no version.
-const DEFAULT_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+pub const DEFAULT_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// Everything but what may stand in a path segment as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -248,23 +249,27 @@ fn model(offer: &Offer) -> String {
     serde_json::from_slice(&offer.upstream_json).unwrap_or_default()
 }
 
-/// Where the request goes. Google's models stand in the path, as one segment; streams are always asked for
-/// as events.
+/// Where the request goes. Streams of Google's are always asked for as events.
 fn path(reader: Reader<'_>, streams: bool) -> Cow<'static, str> {
     let Some(verb) = reader.endpoint.path.strip_prefix("/models:") else {
         return Cow::Borrowed(reader.endpoint.path);
     };
-    let model = model(reader.offer);
+    let verb = if streams {
+        "streamGenerateContent?alt=sse"
+    } else {
+        verb
+    };
+    Cow::Owned(gemini_path(&model(reader.offer), verb))
+}
+
+/// The path of `verb` for a model of Google's, whose name is one segment of it.
+pub fn gemini_path(model: &str, verb: &str) -> String {
     let (kind, name) = match model.strip_prefix("tunedModels/") {
         Some(tuned) => ("tunedModels", tuned),
-        None => ("models", model.strip_prefix("models/").unwrap_or(&model)),
+        None => ("models", model.strip_prefix("models/").unwrap_or(model)),
     };
     let name = utf8_percent_encode(name, SEGMENT);
-    Cow::Owned(if streams {
-        format!("/{kind}/{name}:streamGenerateContent?alt=sse")
-    } else {
-        format!("/{kind}/{name}:{verb}")
-    })
+    format!("/{kind}/{name}:{verb}")
 }
 
 /// Client headers that the upstream may see. Everything else stays here: credentials, cookies, addresses,
@@ -301,5 +306,24 @@ fn complete_version(provider: &Provider, headers: &mut HeaderMap) {
     }
     if !is_configured(&VERSION) && !headers.contains_key(&VERSION) {
         headers.insert(&VERSION, DEFAULT_VERSION);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_one_segment_of_a_path() {
+        for (model, path) in [
+            ("gemini-3.5_x", "/models/gemini-3.5_x:v"),
+            ("models/m", "/models/m:v"),
+            ("tunedModels/t-1", "/tunedModels/t-1:v"),
+            ("a/b:c?d#e%2f", "/models/a%2Fb%3Ac%3Fd%23e%252f:v"),
+            ("..", "/models/..:v"),
+            ("\u{e9} ", "/models/%C3%A9%20:v"),
+        ] {
+            assert_eq!(gemini_path(model, "v"), path);
+        }
     }
 }
