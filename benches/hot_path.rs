@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::hint::black_box;
 
-use autogw::codec::openai_chat::request::{Head, needs};
+use autogw::chat::Dialect;
+use autogw::codec::head::{Head, needs};
 use autogw::codec::openai_chat::stream::Observer;
 use autogw::json::raw::RawObject;
 use autogw::sse::Splitter;
@@ -49,7 +50,7 @@ fn bodies(criterion: &mut Criterion) {
             BenchmarkId::new("needed features", name),
             &object,
             |bencher, object| {
-                bencher.iter(|| needs(black_box(object)));
+                bencher.iter(|| needs(Dialect::OpenAiChat, black_box(object)));
             },
         );
         group.bench_with_input(
@@ -96,7 +97,7 @@ struct TwoFields<'a> {
 /// What happens to every body before a target is chosen.
 fn peek(body: &Bytes) -> Head {
     let object = RawObject::parse(body.clone()).expect("the body is valid");
-    Head::peek(&object).expect("the head is valid")
+    Head::peek(Dialect::OpenAiChat, &object).expect("the head is valid")
 }
 
 /// What happens to it for a target whose name for the model differs and whose usage is wanted.

@@ -84,8 +84,8 @@ pub enum StartError {
     /// The tunnel that is asked for cannot be opened.
     #[error(transparent)]
     Tunnel(#[from] TunnelError),
-    /// No provider speaks a dialect that this version speaks.
-    #[error("none of the configured providers can be used by this version")]
+    /// There is nobody to ask.
+    #[error("no provider is configured")]
     NoProviders,
     /// A provider cannot be reached as configured.
     #[error(transparent)]
@@ -121,9 +121,7 @@ impl StartError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             StartError::Tunnel(error) => error.hint(),
-            StartError::NoProviders => {
-                Some("add a provider that speaks the OpenAI dialect, or try `autogw start --demo`")
-            }
+            StartError::NoProviders => Some("add a provider, or try `autogw start --demo`"),
             StartError::Listen(error) => Some(&error.hint),
             StartError::ClientKey { .. } => {
                 Some("set `server.api_key`, or make the directory writable")
@@ -151,9 +149,6 @@ pub struct Running {
 /// Starts a gateway; it answers when the future is ready. A tunnel that was asked for is being opened
 /// then, and the board says how that goes.
 pub async fn start(mut config: Config, options: Options) -> Result<Running, StartError> {
-    config
-        .providers
-        .retain(|provider| provider.preset.is_available());
     if config.providers.is_empty() {
         return Err(StartError::NoProviders);
     }

@@ -33,11 +33,6 @@ impl Dialect {
             Dialect::Gemini => "gemini",
         }
     }
-
-    /// Whether this build can speak the dialect to an upstream.
-    pub fn is_available(self) -> bool {
-        matches!(self, Dialect::OpenAiChat)
-    }
 }
 
 impl fmt::Display for Dialect {

@@ -108,8 +108,7 @@ pub struct Circumstances {
 impl Banner {
     /// The banner of a gateway that runs `config`.
     pub fn new(config: &Config, circumstances: Circumstances) -> Self {
-        let usable = config.providers.iter().filter(|p| p.preset.is_available());
-        let providers: Vec<ProviderLine> = usable.map(Into::into).collect();
+        let providers: Vec<ProviderLine> = config.providers.iter().map(Into::into).collect();
         let default_model = config.router.default_model.clone();
         let first_listed = || {
             providers

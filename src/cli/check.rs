@@ -179,7 +179,6 @@ struct ProviderSummary<'a> {
     base_url: Option<&'a str>,
     keys: usize,
     models: Vec<&'a str>,
-    available: bool,
 }
 
 impl<'a> Summary<'a> {
@@ -205,7 +204,6 @@ impl<'a> ProviderSummary<'a> {
             base_url: provider.base_url.as_ref().map(url::Url::as_str),
             keys: provider.keys.len(),
             models: model_names(provider),
-            available: provider.preset.is_available(),
         }
     }
 }

@@ -280,7 +280,7 @@ fn ask(found: &[Found], person: &mut dyn Ask) -> Option<Vec<Entry>> {
 fn ask_for_another(entries: &[Entry], person: &mut dyn Ask) -> Option<Option<Entry>> {
     let kinds: Vec<&str> = PRESETS
         .iter()
-        .filter(|preset| preset.is_available() && !preset.is_simulated())
+        .filter(|preset| !preset.is_simulated())
         .map(|preset| preset.kind.as_str())
         .filter(|kind| !entries.iter().any(|entry| entry.name == *kind))
         .collect();

@@ -3,16 +3,19 @@
 //! A target is provider × key × model. Where the models are not listed, the listing itself is asked for.
 //! Nothing of an upstream's answer is shown but its status: error texts can hold parts of keys.
 
+mod question;
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::config::Config;
-use crate::provider::{ApiKey, Auth, Feature, Model, Models, Provider};
+use crate::provider::{ApiKey, Auth, Model, Models, Provider};
+use crate::proxy::written::{DEFAULT_VERSION, VERSION};
+use question::{is_anthropics, question};
 
 /// How long a target has: a cold local model takes its time to load.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -51,17 +54,12 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Asks every target that this build can speak to; the outcomes are in config order.
+/// Asks every target; the outcomes are in config order.
 ///
 /// # Cancel safety
 /// Dropping the future ends the requests under way.
 pub async fn ask_all(config: &Config) -> Vec<Outcome> {
-    let targets: Vec<Target<'_>> = config
-        .providers
-        .iter()
-        .filter(|provider| provider.preset.is_available())
-        .flat_map(targets_of)
-        .collect();
+    let targets: Vec<Target<'_>> = config.providers.iter().flat_map(targets_of).collect();
     stream::iter(targets.into_iter().map(Target::ask))
         .buffered(AT_ONCE)
         .collect()
@@ -156,6 +154,9 @@ impl Target<'_> {
                 Auth::XGoogApiKey => request.header("x-goog-api-key", key),
             };
         }
+        if is_anthropics(self.provider) {
+            request = request.header(&VERSION, DEFAULT_VERSION);
+        }
         if let Some(agent) = &self.provider.user_agent {
             request = request.header(http::header::USER_AGENT, agent);
         }
@@ -176,36 +177,6 @@ fn client(provider: &Provider) -> reqwest::Result<Client> {
         builder = builder.proxy(reqwest::Proxy::all(proxy.as_str())?);
     }
     builder.build()
-}
-
-/// Path and body of the smallest useful request.
-fn question(provider: &Provider, model: &Model) -> (&'static str, Value) {
-    let name = model.upstream.as_deref().unwrap_or(&model.name);
-    let embeds = model
-        .features
-        .is_some_and(|features| features.has(Feature::Embeddings));
-    let mut body: Map<String, Value> = Map::new();
-    for (key, raw) in &provider.extra_body {
-        if let Ok(value) = serde_json::from_str(raw.get()) {
-            body.insert(key.clone(), value);
-        }
-    }
-    body.insert("model".to_owned(), json!(name));
-    if embeds {
-        body.insert("input".to_owned(), json!("hi"));
-        return ("/embeddings", Value::Object(body));
-    }
-    body.insert(
-        "messages".to_owned(),
-        json!([{ "role": "user", "content": "hi" }]),
-    );
-    // OpenAI's reasoning models refuse `max_tokens`, and fail when one token is all they may think.
-    let (limit, tokens) = match provider.preset.kind.as_str() {
-        "openai" | "azure_openai" => ("max_completion_tokens", 16),
-        _ => ("max_tokens", 1),
-    };
-    body.insert(limit.to_owned(), json!(tokens));
-    ("/chat/completions", Value::Object(body))
 }
 
 fn reason(error: &reqwest::Error) -> String {

@@ -3,15 +3,22 @@
 //! Native traffic is never re-encoded here: a request's head is peeked at, an answer is checked, a
 //! stream is watched, and the bytes themselves go on as they came.
 
+pub mod answer;
+pub mod anthropic;
 pub mod call_id;
 pub mod embeddings;
+pub mod error;
 pub mod estimate;
 pub mod field_names;
 pub mod fingerprint;
+pub mod gemini;
+pub mod head;
 pub mod losses;
 pub mod media;
 pub mod multipart;
+pub mod observe;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod restore;
 pub mod schema;
 pub mod stream;
@@ -20,3 +27,16 @@ pub mod tokens;
 pub mod tool_map;
 pub mod tool_names;
 pub mod turns;
+
+use crate::chat::Dialect;
+use crate::sse;
+
+/// What keeps a silent stream of this dialect alive, if its clients survive anything: Google's Python SDK
+/// fails on comments and on events that are not answers.
+pub fn keep_alive(dialect: Dialect) -> Option<&'static [u8]> {
+    match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => Some(sse::KEEP_ALIVE),
+        Dialect::Anthropic => Some(anthropic::PING),
+        Dialect::Gemini => None,
+    }
+}

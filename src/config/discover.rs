@@ -149,15 +149,6 @@ impl Discovery {
     }
 
     fn add(&mut self, found: Found, warnings: Vec<Diagnostic>) {
-        let preset = found.provider.preset;
-        if !preset.is_available() {
-            let message = format!(
-                "{} (from {}) is not available yet",
-                preset.kind, found.origin
-            );
-            self.warnings.push(Diagnostic::warning(message));
-            return;
-        }
         self.warnings.extend(warnings);
         let is_local = found
             .provider

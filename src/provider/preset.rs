@@ -44,11 +44,6 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// Whether this build speaks one of its dialects.
-    pub fn is_available(&self) -> bool {
-        self.dialects.iter().any(|dialect| dialect.is_available())
-    }
-
     /// Whether it refuses requests without a key: a server of one's own does not.
     pub fn needs_key(&self) -> bool {
         !self.key_variables.is_empty() && self.local_ports.is_empty()

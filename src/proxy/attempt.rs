@@ -7,11 +7,15 @@ use super::call::Call;
 use super::gateway::Gateway;
 use super::prepared::Prepared;
 use super::receive::{Flaw, GoodBody, Receiver, read_error};
+use super::tongue;
 use super::upstream::{Answer, Outgoing, SendError};
+use super::written::Reader;
 use crate::chat::{Blame, ErrorBody, Failure, FailureClass, Next, Stage};
+use crate::codec::gemini;
 use crate::codec::openai_chat::error;
 use crate::config::Timeouts;
 use crate::provider::classify::{self, Asked};
+use crate::provider::retry_after::MAX_RETRY_AFTER;
 use crate::provider::{Features, Provider};
 use crate::route::{Offer, Target};
 
@@ -65,11 +69,15 @@ impl Attempt<'_> {
             by: self.deadline.min(now + limit),
             is_cut_short: self.deadline < now + limit,
         };
-        let written = self
-            .prepared
-            .write(self.call, &target.offer, provider, self.needs);
+        let reader = Reader {
+            // A target that speaks no dialect that would do is in no plan.
+            endpoint: tongue::endpoint(self.call.endpoint, provider).unwrap_or(self.call.endpoint),
+            offer: &target.offer,
+            provider,
+        };
+        let written = self.prepared.write(self.call, reader, self.needs);
         let outgoing = Outgoing {
-            path: self.call.endpoint.path,
+            path: &written.path,
             key: target.key,
             headers: &written.headers,
             body: written.body,
@@ -83,7 +91,7 @@ impl Attempt<'_> {
             return Err(self.refused(answer, target).await);
         }
         let receiver = Receiver {
-            endpoint: self.call.endpoint,
+            endpoint: reader.endpoint,
             streams: self.prepared.streams,
             include_usage: self.prepared.head.include_usage,
             strips_usage: written.strips_usage,
@@ -136,7 +144,14 @@ impl Attempt<'_> {
             .await
             .unwrap_or_default();
         let body = self.gateway.clean(error::read(&read));
-        classify::answer(status, &headers, body, self.asked(target))
+        let failure = classify::answer(status, &headers, body, self.asked(target));
+        let wait = failure
+            .retry_after
+            .or_else(|| gemini::error::retry_delay(&read));
+        Failure {
+            retry_after: wait.map(|wait| wait.min(MAX_RETRY_AFTER)),
+            ..failure
+        }
     }
 
     fn asked<'t>(&'t self, target: &'t Target) -> Asked<'t> {

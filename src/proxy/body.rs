@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use super::array::Array;
 use super::hold::Held;
 use super::live::Live;
 use super::raw::Raw;
@@ -23,6 +24,8 @@ pub enum Body {
     Live(Box<Live>),
     /// A stream that was promised before an upstream had answered.
     Held(Box<Held>),
+    /// Either of them, as the elements of a JSON array.
+    Array(Box<Array>),
     /// Bytes of an upstream, passed on unread.
     Raw(Box<Raw>),
 }
@@ -47,6 +50,7 @@ impl HttpBody for Body {
             Body::Held(held) => held
                 .poll_bytes(cx)
                 .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Body::Array(array) => array.poll_frame(cx),
             Body::Raw(raw) => raw
                 .poll_bytes(cx)
                 .map(|bytes| bytes.map(|bytes| bytes.map(Frame::data))),
@@ -57,7 +61,7 @@ impl HttpBody for Body {
         match self {
             Body::Empty => true,
             Body::Full(bytes) => bytes.is_empty(),
-            Body::Live(_) | Body::Held(_) | Body::Raw(_) => false,
+            Body::Live(_) | Body::Held(_) | Body::Array(_) | Body::Raw(_) => false,
         }
     }
 
@@ -68,7 +72,7 @@ impl HttpBody for Body {
             Body::Raw(raw) => raw
                 .announced()
                 .map_or_else(SizeHint::default, SizeHint::with_exact),
-            Body::Live(_) | Body::Held(_) => SizeHint::default(),
+            Body::Live(_) | Body::Held(_) | Body::Array(_) => SizeHint::default(),
         }
     }
 }

@@ -6,78 +6,155 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::codec::openai_chat::response::Shape;
+use super::ingress::{Framing, Spoken, Tongue};
+use crate::chat::{Dialect, Operation};
+use crate::codec::answer::Shape;
 use crate::route::Scope;
 
 /// An endpoint that is routed to providers.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Path below `/v1`, here and upstream.
+    /// The dialect it is spoken to in.
+    pub dialect: Dialect,
+    /// What it does.
+    pub operation: Operation,
+    /// Path below `/v1`, here and upstream; for Gemini, where a model stands in the path, a name like one.
     pub path: &'static str,
     /// What a complete answer looks like.
     pub shape: Shape,
-    /// Whether it generates text: then streams end with a finish or `[DONE]`, and report usage on request.
-    pub generates: bool,
     /// Whether answers may be something other than JSON (audio, plain transcripts).
     pub any_content: bool,
     /// Whether requests may be multipart forms.
     pub forms: bool,
 }
 
-const fn endpoint(path: &'static str, shape: Shape) -> Endpoint {
+const fn endpoint(
+    dialect: Dialect,
+    operation: Operation,
+    path: &'static str,
+    shape: Shape,
+) -> Endpoint {
     Endpoint {
+        dialect,
+        operation,
         path,
         shape,
-        generates: false,
         any_content: false,
         forms: false,
     }
 }
 
-/// Everything of OpenAI's that a provider may speak natively.
-pub static ENDPOINTS: [Endpoint; 11] = [
+const fn openai(path: &'static str, shape: Shape) -> Endpoint {
+    endpoint(Dialect::OpenAiChat, Operation::Other, path, shape)
+}
+
+/// Everything that a provider may speak natively.
+pub static ENDPOINTS: [Endpoint; 19] = [
+    endpoint(
+        Dialect::OpenAiChat,
+        Operation::Generate,
+        "/chat/completions",
+        Shape::Choices,
+    ),
     Endpoint {
-        generates: true,
-        ..endpoint("/chat/completions", Shape::Choices)
+        operation: Operation::Generate,
+        ..openai("/completions", Shape::Choices)
     },
     Endpoint {
-        generates: true,
-        ..endpoint("/completions", Shape::Choices)
+        operation: Operation::Embed,
+        ..openai("/embeddings", Shape::Data)
     },
-    endpoint("/embeddings", Shape::Data),
-    endpoint("/images/generations", Shape::Data),
+    openai("/images/generations", Shape::Data),
     Endpoint {
         forms: true,
-        ..endpoint("/images/edits", Shape::Data)
+        ..openai("/images/edits", Shape::Data)
     },
     Endpoint {
         forms: true,
-        ..endpoint("/images/variations", Shape::Data)
+        ..openai("/images/variations", Shape::Data)
     },
     Endpoint {
         any_content: true,
-        ..endpoint("/audio/speech", Shape::AnyJson)
+        ..openai("/audio/speech", Shape::AnyJson)
     },
     Endpoint {
         any_content: true,
         forms: true,
-        ..endpoint("/audio/transcriptions", Shape::AnyJson)
+        ..openai("/audio/transcriptions", Shape::AnyJson)
     },
     Endpoint {
         any_content: true,
         forms: true,
-        ..endpoint("/audio/translations", Shape::AnyJson)
+        ..openai("/audio/translations", Shape::AnyJson)
     },
-    endpoint("/moderations", Shape::AnyJson),
-    endpoint("/rerank", Shape::AnyJson),
+    openai("/moderations", Shape::AnyJson),
+    openai("/rerank", Shape::AnyJson),
+    endpoint(
+        Dialect::OpenAiResponses,
+        Operation::Generate,
+        "/responses",
+        Shape::Response,
+    ),
+    endpoint(
+        Dialect::OpenAiResponses,
+        Operation::CountTokens,
+        "/responses/input_tokens",
+        Shape::Count("input_tokens"),
+    ),
+    endpoint(
+        Dialect::Anthropic,
+        Operation::Generate,
+        "/messages",
+        Shape::Message,
+    ),
+    endpoint(
+        Dialect::Anthropic,
+        Operation::CountTokens,
+        "/messages/count_tokens",
+        Shape::Count("input_tokens"),
+    ),
+    endpoint(
+        Dialect::Gemini,
+        Operation::Generate,
+        "/models:generateContent",
+        Shape::Candidates,
+    ),
+    endpoint(
+        Dialect::Gemini,
+        Operation::CountTokens,
+        "/models:countTokens",
+        Shape::Count("totalTokens"),
+    ),
+    endpoint(
+        Dialect::Gemini,
+        Operation::Embed,
+        "/models:embedContent",
+        Shape::Embeddings,
+    ),
+    endpoint(
+        Dialect::Gemini,
+        Operation::Embed,
+        "/models:batchEmbedContents",
+        Shape::Embeddings,
+    ),
 ];
 
 impl Endpoint {
-    /// The endpoint at `path`: with `/v1`, with `/openai/v1`, or bare.
-    pub fn at(path: &str) -> Option<&'static Endpoint> {
-        let path = path.strip_prefix("/openai").unwrap_or(path);
-        let path = path.strip_prefix("/v1").unwrap_or(path);
+    /// The endpoint whose name is `path`.
+    pub fn called(path: &str) -> Option<&'static Endpoint> {
         ENDPOINTS.iter().find(|endpoint| endpoint.path == path)
+    }
+
+    /// The first endpoint of `dialect` that does `operation`.
+    pub fn of(dialect: Dialect, operation: Operation) -> Option<&'static Endpoint> {
+        ENDPOINTS
+            .iter()
+            .find(|endpoint| endpoint.dialect == dialect && endpoint.operation == operation)
+    }
+
+    /// Whether it generates text: then streams end with a word, and whole answers can be told as one.
+    pub fn generates(&self) -> bool {
+        self.operation == Operation::Generate
     }
 }
 
@@ -87,6 +164,8 @@ impl Endpoint {
 pub struct Call {
     /// Where it was sent.
     pub endpoint: &'static Endpoint,
+    /// What its path says, in a dialect where that is more than the endpoint.
+    pub spoken: Option<Spoken>,
     /// The client's headers.
     pub headers: HeaderMap,
     /// The whole body.
@@ -99,6 +178,17 @@ pub struct Call {
 }
 
 impl Call {
+    /// How its answer and its errors are told.
+    pub fn tongue(&self) -> Tongue {
+        Tongue {
+            dialect: self.endpoint.dialect,
+            framing: self
+                .spoken
+                .as_ref()
+                .map_or(Framing::Events, |spoken| spoken.framing),
+        }
+    }
+
     /// The value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

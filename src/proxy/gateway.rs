@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 use ring::digest::{SHA256, digest};
 use tokio_util::sync::CancellationToken;
 
-use super::call;
+use super::call::Endpoint;
 use super::upstream::{Tls, Upstream};
-use crate::chat::ErrorBody;
+use crate::chat::{ErrorBody, Operation};
 use crate::config::Config;
 use crate::health::{Health, Standing, TargetId};
 use crate::provider::redact::Redactor;
@@ -178,11 +178,13 @@ impl Gateway {
             keys.iter().any(|&key| {
                 let provider = ring.provider.name.clone();
                 let model = model.clone();
+                let spoken = ring.provider.preset.dialects.first();
+                let talks = spoken.and_then(|own| Endpoint::of(*own, Operation::Generate));
                 let target = TargetId {
                     provider,
                     key,
                     model,
-                    endpoint: call::ENDPOINTS[0].path,
+                    endpoint: talks.map_or("", |endpoint| endpoint.path),
                 };
                 let standing = self.health.standing(&target, now);
                 matches!(standing, Standing::Ready | Standing::Suspect)

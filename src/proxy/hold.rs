@@ -1,7 +1,7 @@
 //! `router.commit_hold`: a stream that is promised before any upstream has answered.
 //!
-//! The client gets its 200 and a comment every fifteen seconds, so that nothing on the way takes the
-//! silence for death. Behind that the search for a target goes on as ever; it is the status line that
+//! The client gets its 200 and a sign of life every fifteen seconds, so that nothing on the way takes the
+//! silence for death; where its SDKs survive none, it gets the 200 alone. Behind that the search for a target goes on as ever; it is the status line that
 //! can no longer tell how it ended, so an error event must.
 
 use std::fmt;
@@ -14,17 +14,18 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::Committed;
 use super::body::Body;
-use super::live::error_event;
 use super::problem::Problem;
-use crate::sse;
+use crate::chat::Dialect;
+use crate::codec::keep_alive;
 
-/// Between comments; proxies on the way cut silent connections after a minute or so.
+/// Between signs; proxies on the way cut silent connections after a minute or so.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 type Search = Pin<Box<dyn Future<Output = Result<Committed, Problem>> + Send>>;
 
 /// See the module's head.
 pub struct Held {
+    dialect: Dialect,
     request_id: String,
     state: State,
 }
@@ -45,20 +46,20 @@ enum State {
 
 impl Held {
     /// A stream whose target is still being searched for.
-    pub fn new(request_id: &http::HeaderValue, search: Search) -> Self {
+    pub fn new(dialect: Dialect, request_id: &http::HeaderValue, search: Search) -> Self {
         let mut beat = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
+            dialect,
             request_id: request_id.to_str().unwrap_or_default().to_owned(),
             state: State::Promised { search, beat },
         }
     }
 
-    fn begin(&mut self) -> Bytes {
+    fn begin(&mut self) {
         if let State::Promised { search, beat } = std::mem::replace(&mut self.state, State::Over) {
             self.state = State::Searching { search, beat };
         }
-        Bytes::from_static(sse::KEEP_ALIVE)
     }
 
     /// The next bytes for the client; `None` at the end.
@@ -66,7 +67,12 @@ impl Held {
         loop {
             match &mut self.state {
                 State::Over => return Poll::Ready(None),
-                State::Promised { .. } => return Poll::Ready(Some(self.begin())),
+                State::Promised { .. } => {
+                    self.begin();
+                    if let Some(sign) = keep_alive(self.dialect) {
+                        return Poll::Ready(Some(Bytes::from_static(sign)));
+                    }
+                }
                 State::Streaming(Body::Live(live)) => return live.poll_bytes(cx),
                 State::Streaming(Body::Full(bytes)) => {
                     let bytes = std::mem::take(bytes);
@@ -78,12 +84,14 @@ impl Held {
                     Poll::Ready(Ok(committed)) => self.state = State::Streaming(committed.body),
                     Poll::Ready(Err(problem)) => {
                         self.state = State::Over;
-                        return Poll::Ready(Some(error_event(&problem.body, &self.request_id)));
+                        let event = problem.event(self.dialect, &self.request_id, 0);
+                        return Poll::Ready(Some(event));
                     }
                     Poll::Pending => {
-                        return beat
-                            .poll_tick(cx)
-                            .map(|_| Some(Bytes::from_static(sse::KEEP_ALIVE)));
+                        let Some(sign) = keep_alive(self.dialect) else {
+                            return Poll::Pending;
+                        };
+                        return beat.poll_tick(cx).map(|_| Some(Bytes::from_static(sign)));
                     }
                 },
             }

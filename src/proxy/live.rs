@@ -1,7 +1,7 @@
 //! A committed stream on its way to the client.
 //!
 //! From here on there is no other target: if the upstream breaks, the client is told so in an error
-//! event, and nothing follows it: no invented finish, no `[DONE]`, no second answer (laws L9, L10).
+//! event, and nothing follows it: no invented finish, no last word, no second answer (laws L9, L10).
 //! The event is the end of a well-formed HTTP message, as some clients throw away what they have
 //! received when the connection breaks, and would lose the very event that explains it.
 //! Dropping the stream drops the upstream connection (law L11).
@@ -20,10 +20,9 @@ use super::record::Record;
 use super::relay::{Broken, Relay};
 use super::upstream::{AnswerBody, describe};
 use super::watch::{Ended, Watch};
-use crate::chat::ErrorBody;
-use crate::codec::openai_chat::error;
+use crate::chat::Dialect;
 
-/// How long an upstream may keep the connection open behind `[DONE]`: its end saves the connection for
+/// How long an upstream may keep the connection open behind its last word: its end saves the connection for
 /// the next request, but the client has all it waits for.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -31,6 +30,8 @@ const LINGER: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Live {
     gateway: Arc<Gateway>,
+    /// That of the client.
+    dialect: Dialect,
     record: Record,
     relay: Relay,
     ready: VecDeque<Bytes>,
@@ -40,11 +41,17 @@ pub struct Live {
 
 impl Live {
     /// Goes on with a stream that has begun well.
-    pub fn new(gateway: Arc<Gateway>, opened: Opened, mut record: Record) -> Self {
+    pub fn new(
+        gateway: Arc<Gateway>,
+        dialect: Dialect,
+        opened: Opened,
+        mut record: Record,
+    ) -> Self {
         record.first_token(Instant::now());
         let mut live = Self {
             watch: Watch::new(&gateway, opened.idle),
             gateway,
+            dialect,
             record,
             relay: opened.relay,
             ready: opened.ready,
@@ -97,7 +104,7 @@ impl Live {
     }
 
     fn complete(&mut self) {
-        self.record.usage(self.relay.observer().usage);
+        self.record.usage(self.relay.observer().usage());
         self.record.complete();
         self.rest = None;
     }
@@ -105,7 +112,7 @@ impl Live {
     fn end_early(&mut self, ended: Ended) {
         match ended {
             Ended::Lingered => self.complete(),
-            Ended::Stopped => self.fail(&Problem::shutting_down().body, Some("shutdown")),
+            Ended::Stopped => self.fail(&Problem::shutting_down(), Some("shutdown")),
             Ended::Silent => self.cut("the provider fell silent"),
             Ended::Aged => self.cut("it has lasted as long as a stream may"),
         }
@@ -116,43 +123,39 @@ impl Live {
             Broken::Error(body) => {
                 let body = self.gateway.clean(body);
                 // The upstream's words may quote the prompt: the client reads them, the log does not.
-                self.fail(&body, None);
+                self.fail(&Problem::reported(body), None);
             }
             Broken::Truncated => self.cut("it ended without a finish"),
         }
     }
 
-    /// The connection ended or the time did. Behind `[DONE]` that is as good as an end.
+    /// The connection ended or the time did. Behind the upstream's last word that is as good as an end.
     fn cut(&mut self, reason: &str) {
-        if self.relay.is_done() {
+        if self.relay.may_end() {
             return self.complete();
         }
         let message = format!("the provider's stream was interrupted: {reason}");
-        self.fail(&Problem::broken_stream(message).body, Some(reason));
+        self.fail(&Problem::broken_stream(message), Some(reason));
     }
 
-    fn fail(&mut self, body: &ErrorBody, reason: Option<&str>) {
+    fn fail(&mut self, problem: &Problem, reason: Option<&str>) {
         self.rest = None;
-        self.record.usage(self.relay.observer().usage);
+        self.record.usage(self.relay.observer().usage());
         self.record.failed(http::StatusCode::BAD_GATEWAY.as_u16());
         let id = self.record.id();
         tracing::warn!(
             target: "autogw::stream",
             request_id = id,
-            kind = body.kind,
-            code = body.code,
+            kind = problem.body.kind,
+            code = problem.body.code,
             reason,
             "stream broke off"
         );
         if self.relay.is_inside_event() {
             self.ready.push_back(Bytes::from_static(b"\n\n"));
         }
-        self.ready.push_back(error_event(body, id));
+        let number = self.relay.observer().next_number();
+        let event = problem.event(self.dialect, id, number);
+        self.ready.push_back(event);
     }
-}
-
-/// An error as the last event of a chat stream.
-pub fn error_event(body: &ErrorBody, request_id: &str) -> Bytes {
-    let json = error::write(body, request_id, &[]);
-    Bytes::from(format!("data: {json}\n\n"))
 }

@@ -9,15 +9,19 @@
 //! A request that matches its provider's dialect is never re-encoded: bytes in, a few edits at the top
 //! level, bytes out, and a watcher beside the stream.
 
+pub mod array;
 pub mod attempt;
 pub mod body;
 pub mod call;
 pub mod control;
 mod exhausted;
 pub mod failover;
+mod fallbacks;
 pub mod gateway;
 pub mod hold;
+pub mod ingress;
 pub mod live;
+mod nested;
 mod no_target;
 pub mod prepared;
 pub mod problem;
@@ -25,8 +29,10 @@ pub mod raw;
 pub mod receive;
 pub mod record;
 pub mod relay;
+pub mod tongue;
 pub mod upstream;
 pub mod watch;
+pub mod written;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,18 +40,22 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 
+use crate::chat::Dialect;
+use crate::codec::keep_alive;
 use crate::config::OnUnknownModel;
 use crate::provider::Redactor;
 use crate::route::Target;
 use crate::route::plan::{self, Keyring, NoTarget, Plan};
 use crate::route::wanted::Wanted;
 use crate::sse;
+use array::Array;
 use attempt::{Attempt, Good};
 use body::Body;
 use call::Call;
 use failover::Failover;
 use gateway::Gateway;
 use hold::Held;
+use ingress::Framing;
 use live::Live;
 use prepared::Prepared;
 use problem::Problem;
@@ -82,6 +92,9 @@ static PASSED_BACK: [HeaderName; 5] = [
     HeaderName::from_static("openai-processing-ms"),
 ];
 
+/// Beginnings of the headers in which upstreams tell their rate limits.
+const LIMITS: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
+
 /// Answers a call.
 ///
 /// # Cancel safety
@@ -102,15 +115,33 @@ pub async fn handle(
             return Err(problem);
         }
     };
-    let holds = [gateway.config().router.commit_hold, call.promise_after];
-    let hold = holds.into_iter().flatten().min();
-    let hold = hold.filter(|_| prepared.streams);
+    let hold = promised_after(&gateway, &call).filter(|_| prepared.streams);
     let id = record.request_id().clone();
+    let tongue = call.tongue();
     let search = search(gateway, call, prepared, plan, record);
-    match hold {
+    let reply = match hold {
         None => search.await.map(Reply::from),
-        Some(hold) => answer_within(hold, id, Box::pin(search)).await,
+        Some(hold) => answer_within(hold, tongue.dialect, id, Box::pin(search)).await,
+    }?;
+    Ok(framed(reply, tongue.framing))
+}
+
+/// After how long a stream is promised whose target is still being searched for. Google's SDKs survive no
+/// sign of life, so nothing is gained by a promise to them, unless without it somebody would give up.
+fn promised_after(gateway: &Gateway, call: &Call) -> Option<Duration> {
+    let hold = gateway.config().router.commit_hold;
+    let hold = hold.filter(|_| keep_alive(call.endpoint.dialect).is_some());
+    [hold, call.promise_after].into_iter().flatten().min()
+}
+
+/// Gives a stream the framing that its client asked for.
+fn framed(mut reply: Reply, framing: Framing) -> Reply {
+    if framing == Framing::Array && matches!(reply.body, Body::Live(_) | Body::Held(_)) {
+        let json = HeaderValue::from_static("application/json");
+        reply.headers.insert(header::CONTENT_TYPE, json);
+        reply.body = Body::Array(Box::new(Array::new(reply.body)));
     }
+    reply
 }
 
 type BoxedSearch = std::pin::Pin<Box<dyn Future<Output = Result<Committed, Problem>> + Send>>;
@@ -118,6 +149,7 @@ type BoxedSearch = std::pin::Pin<Box<dyn Future<Output = Result<Committed, Probl
 /// Waits `hold` for a target, then promises a stream and goes on searching inside of it.
 async fn answer_within(
     hold: Duration,
+    dialect: Dialect,
     id: HeaderValue,
     mut search: BoxedSearch,
 ) -> Result<Reply, Problem> {
@@ -129,7 +161,7 @@ async fn answer_within(
         Ok(Reply {
             status: StatusCode::OK,
             headers,
-            body: Body::Held(Box::new(Held::new(&id, search))),
+            body: Body::Held(Box::new(Held::new(dialect, &id, search))),
         })
     }
 }
@@ -152,6 +184,7 @@ async fn search(
         deadline: Instant::from_std(record.received()) + limit,
     };
     let exposed = Exposed::of(&plan);
+    let dialect = call.endpoint.dialect;
     let stop = gateway.stopped();
     let result = tokio::select! {
         biased;
@@ -159,7 +192,7 @@ async fn search(
         () = stop.cancelled() => Err(Problem::shutting_down()),
     };
     match result {
-        Ok((good, target)) => Ok(commit(&gateway, good, target, exposed, record)),
+        Ok((good, target)) => Ok(commit(&gateway, dialect, good, (target, exposed), record)),
         Err(problem) => {
             record.failed(problem.status.as_u16());
             Err(problem)
@@ -213,22 +246,33 @@ fn make_plan(
         }
         (plan, _) => plan,
     };
-    plan.map_err(|reason| {
+    let plan = plan.map_err(|reason| {
         Problem::no_target(
             reason,
             model,
             prepared.head.provider.as_deref(),
             prepared.head.alias.as_deref(),
         )
-    })
+    })?;
+    among_speakers(gateway, call, plan).ok_or_else(|| Problem::no_speaker(call.endpoint, model))
+}
+
+/// The plan without the targets that speak no dialect that would do; `None` if nobody is left.
+fn among_speakers(gateway: &Gateway, call: &Call, mut plan: Plan) -> Option<Plan> {
+    let speaks =
+        |target: &Target| tongue::endpoint(call.endpoint, gateway.provider(target)).is_some();
+    plan.targets.retain(speaks);
+    plan.resting.retain(|(target, ..)| speaks(target));
+    let is_empty = plan.targets.is_empty() && plan.resting.is_empty();
+    (!is_empty).then_some(plan)
 }
 
 /// Makes the answer of a target the client's.
 fn commit(
     gateway: &Arc<Gateway>,
+    dialect: Dialect,
     good: Good,
-    target: Target,
-    exposed: Exposed,
+    (target, exposed): (Target, Exposed),
     mut record: Record,
 ) -> Committed {
     let mut headers = passed_back(&good.headers, gateway.redactor());
@@ -252,7 +296,12 @@ fn commit(
         }
         GoodBody::Stream(opened) => {
             stream_headers(&mut headers);
-            Body::Live(Box::new(Live::new(gateway.clone(), opened, record)))
+            Body::Live(Box::new(Live::new(
+                gateway.clone(),
+                dialect,
+                opened,
+                record,
+            )))
         }
         GoodBody::Raw(answer) => {
             let idle = gateway.config().router.timeouts.idle;
@@ -306,7 +355,8 @@ impl Exposed {
 
 fn pass_limits(upstream: &HeaderMap, redactor: &Redactor, headers: &mut HeaderMap) {
     for (name, value) in upstream {
-        if name.as_str().starts_with("x-ratelimit-") && is_clean(value, redactor) {
+        let name_is_theirs = LIMITS.iter().any(|start| name.as_str().starts_with(start));
+        if name_is_theirs && is_clean(value, redactor) {
             headers.insert(name.clone(), value.clone());
         }
     }

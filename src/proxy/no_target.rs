@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::call::Endpoint;
 use super::problem::Problem;
 use crate::provider::Features;
 use crate::route::plan::NoTarget;
@@ -68,6 +69,23 @@ impl Problem {
                 not_found("model_not_found", message).about("model")
             }
         }
+    }
+
+    /// 404: whoever has the model speaks no dialect in which it could be asked.
+    pub fn no_speaker(endpoint: &Endpoint, model: &str) -> Self {
+        let message = format!(
+            "no provider of `{model}` speaks {} for {}, and autogw {} does not translate it",
+            endpoint.dialect,
+            endpoint.path,
+            env!("CARGO_PKG_VERSION")
+        );
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("dialect_not_available"),
+            message,
+        )
+        .about("model")
     }
 
     fn incapable(missing: Features, model: &str) -> Self {

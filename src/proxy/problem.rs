@@ -4,13 +4,16 @@ mod edge;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::chat::{ErrorBody, Failure, FailureClass};
+use crate::chat::{Dialect, ErrorBody, Failure, FailureClass};
+use crate::codec::error::{self, Told};
+use crate::codec::head::HeadError;
 use crate::codec::multipart::MultipartError;
-use crate::codec::openai_chat::request::HeadError;
 use crate::json::raw::RawError;
+use crate::provider::classify;
 
 /// An error for the client, before it is written in a dialect.
 #[derive(Debug, Clone)]
@@ -232,6 +235,42 @@ impl Problem {
             Some("stream_interrupted"),
             message,
         )
+    }
+
+    /// The body that tells a client of `dialect`.
+    pub fn write(&self, dialect: Dialect, request_id: &str) -> Value {
+        let attempts: Vec<_> = self.attempts.iter().map(AttemptNote::to_json).collect();
+        error::write(dialect, &self.told(dialect, request_id, &attempts))
+    }
+
+    /// The same as the last event of a stream; `number` is its own where events are numbered.
+    pub fn event(&self, dialect: Dialect, request_id: &str, number: u64) -> Bytes {
+        error::event(dialect, &self.told(dialect, request_id, &[]), number)
+    }
+
+    fn told<'a>(
+        &'a self,
+        dialect: Dialect,
+        request_id: &'a str,
+        attempts: &'a [Value],
+    ) -> Told<'a> {
+        Told {
+            status: error::status(dialect, self.status.as_u16()),
+            body: &self.body,
+            request_id,
+            attempts,
+            retry_after: self.retry_after,
+        }
+    }
+
+    /// What an upstream reported when the answer had begun.
+    pub fn reported(body: ErrorBody) -> Self {
+        let status = classify::status_of(&body);
+        Self {
+            body,
+            status,
+            ..Self::broken_stream("")
+        }
     }
 
     /// Says that trying again will not help.

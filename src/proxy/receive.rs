@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::call::Endpoint;
 use super::relay::{Broken, MAX_HELD, Relay};
 use super::upstream::{AnswerBody, describe};
-use crate::chat::ErrorBody;
-use crate::codec::openai_chat::Usage;
-use crate::codec::openai_chat::response::{NoAnswer, check};
+use crate::chat::{Dialect, ErrorBody, Usage};
+use crate::codec::answer::{NoAnswer, check};
+use crate::codec::gemini;
 use crate::codec::openai_chat::unroll::unroll;
 
 /// Largest complete answer that is held to be checked.
@@ -28,6 +28,9 @@ const ERROR_WITHIN: Duration = Duration::from_secs(5);
 
 /// Most bytes of whole events held back before the first meaningful one; a preamble is never that long.
 const MAX_PREAMBLE: usize = 64 * 1024;
+
+/// The same for Responses, whose first two events each repeat instructions and tools.
+const MAX_ECHOING_PREAMBLE: usize = 1024 * 1024;
 
 /// A body that is known to be good so far.
 #[derive(Debug)]
@@ -88,7 +91,7 @@ impl From<Broken> for Flaw {
 /// What is expected of an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Receiver {
-    /// The endpoint that was asked.
+    /// The endpoint that was asked, in the upstream's dialect.
     pub endpoint: &'static Endpoint,
     /// Whether a stream was asked for.
     pub streams: bool,
@@ -112,11 +115,11 @@ impl Receiver {
         }
         match Content::of(headers, self.endpoint) {
             Content::Events if self.streams || self.endpoint.any_content => {
-                let relay = Relay::new(self.strips_usage, self.endpoint.generates);
+                let relay = self.relay();
                 self.open(body, relay).await.map(GoodBody::Stream)
             }
             Content::Foreign => Ok(GoodBody::Raw(body)),
-            Content::Json if self.streams && self.endpoint.generates => self.unrolled(body).await,
+            Content::Json if self.streams && self.endpoint.generates() => self.unrolled(body).await,
             Content::Json => self
                 .whole(body)
                 .await
@@ -146,10 +149,14 @@ impl Receiver {
         let (bytes, _) = self.whole(body).await?;
         let no_stream =
             || Flaw::malformed("the upstream answered a stream request with a document");
-        // The usage chunk is written for the relay to read, which takes it out again as from any stream.
-        let events =
-            unroll(&bytes, self.include_usage || self.strips_usage).ok_or_else(no_stream)?;
-        let mut relay = Relay::new(self.strips_usage, true);
+        let events = match self.endpoint.dialect {
+            // The usage chunk is written for the relay to read, which takes it out again as from any stream.
+            Dialect::OpenAiChat => unroll(&bytes, self.include_usage || self.strips_usage),
+            Dialect::Gemini => Some(gemini::unroll(&bytes)),
+            Dialect::OpenAiResponses | Dialect::Anthropic => None,
+        };
+        let events = events.ok_or_else(no_stream)?;
+        let mut relay = self.relay();
         let mut ready = VecDeque::new();
         relay.feed(events, &mut ready)?;
         Ok(GoodBody::Stream(Opened {
@@ -158,6 +165,11 @@ impl Receiver {
             rest: None,
             idle: self.idle,
         }))
+    }
+
+    fn relay(&self) -> Relay {
+        let endpoint = self.endpoint;
+        Relay::new(endpoint.dialect, self.strips_usage, endpoint.generates())
     }
 
     /// Holds a stream back until its first meaningful event.
@@ -285,10 +297,14 @@ async fn hold(stream: &mut Opened) -> Result<(), Flaw> {
 
 /// An event under way is waited for as long as it may be held: it could be an error.
 fn most_held(relay: &Relay) -> usize {
+    let preamble = match relay.dialect() {
+        Dialect::OpenAiResponses => MAX_ECHOING_PREAMBLE,
+        Dialect::OpenAiChat | Dialect::Anthropic | Dialect::Gemini => MAX_PREAMBLE,
+    };
     if relay.holds_event() {
-        MAX_PREAMBLE + MAX_HELD
+        preamble + MAX_HELD
     } else {
-        MAX_PREAMBLE
+        preamble
     }
 }
 

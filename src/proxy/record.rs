@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
-use crate::codec::openai_chat::Usage;
+use crate::chat::Usage;
 use crate::route::Target;
 
 /// Longest model name written into a log line.

@@ -8,15 +8,18 @@ use std::collections::VecDeque;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use crate::chat::ErrorBody;
+use crate::chat::{Dialect, ErrorBody};
+use crate::codec::observe::{Observer, Sight};
 use crate::codec::openai_chat::error;
-use crate::codec::openai_chat::stream::{Observer, Sight};
 use crate::json::scan;
 use crate::sse::{Event, Splitter};
 
 /// Of a longer event only the beginning is read, and it is passed on unless that is an error's: memory
 /// per stream is bounded (invariant I6).
 pub const MAX_HELD: usize = 256 * 1024;
+
+/// Of an event too long to be held this much of its end is read: a finish and the counts stand there.
+const ENDING: usize = 8 * 1024;
 
 /// Why a stream is no good, or no good any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,20 +52,51 @@ pub struct Relay {
     is_meaningful: bool,
     /// A break that was found behind the first token, in the same chunk.
     broken: Option<Broken>,
+    /// Of the over-long event that the client is being given.
+    long: Option<Box<Long>>,
+    dialect: Dialect,
+}
+
+/// What is kept of an event too long to be held.
+#[derive(Debug)]
+struct Long {
+    name: Option<Vec<u8>>,
+    ending: Vec<u8>,
+}
+
+impl Long {
+    fn begun(beginning: &[u8]) -> Box<Self> {
+        let name = Event::parse(beginning).name.map(<[u8]>::to_vec);
+        let mut long = Box::new(Self {
+            name,
+            ending: Vec::new(),
+        });
+        long.take(beginning);
+        long
+    }
+
+    fn take(&mut self, part: &[u8]) {
+        self.ending
+            .extend_from_slice(&part[part.len().saturating_sub(ENDING)..]);
+        let surplus = self.ending.len().saturating_sub(ENDING);
+        self.ending.drain(..surplus);
+    }
 }
 
 impl Relay {
     /// A relay for a stream that is just beginning.
-    pub fn new(strips_usage: bool, needs_marker: bool) -> Self {
+    pub fn new(dialect: Dialect, strips_usage: bool, needs_marker: bool) -> Self {
         Self {
             splitter: Splitter::default(),
-            observer: Observer::default(),
+            observer: Observer::new(dialect),
             tail: BytesMut::new(),
             is_inside_event: false,
             strips_usage,
             needs_marker,
             is_meaningful: false,
             broken: None,
+            long: None,
+            dialect,
         }
     }
 
@@ -99,6 +133,7 @@ impl Relay {
         let end = self.splitter.next(chunk, 0);
         let part = chunk.split_to(end.unwrap_or(chunk.len()));
         if self.is_inside_event {
+            self.go_on(&part, end.is_some());
             push(out, part);
             self.is_inside_event = end.is_none();
         } else if end.is_some() {
@@ -113,6 +148,17 @@ impl Relay {
         Ok(end.is_some() && chunk.has_remaining())
     }
 
+    /// An over-long event goes on: it is passed on unread, but for its end.
+    fn go_on(&mut self, part: &[u8], is_last: bool) {
+        if let Some(long) = &mut self.long {
+            long.take(part);
+        }
+        if is_last && let Some(long) = self.long.take() {
+            self.observer
+                .observe_ending(long.name.as_deref(), &long.ending);
+        }
+    }
+
     fn hold(&mut self, part: &[u8], out: &mut VecDeque<Bytes>) -> Result<(), Broken> {
         self.tail.extend_from_slice(part);
         if self.tail.len() > MAX_HELD {
@@ -122,6 +168,7 @@ impl Relay {
             }
             self.is_inside_event = true;
             self.is_meaningful = true;
+            self.long = Some(Long::begun(&beginning));
             push(out, beginning);
         }
         Ok(())
@@ -147,8 +194,10 @@ impl Relay {
         if is_whole(&rest) && self.look(&rest)? {
             self.is_inside_event = Event::parse(&rest).data.is_some();
             push(out, rest);
+        } else if let Some(error) = error::bare(&rest) {
+            return Err(Broken::Error(error));
         }
-        let needs_end = self.needs_marker || self.observer.is_typed;
+        let needs_end = self.needs_marker || self.observer.is_typed();
         if needs_end && !self.observer.is_complete() {
             Err(Broken::Truncated)
         } else {
@@ -174,7 +223,19 @@ impl Relay {
 
     /// Whether the upstream has said that nothing follows.
     pub fn is_done(&self) -> bool {
-        self.observer.done
+        self.observer.is_done()
+    }
+
+    /// Whether an end is as good as one that was announced: the dialect has no word for it, and a finish was
+    /// seen.
+    pub fn may_end(&self) -> bool {
+        let has_no_word = self.dialect == Dialect::Gemini;
+        self.is_done() || (has_no_word && self.observer.is_complete() && !self.holds_event())
+    }
+
+    /// The dialect of the stream.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Whether an end without any content is a failure.
@@ -238,7 +299,7 @@ mod tests {
         cuts: &[usize],
         strips_usage: bool,
     ) -> (Vec<u8>, Result<(), Broken>, Relay) {
-        let mut relay = Relay::new(strips_usage, true);
+        let mut relay = Relay::new(Dialect::OpenAiChat, strips_usage, true);
         let mut out = VecDeque::new();
         let mut at = 0;
         for cut in cuts.iter().copied().chain([stream.len()]) {
@@ -268,7 +329,7 @@ mod tests {
                 (STREAM.as_bytes(), Ok(())),
                 "cut at {cut}"
             );
-            assert_eq!(relay.observer().usage.map(|usage| usage.output), Some(4));
+            assert_eq!(relay.observer().usage().map(|usage| usage.output), Some(4));
         }
     }
 
@@ -326,7 +387,7 @@ mod tests {
             "x".repeat(10_000_000),
             without_usage_text()
         );
-        let mut relay = Relay::new(true, true);
+        let mut relay = Relay::new(Dialect::OpenAiChat, true, true);
         let mut out = VecDeque::new();
         let mut seen = Vec::new();
         for chunk in big.as_bytes().chunks(16_384) {

@@ -153,11 +153,11 @@ impl EdgeBody {
 }
 
 impl EdgeBody {
-    /// The same stream of events, with comments in its silences.
+    /// The same stream of events, with `sign` in its silences.
     #[must_use]
-    pub fn kept_alive(self) -> Self {
+    pub fn kept_alive(self, sign: &'static [u8]) -> Self {
         Self {
-            keep_alive: Some(KeepAlive::default()),
+            keep_alive: Some(KeepAlive::new(sign)),
             ..self
         }
     }

@@ -20,7 +20,7 @@ use super::peer::Peer;
 use super::probe::Probe;
 use super::rate::Rate;
 use crate::config::{PublicDoor, Tunnel};
-use crate::proxy::call::Endpoint;
+use crate::proxy::ingress::Ingress;
 use crate::proxy::problem::Problem;
 use crate::route::Scope;
 
@@ -103,7 +103,7 @@ impl Door {
 
     /// Whether anything may be at `path` here. What is not there needs no key to be told so.
     pub(super) fn shows(&self, path: &str) -> bool {
-        self.public.is_none() || Endpoint::at(path).is_some() || pages::is_public(path)
+        self.public.is_none() || Ingress::at(path, None).is_some() || pages::is_public(path)
     }
 
     /// Whether `path` needs no key.

@@ -8,7 +8,9 @@ use axum::Router;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tower_service::Service as _;
@@ -24,9 +26,12 @@ use super::peer::Peer;
 use super::probe::Probe;
 use super::request_id::RequestIds;
 use super::turned_away::{TurnedAway, shortened};
-use super::{Limits, error, framing};
-use crate::proxy::call::{Call, Endpoint};
+use super::{Limits, error, framing, tongue};
+use crate::chat::Dialect;
+use crate::codec::keep_alive;
+use crate::proxy::call::Call;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::ingress::{Ingress, Tongue};
 use crate::proxy::problem::Problem;
 use crate::proxy::record::Record;
 use crate::proxy::upstream::VIA;
@@ -37,6 +42,9 @@ use crate::telemetry::tunnel::Board;
 const EVENTS: &str = "text/event-stream";
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The same to Anthropic's clients.
+static ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Everything a listener needs to answer.
 #[derive(Debug)]
@@ -82,18 +90,22 @@ impl Edge {
         let in_flight = peer.presence.enter();
         let id = self.ids.accept(request.headers().get(&REQUEST_ID));
         let origin = self.door.guard.permitted(request.headers());
+        let tongue = tongue::of(request.uri(), request.headers());
         let handled = AssertUnwindSafe(self.handle(request, peer, id.clone(), received))
             .catch_unwind()
             .await;
         let result = handled.unwrap_or_else(|_| Err(Problem::internal().into()));
-        let answer = result.unwrap_or_else(|refusal| Answer::Reply(refusal.reply(&id)));
-        let mut response = finish(answer, &id, in_flight);
+        let answer = result.unwrap_or_else(|refusal| Answer::Reply(refusal.reply(&id, tongue)));
+        let mut response = finish(answer, &id, tongue, in_flight);
         if self.door.is_public() {
-            response = carry_far(response);
+            response = carry_far(response, tongue.dialect);
         }
         if let Some(origin) = origin {
             Guard::permit(&origin, response.headers_mut());
         }
+        response
+            .headers_mut()
+            .insert(&ANTHROPIC_REQUEST_ID, id.clone());
         response.headers_mut().insert(&REQUEST_ID, id);
         response
     }
@@ -136,10 +148,12 @@ impl Edge {
             Admitted::Anybody => return Ok(Answer::Page(self.page(head, peer).await)),
             Admitted::Client(client) => client,
         };
-        match Endpoint::at(head.uri.path()).filter(|_| head.method == Method::POST) {
-            Some(endpoint) => {
-                let record = Record::new(id, client, self.door.name(), endpoint.path, received);
-                let reply = self.proxy(endpoint, head, body, record).await;
+        let ingress = Ingress::at(head.uri.path(), head.uri.query());
+        match ingress.filter(|_| head.method == Method::POST) {
+            Some(ingress) => {
+                let endpoint = ingress.endpoint.path;
+                let record = Record::new(id, client, self.door.name(), endpoint, received);
+                let reply = self.proxy(ingress, head, body, record).await;
                 Ok(Answer::Reply(reply?))
             }
             None => Ok(Answer::Page(self.page(head, peer).await)),
@@ -169,7 +183,7 @@ impl Edge {
 
     async fn proxy(
         &self,
-        endpoint: &'static Endpoint,
+        ingress: Ingress,
         head: Parts,
         body: &mut Incoming,
         mut record: Record,
@@ -178,7 +192,8 @@ impl Edge {
         match self.body(&headers, body).await {
             Ok(body) => {
                 let call = Call {
-                    endpoint,
+                    endpoint: ingress.endpoint,
+                    spoken: ingress.spoken,
                     headers,
                     body,
                     scope: self.door.scope(),
@@ -204,8 +219,13 @@ impl Edge {
 
     async fn page(&self, head: Parts, peer: &Peer) -> Response<axum::body::Body> {
         let reach = self.door.reach(&head.headers, peer);
+        let tongue = tongue::of(&head.uri, &head.headers);
         let mut request = Request::from_parts(head, axum::body::Body::empty());
+        if let Some(uri) = without_slash(request.uri()) {
+            *request.uri_mut() = uri;
+        }
         request.extensions_mut().insert(reach);
+        request.extensions_mut().insert(tongue);
         match self.pages.clone().call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -325,8 +345,8 @@ impl Refusal {
         }
     }
 
-    fn reply(&self, id: &HeaderValue) -> Reply {
-        let mut reply = error::reply(&self.problem, id);
+    fn reply(&self, id: &HeaderValue, tongue: Tongue) -> Reply {
+        let mut reply = error::reply(&self.problem, id, tongue);
         if self.parting != Parting::GoesOn {
             let close = HeaderValue::from_static("close");
             reply.headers.insert(header::CONNECTION, close);
@@ -354,24 +374,45 @@ fn preflight(head: &Parts) -> Response<axum::body::Body> {
 
 /// Prepares a stream for the way through a tunnel: exactly the type by which those in between know that
 /// nothing is to be held back, and signs of life.
-fn carry_far(mut response: Response<EdgeBody>) -> Response<EdgeBody> {
+fn carry_far(mut response: Response<EdgeBody>, dialect: Dialect) -> Response<EdgeBody> {
     let has_length = response.body().size_hint().exact().is_some();
     let kind = response.headers_mut().get_mut(header::CONTENT_TYPE);
     let is_events = |kind: &&mut HeaderValue| kind.as_bytes().starts_with(EVENTS.as_bytes());
     match kind.filter(is_events) {
         Some(kind) if !has_length => {
             *kind = HeaderValue::from_static(EVENTS);
-            response.map(EdgeBody::kept_alive)
+            match keep_alive(dialect) {
+                Some(sign) => response.map(|body| body.kept_alive(sign)),
+                None => response,
+            }
         }
-        // Where a length was announced there is no room for comments.
+        // Where a length was announced there is no room for them.
         _ => response,
     }
 }
 
-fn finish(answer: Answer, id: &HeaderValue, in_flight: InFlight) -> Response<EdgeBody> {
+/// The target without the slash at the end of its path, if it has one.
+fn without_slash(uri: &Uri) -> Option<Uri> {
+    let path = uri
+        .path()
+        .strip_suffix('/')
+        .filter(|path| !path.is_empty())?;
+    let target = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    target.parse().ok()
+}
+
+fn finish(
+    answer: Answer,
+    id: &HeaderValue,
+    tongue: Tongue,
+    in_flight: InFlight,
+) -> Response<EdgeBody> {
     let reply = match answer {
         Answer::Page(page) => match page.extensions().get::<PendingProblem>() {
-            Some(problem) => problem.reply(id),
+            Some(problem) => problem.reply(id, tongue),
             None => return page.map(|body| EdgeBody::page(body, in_flight)),
         },
         Answer::Reply(reply) => reply,

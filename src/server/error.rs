@@ -3,16 +3,20 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::codec::openai_chat::error;
+use crate::codec::error::status;
 use crate::proxy::Reply;
 use crate::proxy::body::Body;
+use crate::proxy::ingress::{Framing, Tongue};
 use crate::proxy::problem::{AttemptNote, Problem};
 
-/// The reply that tells a client of `problem`.
-pub fn reply(problem: &Problem, request_id: &HeaderValue) -> Reply {
+/// The reply that tells a client of `problem` in its own `tongue`.
+pub fn reply(problem: &Problem, request_id: &HeaderValue, tongue: Tongue) -> Reply {
     let request_id = request_id.to_str().unwrap_or_default();
-    let attempts: Vec<_> = problem.attempts.iter().map(AttemptNote::to_json).collect();
-    let json = error::write(&problem.body, request_id, &attempts);
+    let json = problem.write(tongue.dialect, request_id);
+    let text = match tongue.framing {
+        Framing::Events => json.to_string(),
+        Framing::Array => format!("[{json}]"),
+    };
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(
         header::CONTENT_TYPE,
@@ -41,10 +45,14 @@ pub fn reply(problem: &Problem, request_id: &HeaderValue) -> Reply {
         let value = HeaderValue::from_static(if should_retry { "true" } else { "false" });
         headers.insert(HeaderName::from_static("x-should-retry"), value);
     }
+    if problem.status == StatusCode::UPGRADE_REQUIRED {
+        headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+    }
+    let known = status(tongue.dialect, problem.status.as_u16());
     Reply {
-        status: problem.status,
+        status: StatusCode::from_u16(known).unwrap_or(problem.status),
         headers,
-        body: Body::Full(Bytes::from(json.to_string())),
+        body: Body::Full(Bytes::from(text)),
     }
 }
 

@@ -1,7 +1,7 @@
-//! Comments in a stream that has fallen silent, for those on the way who take silence for death.
+//! Signs of life in a stream that has fallen silent, for those on the way who take silence for death.
 //!
 //! A model may think for minutes between two events. Cloudflare waits 100 seconds, others one minute.
-//! A comment goes out only between two events; chat clients skip it.
+//! A sign goes out only between two events, and only one that the dialect's clients skip.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,14 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::sse;
-
-/// Silence after which a comment is sent.
+/// Silence after which a sign is sent.
 const EVERY: Duration = Duration::from_secs(25);
 
 /// The silence of one stream.
 #[derive(Debug)]
 pub struct KeepAlive {
+    sign: &'static [u8],
     due: Instant,
     alarm: Option<Pin<Box<Sleep>>>,
     tail: Tail,
@@ -41,31 +40,31 @@ impl Tail {
         }
     }
 
-    /// Whether a comment would tear nothing: at the beginning, and behind an empty line.
+    /// Whether a sign would tear nothing: at the beginning, and behind an empty line.
     fn is_between_events(&self) -> bool {
         let ends = [&b"\n\n"[..], b"\r\r", b"\r\n\r\n"];
         !self.has_begun || ends.iter().any(|end| self.bytes.ends_with(end))
     }
 }
 
-impl Default for KeepAlive {
-    fn default() -> Self {
+impl KeepAlive {
+    /// The silence of a stream that begins now, to be broken by `sign`.
+    pub fn new(sign: &'static [u8]) -> Self {
         Self {
+            sign,
             due: Instant::now() + EVERY,
             alarm: None,
             tail: Tail::default(),
         }
     }
-}
 
-impl KeepAlive {
     /// The stream goes on with `bytes`.
     pub fn heard(&mut self, bytes: &[u8]) {
         self.due = Instant::now() + EVERY;
         self.tail.take(bytes);
     }
 
-    /// The stream is silent: a comment, as often as one is due.
+    /// The stream is silent: a sign, as often as one is due.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let alarm = self
             .alarm
@@ -78,7 +77,7 @@ impl KeepAlive {
             self.due = Instant::now() + EVERY;
             alarm.as_mut().reset(self.due);
             if self.tail.is_between_events() {
-                return Poll::Ready(Bytes::from_static(sse::KEEP_ALIVE));
+                return Poll::Ready(Bytes::from_static(self.sign));
             }
         }
         Poll::Pending
@@ -98,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_stream_gets_a_comment_again_and_again() {
-        let mut silence = KeepAlive::default();
+        let mut silence = KeepAlive::new(crate::sse::KEEP_ALIVE);
         for _ in 0..3 {
             assert_eq!(comment(&mut silence, EVERY / 2).await, None);
             assert!(comment(&mut silence, EVERY).await.is_some());
@@ -107,7 +106,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_goes_on_needs_none() {
-        let mut silence = KeepAlive::default();
+        let mut silence = KeepAlive::new(crate::sse::KEEP_ALIVE);
         for _ in 0..3 {
             assert_eq!(comment(&mut silence, EVERY * 2 / 3).await, None);
             silence.heard(b"data: x\n\n");
@@ -116,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_event_is_not_torn() {
-        let mut silence = KeepAlive::default();
+        let mut silence = KeepAlive::new(crate::sse::KEEP_ALIVE);
         silence.heard(b"data: half");
         assert_eq!(comment(&mut silence, EVERY * 5).await, None);
         silence.heard(b" done\r\n\r\n");

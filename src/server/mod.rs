@@ -22,12 +22,14 @@ pub mod framing;
 pub mod guard;
 pub mod keep_alive;
 pub mod listen;
+pub mod models;
 pub mod pages;
 pub mod patience;
 pub mod peer;
 pub mod probe;
 pub mod rate;
 pub mod request_id;
+pub mod tongue;
 pub mod turned_away;
 
 use std::time::Duration;

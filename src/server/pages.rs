@@ -6,17 +6,18 @@ use std::time::Instant;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::door::Reach;
-use super::error;
+use super::{error, models};
+use crate::chat::Dialect;
 use crate::proxy::Reply;
-use crate::proxy::call::Endpoint;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::ingress::{Ingress, Tongue};
 use crate::proxy::problem::Problem;
 use crate::route::Scope;
 use crate::route::plan::NoTarget;
@@ -25,21 +26,17 @@ use crate::telemetry::tunnel::{self, Board};
 /// Paths that need no key: they tell a load balancer what it needs and nothing else.
 pub const OPEN: [&str; 3] = ["/health", "/live", "/ready"];
 
-/// Paths of dialects that later versions speak; a clear word is better than a bare 404.
-const LATER: [&str; 3] = ["/messages", "/responses", "/v1beta/"];
-
-/// Where models are listed; Google's dialect posts to `…/models/name:verb`.
-const MODELS: &str = "/models/";
-
 /// Who owns routes.
 const OWN: &str = "autogw";
 
 /// Beginnings of what a public door shows. Everything that tells of the gateway itself, or steers it, is
 /// left out; so a page that is added stays behind the local door until it is named here.
-const PUBLIC: [&str; 6] = [
+const PUBLIC: [&str; 8] = [
     "/v1/",
     "/v1beta/",
     "/openai/v1/",
+    "/anthropic/v1/",
+    "/gemini/",
     "/models",
     "/messages",
     "/responses",
@@ -54,6 +51,17 @@ pub fn is_public(path: &str) -> bool {
     is_public || OPEN.contains(&path) || path == METRICS
 }
 
+/// Where models are listed.
+const LISTINGS: [&str; 7] = [
+    "/models",
+    "/v1/models",
+    "/openai/v1/models",
+    "/anthropic/v1/models",
+    "/v1beta/models",
+    "/gemini/v1/models",
+    "/gemini/v1beta/models",
+];
+
 /// What the pages of one door tell of.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -67,16 +75,16 @@ pub struct Subject {
 
 /// The routes.
 pub fn router(subject: Subject) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/health", get(health))
         .route("/live", get(live))
-        .route("/ready", get(ready))
-        .route("/models", get(models))
-        .route("/v1/models", get(models))
-        .route("/openai/v1/models", get(models))
-        .route("/models/{*id}", get(model))
-        .route("/v1/models/{*id}", get(model))
-        .route("/openai/v1/models/{*id}", get(model))
+        .route("/ready", get(ready));
+    let pages = LISTINGS.iter().fold(pages, |pages, path| {
+        pages
+            .route(path, get(listing))
+            .route(&format!("{path}/{{*id}}"), get(model))
+    });
+    pages
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing)
         .with_state(subject)
@@ -100,8 +108,8 @@ pub struct PendingProblem(pub Problem);
 
 impl PendingProblem {
     /// The finished reply.
-    pub fn reply(&self, request_id: &HeaderValue) -> Reply {
-        error::reply(&self.0, request_id)
+    pub fn reply(&self, request_id: &HeaderValue, tongue: Tongue) -> Reply {
+        error::reply(&self.0, request_id, tongue)
     }
 }
 
@@ -175,52 +183,54 @@ impl Subject {
     }
 }
 
-fn entry(name: &str, owner: &str) -> Value {
-    // Nobody tells us when a model was made; clients want a number.
-    json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
-}
-
-async fn models(State(subject): State<Subject>) -> Json<Value> {
-    let data: Vec<_> = subject
-        .names()
-        .iter()
-        .map(|(name, owner)| entry(name, owner))
-        .collect();
-    Json(json!({ "object": "list", "data": data }))
+async fn listing(
+    State(subject): State<Subject>,
+    Extension(tongue): Extension<Tongue>,
+    uri: Uri,
+) -> Json<Value> {
+    let query = uri.query().unwrap_or_default();
+    Json(models::list(tongue.dialect, &subject.names(), query))
 }
 
 async fn model(
     State(subject): State<Subject>,
+    Extension(tongue): Extension<Tongue>,
+    uri: Uri,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, Failed> {
-    let Path(id) = id.map_err(|rejection| Failed(Problem::bad_request(rejection.body_text())))?;
-    if let Some(owner) = subject.owner(&id) {
-        return Ok(Json(entry(&id, &owner)));
+    if Ingress::at(uri.path(), None).is_some() {
+        return Err(Failed(Problem::bad_method("POST")));
     }
-    let mut suggestions = subject.gateway.index().suggest(&id);
+    let Path(id) = id.map_err(|rejection| Failed(Problem::bad_request(rejection.body_text())))?;
+    // Google's SDKs put the prefix of a resource before what they are given.
+    let bare = id
+        .strip_prefix("models/")
+        .filter(|_| tongue.dialect == Dialect::Gemini);
+    let id = bare.unwrap_or(&id);
+    if let Some(owner) = subject.owner(id) {
+        return Ok(Json(models::one(tongue.dialect, &(id.into(), owner))));
+    }
+    let mut suggestions = subject.gateway.index().suggest(id);
     suggestions.retain(|name| subject.exists(name));
     let reason = NoTarget::UnknownModel { suggestions };
-    Err(Failed(Problem::no_target(reason, &id, None, None)))
+    Err(Failed(Problem::no_target(reason, id, None, None)))
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Failed {
-    let path = uri.path();
-    let names_a_verb = path
-        .split_once(MODELS)
-        .is_some_and(|(_, name)| name.contains(':'));
-    if method == Method::POST && names_a_verb {
-        return Failed(Problem::dialect_unavailable(path));
-    }
+async fn wrong_method() -> Failed {
     Failed(Problem::bad_method("GET"))
 }
 
-async fn nothing(uri: Uri) -> Failed {
+async fn nothing(uri: Uri, headers: HeaderMap) -> Failed {
     let path = uri.path();
-    if Endpoint::at(path).is_some() {
-        return Failed(Problem::bad_method("POST"));
+    match Ingress::at(path, None) {
+        // Codex tries a WebSocket first, and falls back when it is told so.
+        Some(_) if is_upgrade(&headers) => Failed(Problem::no_upgrade()),
+        Some(_) => Failed(Problem::bad_method("POST")),
+        None => Failed(Problem::no_such_path(path)),
     }
-    if LATER.iter().any(|part| path.contains(part)) {
-        return Failed(Problem::dialect_unavailable(path));
-    }
-    Failed(Problem::no_such_path(path))
+}
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    let protocol = headers.get(header::UPGRADE);
+    protocol.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }

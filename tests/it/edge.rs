@@ -368,15 +368,19 @@ async fn a_model_is_told_as_it_is_listed_and_an_unknown_one_with_names_like_it()
 }
 
 #[tokio::test]
-async fn paths_that_are_no_text_or_of_another_dialect_are_told_in_this_one() {
+async fn paths_that_are_no_text_or_of_another_dialect_are_told_in_theirs() {
     let (gateway, _upstream) = plain().await;
     let client = gateway.client();
     let answer = client.get("/v1/models/%ff").send().await.expect_status(400);
     assert_eq!(answer.error("type"), "invalid_request_error");
     let call = client.post("/v1/models/m:generateContent", "{}");
     let answer = call.send().await.expect_status(404);
+    assert_eq!(answer.error("status"), "NOT_FOUND");
     let message = answer.error("message");
-    assert!(message.contains("not available yet"), "{message}");
+    assert!(
+        message.contains("no provider of `m` speaks gemini"),
+        "{message}"
+    );
     client
         .post("/v1/models/m", "{}")
         .send()

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::chat::ErrorBody;
+use crate::codec::error::Told;
 use crate::json::repair::repair;
 use crate::json::scan;
 
@@ -26,6 +27,13 @@ pub fn read(body: &[u8]) -> ErrorBody {
 pub fn recognise(body: &[u8]) -> Option<ErrorBody> {
     let text = std::str::from_utf8(&body[..body.len().min(READ_AT_MOST)]).ok()?;
     from_value(&value(text)?)
+}
+
+/// Reads a block of a stream that is no event but an error as it would come alone, without `data:`.
+pub fn bare(block: &[u8]) -> Option<ErrorBody> {
+    let block = block.trim_ascii();
+    let is_json = matches!(block.first(), Some(b'{' | b'['));
+    is_json.then(|| recognise(block)).flatten()
 }
 
 /// Whether the value of an `error` field reports one: some answers say that there was none.
@@ -53,7 +61,7 @@ pub fn begins(data: &[u8]) -> bool {
         let value = &data[member.value..member.end];
         match &data[member.key..member.key_end] {
             b"error" if is_reported(value) => return true,
-            b"choices" if !scan::is_blank(value) => return false,
+            b"choices" | b"candidates" if !scan::is_blank(value) => return false,
             _ => at = member.end,
         }
     }
@@ -95,7 +103,8 @@ fn from_value(value: &Value) -> Option<ErrorBody> {
 }
 
 fn is_plain_error(value: &Value) -> bool {
-    value["message"].is_string() && value.get("choices").is_none() && value.get("data").is_none()
+    let content = ["choices", "data", "candidates", "content", "output"];
+    value["message"].is_string() && content.iter().all(|field| value.get(field).is_none())
 }
 
 fn from_fields(error: &Value, outer: &Value) -> ErrorBody {
@@ -155,16 +164,17 @@ fn excerpt(text: &str) -> ErrorBody {
 /// Writes an error object with all four fields the SDKs expect; `attempts` only where there were any.
 ///
 /// An upstream's error without a `type` is a server's: errors of our own always have theirs.
-pub fn write(error: &ErrorBody, request_id: &str, attempts: &[Value]) -> Value {
+pub fn write(told: &Told<'_>) -> Value {
+    let error = told.body;
     let mut fields = json!({
         "message": error.message,
         "type": error.kind.as_deref().unwrap_or("server_error"),
         "param": error.param,
         "code": error.code,
-        "request_id": request_id,
+        "request_id": told.request_id,
     });
-    if !attempts.is_empty() {
-        fields["attempts"] = Value::from(attempts);
+    if !told.attempts.is_empty() {
+        fields["attempts"] = Value::from(told.attempts);
     }
     json!({ "error": fields })
 }

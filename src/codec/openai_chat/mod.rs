@@ -2,65 +2,53 @@
 
 pub mod error;
 pub mod request;
-pub mod response;
 pub mod stream;
 pub mod strip;
 pub mod unroll;
 
+use crate::chat::Usage;
 use crate::json::scan;
 
-/// Token counts as an answer reports them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Tokens read, cached ones included.
-    pub input: u64,
-    /// Tokens written, reasoning included.
-    pub output: u64,
-    /// Of the input: read from the upstream's cache.
-    pub cached: u64,
-    /// Of the output: reasoning.
-    pub reasoning: u64,
-}
-
-impl Usage {
-    /// Reads the value of a `usage` field; `None` if it is null or holds no counts.
-    pub fn read(json: &[u8]) -> Option<Self> {
-        let (mut usage, mut is_counted) = (Self::default(), false);
-        for member in scan::members(json) {
-            let member = member.ok()?;
-            let value = &json[member.value..member.end];
-            let count = match &json[member.key..member.key_end] {
-                b"prompt_tokens" | b"input_tokens" => &mut usage.input,
-                b"completion_tokens" | b"output_tokens" => &mut usage.output,
-                b"prompt_tokens_details" => {
-                    usage.cached = detail(value, b"cached_tokens");
-                    continue;
-                }
-                b"completion_tokens_details" => {
-                    usage.reasoning = detail(value, b"reasoning_tokens");
-                    continue;
-                }
-                _ => continue,
-            };
-            if let Some(number) = number(value) {
-                *count = number;
-                is_counted = true;
+/// Reads the value of a `usage` field as both of OpenAI's dialects write it; `None` if it is null or
+/// holds no counts.
+pub fn usage(json: &[u8]) -> Option<Usage> {
+    let (mut usage, mut is_counted) = (Usage::default(), false);
+    for member in scan::members(json) {
+        let member = member.ok()?;
+        let value = &json[member.value..member.end];
+        let count = match &json[member.key..member.key_end] {
+            b"prompt_tokens" | b"input_tokens" => &mut usage.input,
+            b"completion_tokens" | b"output_tokens" => &mut usage.output,
+            b"prompt_tokens_details" | b"input_tokens_details" => {
+                usage.cached = count(value, b"cached_tokens");
+                usage.cache_write = count(value, b"cache_write_tokens");
+                continue;
             }
+            b"completion_tokens_details" | b"output_tokens_details" => {
+                usage.reasoning = count(value, b"reasoning_tokens");
+                continue;
+            }
+            _ => continue,
+        };
+        if let Some(number) = number(value) {
+            *count = number;
+            is_counted = true;
         }
-        is_counted.then_some(usage)
     }
+    is_counted.then_some(usage)
 }
 
-fn number(value: &[u8]) -> Option<u64> {
+/// A count, if it is a whole number.
+pub(super) fn number(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// The count called `name` in an object of details, or 0.
-fn detail(details: &[u8], name: &[u8]) -> u64 {
-    let mut members = scan::members(details).flatten();
-    let found = members.find(|member| &details[member.key..member.key_end] == name);
+/// The count called `name` in an object, or 0.
+pub(super) fn count(object: &[u8], name: &[u8]) -> u64 {
+    let mut members = scan::members(object).flatten();
+    let found = members.find(|member| &object[member.key..member.key_end] == name);
     found
-        .and_then(|member| number(&details[member.value..member.end]))
+        .and_then(|member| number(&object[member.value..member.end]))
         .unwrap_or(0)
 }
 
@@ -70,22 +58,23 @@ mod tests {
 
     #[test]
     fn counts_are_read_under_both_names() {
-        let usage = Usage::read(
+        let counts = usage(
             br#"{"prompt_tokens":3,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":2},
                 "completion_tokens_details":{"reasoning_tokens":1}}"#,
         );
         assert_eq!(
-            usage,
+            counts,
             Some(Usage {
                 input: 3,
                 output: 5,
                 cached: 2,
+                cache_write: 0,
                 reasoning: 1
             })
         );
-        let usage = Usage::read(br#"{"input_tokens":7,"total_tokens":7}"#);
+        let counts = usage(br#"{"input_tokens":7,"total_tokens":7}"#);
         assert_eq!(
-            usage,
+            counts,
             Some(Usage {
                 input: 7,
                 ..Usage::default()
@@ -103,7 +92,7 @@ mod tests {
             r#"{"prompt_tokens":1.5}"#,
             "{",
         ] {
-            assert_eq!(Usage::read(json.as_bytes()), None, "{json}");
+            assert_eq!(usage(json.as_bytes()), None, "{json}");
         }
     }
 }

@@ -1,24 +1,10 @@
 //! Watches a stream go by: first token, usage, finish, errors. It never alters and never fails the stream.
 
-use super::{Usage, error};
-use crate::chat::ErrorBody;
+use super::{error, usage};
+use crate::chat::Usage;
+use crate::codec::observe::Sight;
 use crate::json::scan;
 use crate::sse::Event;
-
-/// What one event means to the gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sight {
-    /// Nothing a client would miss: a comment, a role, an empty delta, a chunk nobody can read.
-    Preamble,
-    /// Content: text, reasoning, a tool call, a finish.
-    Meaningful,
-    /// The chunk of `stream_options.include_usage`: usage and no choices.
-    UsageOnly,
-    /// `[DONE]`.
-    Done,
-    /// The upstream reports a failure inside its 200.
-    Error(ErrorBody),
-}
 
 /// What has been seen of a stream so far.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +61,7 @@ impl Observer {
         if chunk.is_error {
             return Sight::Error(error::read(data));
         }
-        if let Some(usage) = chunk.usage.and_then(Usage::read) {
+        if let Some(usage) = chunk.usage.and_then(usage) {
             self.usage = Some(usage);
             if chunk.is_without_choices {
                 return Sight::UsageOnly;

@@ -88,7 +88,7 @@ impl ProviderFile {
         report: &mut Report,
     ) -> Option<Provider> {
         let id = self.id();
-        let (kind, kind_place) = self.kind?;
+        let (kind, _) = self.kind?;
         let preset = kind.0;
         if id.is_none() && matches!(self.name, Written::Absent) {
             report.error(&self.place, "`name` is missing");
@@ -98,10 +98,6 @@ impl ProviderFile {
             None
         });
         let (name, _) = id?;
-        if !preset.is_available() {
-            let what = format!("provider {name} (type {})", preset.kind);
-            report.not_available(&kind_place, &what);
-        }
         let standard = Provider::new(&name, preset, base_url);
         Some(Provider {
             keys: self.keys.resolve(preset, &self.place, env, report),

@@ -61,16 +61,14 @@ impl Problem {
         )
     }
 
-    /// 404: a dialect that this version does not speak.
-    pub fn dialect_unavailable(path: &str) -> Self {
-        let message = format!(
-            "{path} is not available yet in autogw {}",
-            env!("CARGO_PKG_VERSION")
-        );
+    /// 426: a WebSocket, where requests are posted.
+    pub fn no_upgrade() -> Self {
+        let message =
+            "there are no WebSockets here: post the request over HTTP, with `stream` true";
         Self::new(
-            StatusCode::NOT_FOUND,
+            StatusCode::UPGRADE_REQUIRED,
             "invalid_request_error",
-            Some("unknown_url"),
+            Some("websocket_not_supported"),
             message,
         )
     }

@@ -10,6 +10,7 @@ mod pool;
 mod tls;
 mod wire;
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -44,6 +45,8 @@ pub struct Upstream {
     pool: Arc<Pool>,
     /// The target of each endpoint.
     targets: Vec<(&'static str, Uri)>,
+    /// The path of the base URL, without a slash at its end.
+    prefix: String,
     /// Headers of a request without a key.
     keyless: HeaderMap,
     /// Headers of a request with each key, in the provider's order.
@@ -53,8 +56,8 @@ pub struct Upstream {
 /// One request to an upstream.
 #[derive(Debug)]
 pub struct Outgoing<'a> {
-    /// Path below the base URL, e.g. `/chat/completions`.
-    pub path: &'a str,
+    /// Path below the base URL, e.g. `/chat/completions`; borrowed if it is an endpoint's own.
+    pub path: &'a Cow<'static, str>,
     /// Place of the key to send; `None` sends none.
     pub key: Option<usize>,
     /// Headers of the client that may be seen upstream, and what differs from a JSON request.
@@ -119,6 +122,7 @@ impl Upstream {
             connector,
             pool: Arc::default(),
             targets: targets(provider)?,
+            prefix: prefix(provider).to_owned(),
             keyed: keyed.collect::<Result<_, ConnectError>>()?,
             keyless,
         })
@@ -172,15 +176,29 @@ impl Upstream {
     fn request(&self, outgoing: &Outgoing<'_>) -> Request<Pieces> {
         let mut request = Request::new(outgoing.body.clone());
         *request.method_mut() = Method::POST;
-        let target = self.targets.iter().find(|(path, _)| *path == outgoing.path);
-        *request.uri_mut() = target.map(|(_, uri)| uri.clone()).unwrap_or_default();
+        *request.uri_mut() = self.target(outgoing.path);
         let ready = outgoing.key.and_then(|place| self.keyed.get(place));
         let mut headers = ready.unwrap_or(&self.keyless).clone();
+        for name in outgoing.headers.keys() {
+            headers.remove(name);
+        }
         for (name, value) in outgoing.headers {
-            headers.insert(name, value.clone());
+            headers.append(name, value.clone());
         }
         *request.headers_mut() = headers;
         request
+    }
+
+    fn target(&self, path: &Cow<'static, str>) -> Uri {
+        let uri = match path {
+            Cow::Borrowed(path) => {
+                let known = self.targets.iter().find(|(known, _)| known == path);
+                known.map(|(_, uri)| uri.clone())
+            }
+            // Its segments are encoded, so it is one.
+            Cow::Owned(path) => [&self.prefix, path.as_str()].concat().parse().ok(),
+        };
+        uri.unwrap_or_default()
     }
 
     fn answer(&self, response: hyper::Response<Incoming>, tail: Tail) -> Answer {
@@ -210,13 +228,17 @@ impl Upstream {
 
 /// The paths of all endpoints below the provider's base URL.
 fn targets(provider: &Provider) -> Result<Vec<(&'static str, Uri)>, ConnectError> {
-    let url = provider.base_url.as_ref();
-    let prefix = url.map_or("/v1", |url| url.path().trim_end_matches('/'));
+    let prefix = prefix(provider);
     let target = |endpoint: &'static Endpoint| match [prefix, endpoint.path].concat().parse() {
         Ok(uri) => Ok((endpoint.path, uri)),
         Err(_) => Err(ConnectError::unusable_path(&provider.name)),
     };
     ENDPOINTS.iter().map(target).collect()
+}
+
+fn prefix(provider: &Provider) -> &str {
+    let url = provider.base_url.as_ref();
+    url.map_or("/v1", |url| url.path().trim_end_matches('/'))
 }
 
 /// Headers that hardly ever differ: what does is set over them.

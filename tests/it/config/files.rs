@@ -28,7 +28,6 @@ fn the_first_old_config_loads_unchanged() {
         [
             "4 inline secrets: server.api_key, providers[1].api_key[0], providers[1].api_key[1] and 1 more",
             "strategy adaptive is not available yet",
-            "provider gemini (type google) is not available yet",
         ]
     );
     let config = &loaded.config;

@@ -34,6 +34,29 @@ fn upstream() -> Router {
                 answer(&headers, "m")
             }),
         )
+        .route(
+            "/v1/messages",
+            post(async |headers: HeaderMap, body: String| {
+                assert!(body.contains(r#""max_tokens""#), "{body}");
+                assert!(headers.contains_key("anthropic-version"));
+                keyed(&headers, "x-api-key")
+            }),
+        )
+        .route(
+            "/v1beta/models/g%2Fm:generateContent",
+            post(async |headers: HeaderMap, body: String| {
+                assert!(body.contains(r#""contents""#), "{body}");
+                keyed(&headers, "x-goog-api-key")
+            }),
+        )
+}
+
+/// Takes only `good` in the header `name`.
+fn keyed(headers: &HeaderMap, name: &str) -> (StatusCode, &'static str) {
+    match headers.get(name).is_some_and(|key| key == "good") {
+        true => (StatusCode::OK, "{}"),
+        false => (StatusCode::UNAUTHORIZED, "no key sk-canary"),
+    }
 }
 
 fn answer(headers: &HeaderMap, model: &str) -> (StatusCode, &'static str) {
@@ -98,7 +121,14 @@ async fn every_target_is_asked_once() {
             "c",
             r#""api_key": ["good"], "models": { "e": ["embeddings"] }"#,
         ),
-        r#"{ "type": "google", "api_key": "k", "models": ["skipped"] }"#.to_owned(),
+        format!(
+            r#"{{ "type": "google", "api_key": ["good", "bad"], "base_url": "http://{address}/v1beta",
+                 "models": {{ "g": {{ "upstream": "g/m" }} }} }}"#
+        ),
+        format!(
+            r#"{{ "type": "anthropic", "api_key": "good", "base_url": "http://{address}",
+                 "models": ["c"] }}"#
+        ),
         r#"{ "type": "openai_compatible", "name": "dead", "base_url": "http://127.0.0.1:1" }"#
             .to_owned(),
     ];
@@ -113,6 +143,9 @@ async fn every_target_is_asked_once() {
             "- a/n [y]: failed, ms: HTTP 401: the key was refused",
             "- b/* [key 1]: ok, ms",
             "- c/e [key 1]: ok, ms",
+            "- google/g [key 1]: ok, ms",
+            "- google/g [key 2]: failed, ms: HTTP 401: the key was refused",
+            "- anthropic/c [key 1]: ok, ms",
             "- dead/*: failed, ms: cannot connect",
         ]
     );

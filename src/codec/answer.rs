@@ -1,7 +1,8 @@
 //! A complete answer: is it one, and what did it cost.
 
-use super::{Usage, error};
-use crate::chat::ErrorBody;
+use super::openai_chat::error;
+use super::{anthropic, gemini, openai_chat};
+use crate::chat::{ErrorBody, Usage};
 use crate::json::scan;
 
 /// What kind of answer an endpoint gives.
@@ -13,6 +14,16 @@ pub enum Shape {
     Data,
     /// Any JSON object or array.
     AnyJson,
+    /// A response: `output`, in whatever state it is but failed.
+    Response,
+    /// A message: `content`.
+    Message,
+    /// `candidates` with at least one entry, or the word that the prompt was blocked.
+    Candidates,
+    /// A number under one of these names.
+    Count(&'static str),
+    /// `embedding`, or several of them.
+    Embeddings,
 }
 
 /// Why a 200 is not an answer.
@@ -40,10 +51,8 @@ pub fn check(body: &[u8], shape: Shape) -> Result<Option<Usage>, NoAnswer> {
         let Ok(member) = member else {
             return Err(not_json(body));
         };
-        seen.take(
-            &body[member.key..member.key_end],
-            &body[member.value..member.end],
-        );
+        let name = &body[member.key..member.key_end];
+        seen.take(name, &body[member.value..member.end], shape);
     }
     seen.verdict(body, shape)
 }
@@ -57,40 +66,61 @@ fn not_json(body: &[u8]) -> NoAnswer {
 
 #[derive(Default)]
 struct Seen<'a> {
-    error: bool,
-    choices: bool,
-    data: bool,
+    is_error: bool,
+    is_complete: bool,
     usage: Option<&'a [u8]>,
 }
 
 impl<'a> Seen<'a> {
-    fn take(&mut self, key: &[u8], value: &'a [u8]) {
+    fn take(&mut self, key: &[u8], value: &'a [u8], shape: Shape) {
+        self.is_complete |= completes(shape, key, value);
         match key {
-            b"error" => self.error = error::is_reported(value),
-            b"choices" => self.choices = !scan::is_blank(value),
-            b"data" => self.data = value.starts_with(b"["),
-            b"usage" => self.usage = Some(value),
+            b"error" => self.is_error |= error::is_reported(value),
+            b"status" if shape == Shape::Response => self.is_error |= value == b"\"failed\"",
+            b"type" if shape == Shape::Message => self.is_error |= value == b"\"error\"",
+            b"usage" | b"usageMetadata" => self.usage = Some(value),
             _ => {}
         }
     }
 
     fn verdict(self, body: &[u8], shape: Shape) -> Result<Option<Usage>, NoAnswer> {
-        let complete = match shape {
-            Shape::Choices => self.choices,
-            Shape::Data => self.data,
-            Shape::AnyJson => true,
-        };
-        if self.error || !complete {
-            let missing = if shape == Shape::Choices {
-                "the answer has no choices"
-            } else {
-                "the answer has no data"
-            };
-            return Err(
-                error::recognise(body).map_or(NoAnswer::Malformed(missing), NoAnswer::Error)
-            );
+        if self.is_error || !(self.is_complete || shape == Shape::AnyJson) {
+            let missing = NoAnswer::Malformed(missing(shape));
+            return Err(error::recognise(body).map_or(missing, NoAnswer::Error));
         }
-        Ok(self.usage.and_then(Usage::read))
+        let read = match shape {
+            Shape::Message => anthropic::usage,
+            Shape::Candidates => gemini::usage,
+            _ => openai_chat::usage,
+        };
+        Ok(self.usage.and_then(read))
+    }
+}
+
+/// Whether an answer of this shape is one if it has such a member.
+fn completes(shape: Shape, key: &[u8], value: &[u8]) -> bool {
+    match (shape, key) {
+        (Shape::Choices, b"choices") | (Shape::Candidates, b"candidates" | b"promptFeedback") => {
+            !scan::is_blank(value)
+        }
+        (Shape::Data, b"data") | (Shape::Response, b"output") | (Shape::Message, b"content") => {
+            value.starts_with(b"[")
+        }
+        (Shape::Embeddings, b"embedding" | b"embeddings") => !scan::is_blank(value),
+        (Shape::Count(name), key) => key == name.as_bytes() && openai_chat::number(value).is_some(),
+        _ => false,
+    }
+}
+
+fn missing(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Choices => "the answer has no choices",
+        Shape::Data | Shape::AnyJson => "the answer has no data",
+        Shape::Response => "the answer has no output",
+        Shape::Message => "the answer has no content",
+        Shape::Candidates => "the answer has no candidates",
+        Shape::Count(_) => "the answer has no count",
+        Shape::Embeddings => "the answer has no embedding",
     }
 }
 
@@ -108,7 +138,7 @@ mod tests {
                 input: 3,
                 output: 5,
                 cached: 2,
-                reasoning: 0
+                ..Usage::default()
             }
         );
     }

@@ -1,0 +1,4 @@
+//! OpenAI Responses: items and numbered events.
+
+pub mod error;
+pub mod observe;
