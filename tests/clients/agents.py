@@ -100,6 +100,8 @@ def run(agent, url, key, model):
         return f"exit code {code}\n{output}"
     if plan.SECRET not in made:
         return f"the command did not run\n{output}"
+    if "unsupported call" in output:
+        return f"the agent did not know the name of its tool\n{output}"
     if "The tool said" not in output or plan.SECRET not in output.split("The tool said", 1)[1]:
         return f"the answer does not have the tool's output\n{output}"
     return None

@@ -59,7 +59,7 @@ class Responses:
         request.view = view(body, items)
         steps = plan(request.view)
         response = envelope(body, steps)
-        output = self.output(steps, request.view.shows)
+        output = [self.item(block, request.view) for block in steps.blocks]
         finished = response | {"status": "completed", "output": output, "usage": usage(steps.usage)}
         if body.get("store", True):
             self.stored[response["id"]] = {"response": finished, "items": items + output}
@@ -125,14 +125,11 @@ class Responses:
         sealed = item.get("encrypted_content")
         need(sealed in self.issued, "The encrypted content could not be verified.", code="invalid_encrypted_content")
 
-    def output(self, steps, shows):
-        return [self.item(block, shows) for block in steps.blocks]
-
-    def item(self, block, shows):
+    def item(self, block, seen):
         if isinstance(block, Think):
             sealed = "gAAAA" + secrets.token_urlsafe(96)
             self.issued[sealed] = block.text
-            summary = [{"type": "summary_text", "text": block.text}] if shows else []
+            summary = [{"type": "summary_text", "text": block.text}] if seen.shows else []
             return {"id": new("rs"), "type": "reasoning", "summary": summary, "encrypted_content": sealed}
         if isinstance(block, Call) and isinstance(block.arguments, str):
             call = {"type": "custom_tool_call", "call_id": new("call"), "name": block.name, "input": block.arguments}
@@ -140,7 +137,8 @@ class Responses:
         if isinstance(block, Call):
             arguments = json.dumps(block.arguments, ensure_ascii=False)
             call = {"type": "function_call", "call_id": new("call"), "name": block.name, "arguments": arguments}
-            return call | {"id": new("fc"), "status": "completed"}
+            spaced = {"namespace": seen.namespaces[block.name]} if block.name in seen.namespaces else {}
+            return call | spaced | {"id": new("fc"), "status": "completed"}
         part = {"type": "output_text", "text": block.text, "annotations": [], "logprobs": []}
         return {"id": new("msg"), "type": "message", "role": "assistant", "status": "completed", "content": [part]}
 
@@ -181,6 +179,8 @@ def view(body, items):
         elif kind == "additional_tools":
             tools += item.get("tools") or []
     for tool in tools:
+        if tool["type"] == "namespace":
+            seen.namespaces |= {inner["name"]: tool["name"] for inner in tool["tools"]}
         for inner in tool["tools"] if tool["type"] == "namespace" else [tool]:
             seen.tools[inner.get("name", inner["type"])] = inner.get("parameters")
     choice = body.get("tool_choice")

@@ -16,6 +16,8 @@ SECRET = "autogw-was-here"
 SHELL_COMMAND = f"echo {SECRET} > file && cat file"
 # What clients call the tool that runs a command, and the field the command goes to.
 SHELLS = ("Bash", "exec_command", "shell_command", "shell", "run_shell_command", "bash", "exec")
+# A tool of Codex that is declared within a namespace and needs no arguments.
+LISTER = "list_agents"
 # Codex has its newest models write JavaScript, as free text or in the one field that stands for it.
 SHELL_SCRIPT = f"text((await tools.exec_command({{cmd: {json.dumps(SHELL_COMMAND)}}})).output)"
 
@@ -79,8 +81,9 @@ class View:
     texts: list = field(default_factory=list)
     # (media type, bytes) of each image that came inline.
     images: list = field(default_factory=list)
-    # Name → JSON schema of the arguments.
+    # Name → JSON schema of the arguments, and name → namespace of those that have one.
     tools: dict = field(default_factory=dict)
+    namespaces: dict = field(default_factory=dict)
     # Name of the tool the model is forced to call, "any", "none" or None.
     choice: str | None = None
     # (name, arguments) of each call in the history, and (name, text) of each result.
@@ -174,18 +177,23 @@ def think_in_steps(view):
 
 
 def use_shell(view):
-    """One command, after some thought, through whatever tool the client has for it."""
+    """One command, after some thought, through whatever tool the client has for it.
+
+    Then a tool out of a namespace, where there is one: Codex knows it only by both names.
+    """
+    name, lister = tool_among(view.tools, SHELLS), tool_among(view.tools, [LISTER])
+    if view.fresh == 1 and lister:
+        return Plan([Think(THOUGHTS), Call(lister, {})])
     if view.fresh:
         return Plan([Think(THOUGHTS), conclusion(view)])
-    name = shell_among(view.tools)
     if name is None:
         return Plan([Text(f"There is no shell among {sorted(view.tools)}.")])
     return Plan([Think(THOUGHTS), Call(name, shell_arguments(view.tools[name]))])
 
 
-def shell_among(tools):
+def tool_among(tools, names):
     """Its name may have gained that of a namespace on the way."""
-    suited = (name for shell in SHELLS for name in tools if name == shell or re.search(rf"(__|\.|_){shell}$", name))
+    suited = (tool for name in names for tool in tools if tool == name or re.search(rf"(__|\.|_){name}$", tool))
     return next(suited, None)
 
 
