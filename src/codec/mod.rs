@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod anthropic;
 pub mod call_id;
+pub mod dispatch;
 pub mod embeddings;
 pub mod error;
 pub mod estimate;

@@ -1,19 +1,22 @@
 //! One attempt: the request goes to one target, and an answer or a classified failure comes back.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::call::Call;
+use super::call::{Call, Endpoint};
 use super::gateway::Gateway;
 use super::prepared::Prepared;
 use super::receive::{Flaw, GoodBody, Receiver, read_error};
 use super::tongue;
+use super::translate::{self, Carried, Crossing, Refused};
 use super::upstream::{Answer, Outgoing, SendError};
-use super::written::Reader;
-use crate::chat::{Blame, ErrorBody, Failure, FailureClass, Next, Stage};
+use super::written::{Reader, Written};
+use crate::chat::{Blame, ErrorBody, Failure, FailureClass, Next, Report, Stage};
 use crate::codec::gemini;
 use crate::codec::openai_chat::error;
-use crate::config::Timeouts;
+use crate::config::{Fidelity, Timeouts};
 use crate::provider::classify::{self, Asked};
 use crate::provider::retry_after::MAX_RETRY_AFTER;
 use crate::provider::{Features, Provider};
@@ -26,10 +29,30 @@ pub struct Good {
     pub status: StatusCode,
     /// The upstream's headers.
     pub headers: HeaderMap,
-    /// What was removed from the request.
-    pub dropped: Vec<String>,
+    /// What became of what did not fit.
+    pub told: Told,
     /// The body, in the state it is in.
     pub body: GoodBody,
+}
+
+/// What the client is told of a request that was changed on its way.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What was removed.
+    pub dropped: Vec<String>,
+    /// What became another value, as `field=value`.
+    pub adjusted: Vec<String>,
+    /// Why the answer ended, in the upstream's word.
+    pub native_stop: Option<String>,
+}
+
+/// A request written for one target.
+#[derive(Debug)]
+pub struct Sheet {
+    endpoint: &'static Endpoint,
+    written: Written,
+    told: Told,
+    crossing: Option<Arc<Crossing>>,
 }
 
 /// Everything an attempt needs to know.
@@ -48,11 +71,65 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Sends the request to `target`.
+    /// Writes the request for `target`, without the parameters in `refused`.
+    ///
+    /// # Errors
+    /// The target would refuse it: it need not be asked.
+    pub fn write(&self, target: &Target, refused: &[Arc<str>]) -> Result<Sheet, Failure> {
+        let provider = self.gateway.provider(target);
+        let reader = Reader {
+            endpoint: tongue::endpoint(self.prepared, &target.offer, provider)
+                .unwrap_or(self.call.endpoint),
+            offer: &target.offer,
+            provider,
+            refused,
+        };
+        let is_native = reader.endpoint.dialect == self.call.endpoint.dialect;
+        if is_native && !self.prepared.is_foreign() {
+            let mut written = self.prepared.write(self.call, reader, self.needs);
+            let dropped = std::mem::take(&mut written.dropped);
+            return Ok(Sheet {
+                endpoint: reader.endpoint,
+                written,
+                told: Told {
+                    dropped,
+                    ..Told::default()
+                },
+                crossing: None,
+            });
+        }
+        self.translate(reader).map_err(Refused::failure)
+    }
+
+    fn translate(&self, reader: Reader<'_>) -> Result<Sheet, Refused> {
+        let outgoing = translate::write(self.gateway, self.call, self.prepared, reader)?;
+        let is_silent = self.prepared.fidelity(self.gateway, reader.offer) == Fidelity::Silent;
+        let told = if is_silent {
+            Told::default()
+        } else {
+            Told::of(&outgoing.report)
+        };
+        let streams = self.prepared.streams;
+        Ok(Sheet {
+            endpoint: reader.endpoint,
+            written: Written::translated(self.call, streams, reader, outgoing.body),
+            told,
+            // A count is a number in every dialect.
+            crossing: self.call.endpoint.generates().then_some(outgoing.crossing),
+        })
+    }
+
+    /// Sends what was written for `target` to it.
     ///
     /// # Cancel safety
     /// Dropping the future closes the upstream connection.
-    pub async fn run(&self, target: &Target) -> Result<Good, Failure> {
+    pub async fn run(&self, target: &Target, sheet: Sheet) -> Result<Good, Failure> {
+        let Sheet {
+            endpoint,
+            written,
+            mut told,
+            crossing,
+        } = sheet;
         let provider = self.gateway.provider(target);
         let timeouts = timeouts(
             self.gateway.config().router.timeouts,
@@ -69,13 +146,6 @@ impl Attempt<'_> {
             by: self.deadline.min(now + limit),
             is_cut_short: self.deadline < now + limit,
         };
-        let reader = Reader {
-            // A target that speaks no dialect that would do is in no plan.
-            endpoint: tongue::endpoint(self.call.endpoint, provider).unwrap_or(self.call.endpoint),
-            offer: &target.offer,
-            provider,
-        };
-        let written = self.prepared.write(self.call, reader, self.needs);
         let outgoing = Outgoing {
             path: &written.path,
             key: target.key,
@@ -91,12 +161,13 @@ impl Attempt<'_> {
             return Err(self.refused(answer, target).await);
         }
         let receiver = Receiver {
-            endpoint: reader.endpoint,
+            endpoint,
             streams: self.prepared.streams,
             include_usage: self.prepared.head.include_usage,
             strips_usage: written.strips_usage,
             by: time.by,
             idle: timeouts.idle,
+            crossing,
         };
         let Answer {
             status,
@@ -107,11 +178,32 @@ impl Attempt<'_> {
             Ok(body) => Ok(Good {
                 status,
                 headers,
-                dropped: written.dropped,
-                body,
+                body: self.settled(body, receiver.crossing.as_deref(), &mut told),
+                told,
             }),
             Err(flaw) => Err(self.flawed(flaw, status, &headers, target, time)),
         }
+    }
+
+    /// An answer that was carried over is remembered and told of before the client has it.
+    fn settled(&self, body: GoodBody, crossing: Option<&Crossing>, told: &mut Told) -> GoodBody {
+        let GoodBody::Carried(carried) = body else {
+            return body;
+        };
+        let Carried {
+            body,
+            report,
+            native_stop,
+            usage,
+            listener,
+        } = *carried;
+        told.add(&report);
+        told.native_stop = native_stop;
+        let bytes = serde_json::to_vec(&body).unwrap_or_default();
+        let storing = crossing.and_then(|crossing| crossing.storing.clone());
+        let stored = storing.map(|storing| (storing, body));
+        translate::keep(self.gateway, &self.call.client, listener, stored);
+        GoodBody::Whole(bytes.into(), usage)
     }
 
     /// Whether a request that may have been processed may be sent again.
@@ -217,6 +309,21 @@ impl Attempt<'_> {
             param: None,
             retry_after: None,
         }
+    }
+}
+
+impl Told {
+    fn of(report: &Report) -> Self {
+        let mut told = Self::default();
+        told.add(report);
+        told
+    }
+
+    fn add(&mut self, report: &Report) {
+        self.dropped.extend(report.dropped().map(str::to_owned));
+        let adjusted = report.adjustments().iter();
+        let adjusted = adjusted.map(|adjusted| format!("{}={}", adjusted.field, adjusted.value));
+        self.adjusted.extend(adjusted);
     }
 }
 

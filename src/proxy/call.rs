@@ -166,6 +166,8 @@ pub struct Call {
     pub endpoint: &'static Endpoint,
     /// What its path says, in a dialect where that is more than the endpoint.
     pub spoken: Option<Spoken>,
+    /// Whose key it came with: what is remembered of conversations is remembered by client.
+    pub client: Arc<str>,
     /// The client's headers.
     pub headers: HeaderMap,
     /// The whole body.

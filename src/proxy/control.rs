@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use super::problem::Problem;
+use crate::config::Fidelity;
 
 /// What the headers of a request say to us.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Control {
     pub strict_alias: Option<bool>,
     /// The shortest limit the client names: ours, or that of an OpenAI SDK.
     pub timeout: Option<Duration>,
+    /// `x-autogw-fidelity`: what a loss in translation leads to.
+    pub fidelity: Option<Fidelity>,
     /// Whether `accept` begins with the type of a stream.
     pub accepts_events: bool,
 }
@@ -34,6 +37,7 @@ impl Control {
                 "x-autogw-provider" => control.provider = filled(value),
                 "x-autogw-alias" => control.alias = filled(value),
                 "x-autogw-strict-alias" => control.strict_alias = Some(boolean(value)?),
+                "x-autogw-fidelity" => control.fidelity = Some(fidelity(value)?),
                 "x-autogw-timeout" => control.limit(Some(own_timeout(value)?)),
                 "x-stainless-read-timeout" | "x-stainless-timeout" => control.limit(seconds(value)),
                 _ => {}
@@ -61,6 +65,15 @@ fn boolean(value: &HeaderValue) -> Result<bool, Problem> {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
         _ => Err(wrong("x-autogw-strict-alias", "true or false")),
+    }
+}
+
+fn fidelity(value: &HeaderValue) -> Result<Fidelity, Problem> {
+    match text(value) {
+        "warn" => Ok(Fidelity::Warn),
+        "strict" => Ok(Fidelity::Strict),
+        "silent" => Ok(Fidelity::Silent),
+        _ => Err(wrong("x-autogw-fidelity", "warn, strict or silent")),
     }
 }
 

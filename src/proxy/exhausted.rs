@@ -26,7 +26,8 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) failure: Failure,
-    pub(super) note: AttemptNote,
+    /// What is told of it; nothing, where the target was left out without being asked.
+    pub(super) note: Option<AttemptNote>,
     /// How long what failed rests now.
     pub(super) rest: Option<Duration>,
 }
@@ -47,7 +48,7 @@ impl Exhausted {
         problem.after(
             self.failures
                 .into_iter()
-                .map(|failed| failed.note)
+                .filter_map(|failed| failed.note)
                 .collect(),
         )
     }

@@ -4,6 +4,7 @@
 //! file only keeps the books (attempts, deadline, who has been asked) and knows when to stop.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -12,12 +13,17 @@ use super::attempt::{Attempt, Good};
 use super::exhausted::{End, Exhausted, Failed};
 use super::problem::{AttemptNote, Problem};
 use super::record::{Record, milliseconds};
-use crate::chat::{Failure, FailureClass, Next, Stage};
+use crate::chat::{ErrorBody, Failure, FailureClass, Next, Stage};
+use crate::config::Fidelity;
+use crate::provider::refused;
 use crate::route::Target;
 use crate::route::plan::Plan;
 
 /// Longest wait for a key that rests, when there is nobody else to ask.
 const MAX_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Most parameters that one request is healed of: each costs an attempt.
+const MAX_HEALINGS: usize = 3;
 
 /// Longest pause before the same target is tried again.
 const MAX_JITTER: Duration = Duration::from_millis(250);
@@ -31,6 +37,21 @@ pub struct Failover<'a> {
     resting: Vec<Resting>,
     failures: Vec<Failed>,
     repeats_left: u32,
+    healing: Vec<Healing>,
+}
+
+/// A parameter that a target refused, and is asked without.
+#[derive(Debug, PartialEq, Eq)]
+struct Healing {
+    provider: Arc<str>,
+    model: Arc<str>,
+    parameter: Arc<str>,
+}
+
+impl Healing {
+    fn is_at(&self, target: &Target) -> bool {
+        self.provider == target.id.provider && self.model == target.offer.name
+    }
 }
 
 /// A target whose key rests.
@@ -60,6 +81,7 @@ impl<'a> Failover<'a> {
             resting: resting.collect(),
             failures: Vec::new(),
             repeats_left: attempt.gateway.config().router.retries,
+            healing: Vec::new(),
             attempt,
             record,
         }
@@ -84,15 +106,27 @@ impl<'a> Failover<'a> {
             let Some(target) = self.next_target().await else {
                 break End::NobodyLeft;
             };
+            let sheet = match self.attempt.write(&target, &self.refused(&target)) {
+                Ok(sheet) => sheet,
+                Err(failure) => match self.leave_out(target, failure) {
+                    Some(end) => break end,
+                    None => continue,
+                },
+            };
             let number = self.record.attempt();
             let began = Instant::now();
-            match self.attempt.run(&target).await {
+            match self.attempt.run(&target, sheet).await {
                 Ok(good) => {
                     self.attempt.gateway.health().record_success(&target.id);
+                    self.learn(&target);
                     return Ok((good, target));
                 }
                 Err(failure) => {
                     self.note(&target, &failure, began, number);
+                    if self.heals(&target, &failure) {
+                        self.queue.push_front(target);
+                        continue;
+                    }
                     if let Some(end) = self.follow(target, failure).await {
                         break end;
                     }
@@ -132,6 +166,85 @@ impl<'a> Failover<'a> {
         Some(rest.target)
     }
 
+    /// The parameters that `target` has refused, in this request or of late.
+    fn refused(&self, target: &Target) -> Vec<Arc<str>> {
+        let gateway = self.attempt.gateway;
+        let (provider, model) = (&target.id.provider, &target.offer.name);
+        let now = std::time::Instant::now();
+        let mut refused = gateway.unsupported().of(provider, model, now);
+        let own = self.healing.iter().filter(|healing| healing.is_at(target));
+        refused.extend(own.map(|healing| healing.parameter.clone()));
+        refused
+    }
+
+    /// A target that would refuse the request is not asked.
+    fn leave_out(&mut self, target: Target, failure: Failure) -> Option<End> {
+        tracing::debug!(
+            target: "autogw::attempt",
+            request_id = self.record.id(),
+            provider = &*target.id.provider,
+            model = &*target.offer.name,
+            param = failure.param,
+            "target left out: it could not take the request"
+        );
+        let is_final = failure.next == Next::Return;
+        self.queue
+            .retain(|other| !is_same_place(other, &target, &failure));
+        self.failures.push(Failed {
+            failure,
+            note: None,
+            rest: None,
+        });
+        is_final.then_some(End::Answer)
+    }
+
+    /// Whether the failure names a parameter without which the same target may be asked once more.
+    fn heals(&mut self, target: &Target, failure: &Failure) -> bool {
+        let fidelity = self
+            .attempt
+            .prepared
+            .fidelity(self.attempt.gateway, &target.offer);
+        let body = ErrorBody {
+            message: failure.message.clone(),
+            kind: failure.kind.clone(),
+            code: failure.code.clone(),
+            param: failure.param.clone(),
+        };
+        let parameter = failure
+            .status
+            .and_then(|status| refused::parameter(status, &body));
+        let Some(parameter) = parameter.filter(|_| fidelity != Fidelity::Strict) else {
+            return false;
+        };
+        let healing = Healing {
+            provider: target.id.provider.clone(),
+            model: target.offer.name.clone(),
+            parameter: parameter.into(),
+        };
+        if self.healing.len() >= MAX_HEALINGS || self.healing.contains(&healing) {
+            return false;
+        }
+        self.healing.push(healing);
+        true
+    }
+
+    /// The request went through: what it went through without was to blame.
+    fn learn(&self, target: &Target) {
+        let now = std::time::Instant::now();
+        for healing in self.healing.iter().filter(|healing| healing.is_at(target)) {
+            let unsupported = self.attempt.gateway.unsupported();
+            if unsupported.record(&healing.provider, &healing.model, &healing.parameter, now) {
+                tracing::info!(
+                    target: "autogw::attempt",
+                    provider = &*healing.provider,
+                    model = &*healing.model,
+                    parameter = &*healing.parameter,
+                    "this parameter is refused here; it is left out from now on"
+                );
+            }
+        }
+    }
+
     /// Books the failure and tells the log, once.
     fn note(&mut self, target: &Target, failure: &Failure, began: Instant, number: u32) {
         let rested = self.attempt.gateway.health().record_failure(
@@ -169,7 +282,7 @@ impl<'a> Failover<'a> {
         };
         self.failures.push(Failed {
             failure: failure.clone(),
-            note,
+            note: Some(note),
             rest: rested.map(|rest| rest.wait),
         });
     }

@@ -1,7 +1,7 @@
 //! The gateway: everything a request needs, made once and shared by all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::call::Endpoint;
 use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
-use crate::config::Config;
-use crate::health::{Health, Standing, TargetId};
+use crate::config::{Config, Conversations};
+use crate::health::{Health, Standing, TargetId, Unsupported};
+use crate::memory::{Responses, Thoughts};
 use crate::provider::redact::Redactor;
 use crate::provider::{Models, Provider, Secret};
 use crate::route::Target;
@@ -46,6 +47,10 @@ pub struct Gateway {
     index: ArcSwap<Index>,
     listings: Mutex<Vec<Option<Vec<String>>>>,
     health: Health,
+    unsupported: Unsupported,
+    /// What is remembered of conversations, if anything.
+    memory: Option<Memory>,
+    seeds: AtomicU64,
     redactor: Arc<Redactor>,
     /// Marks requests that pass through, so that a provider that leads back here is noticed.
     via: String,
@@ -75,6 +80,9 @@ impl Gateway {
         let index = Index::build(&providers(&keyrings), &listings, &config.routes);
         Ok(Self {
             health: Health::new(config.router.backoff),
+            unsupported: Unsupported::default(),
+            memory: config.router.conversations.map(Memory::new),
+            seeds: AtomicU64::new(seed(&via)),
             config,
             keyrings,
             upstreams,
@@ -106,6 +114,21 @@ impl Gateway {
     /// Who is in trouble.
     pub fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// Which parameters were refused.
+    pub fn unsupported(&self) -> &Unsupported {
+        &self.unsupported
+    }
+
+    /// What is remembered of conversations; `None` where that is switched off.
+    pub fn memory(&self) -> Option<&Memory> {
+        self.memory.as_ref()
+    }
+
+    /// A number that no other answer of this instance gets, for the ids in it.
+    pub fn next_seed(&self) -> u64 {
+        self.seeds.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Takes secrets out of texts.
@@ -225,6 +248,32 @@ impl Gateway {
             upstream.warm_up().await;
         }
     }
+}
+
+/// What is remembered of conversations.
+#[derive(Debug)]
+pub struct Memory {
+    /// Opaque reasoning, for clients that drop it.
+    pub thoughts: Thoughts,
+    /// Answers of the Responses API, for upstreams that store none.
+    pub responses: Responses,
+}
+
+impl Memory {
+    fn new(limits: Conversations) -> Self {
+        Self {
+            thoughts: Thoughts::new(limits.max_bytes, limits.ttl),
+            responses: Responses::new(limits.max_bytes, limits.ttl),
+        }
+    }
+}
+
+/// Where an instance begins to count: `via` is its random name.
+fn seed(via: &str) -> u64 {
+    let hash = digest(&SHA256, via.as_bytes());
+    let mut seed = [0; 8];
+    seed.copy_from_slice(&hash.as_ref()[..8]);
+    u64::from_le_bytes(seed)
 }
 
 fn providers(keyrings: &[Keyring]) -> Vec<Arc<Provider>> {

@@ -61,6 +61,8 @@ impl Live {
             live.break_off(broken);
         } else if live.rest.is_none() {
             live.complete();
+        } else if live.relay.is_done() {
+            live.remember();
         }
         live
     }
@@ -92,6 +94,7 @@ impl Live {
         } else if let Err(broken) = self.relay.feed(chunk, &mut self.ready) {
             self.break_off(broken);
         } else if self.relay.is_done() {
+            self.remember();
             self.watch.linger(LINGER);
         }
     }
@@ -104,9 +107,17 @@ impl Live {
     }
 
     fn complete(&mut self) {
-        self.record.usage(self.relay.observer().usage());
+        self.record.usage(self.relay.usage());
+        self.remember();
         self.record.complete();
         self.rest = None;
+    }
+
+    /// Before the client hears the end: it may come back at once.
+    fn remember(&mut self) {
+        if let Some(translator) = self.relay.translator() {
+            translator.complete(&self.gateway, self.record.client(), self.record.id());
+        }
     }
 
     fn end_early(&mut self, ended: Ended) {
@@ -131,7 +142,7 @@ impl Live {
 
     /// The connection ended or the time did. Behind the upstream's last word that is as good as an end.
     fn cut(&mut self, reason: &str) {
-        if self.relay.may_end() {
+        if self.relay.may_end() && self.relay.finish(&mut self.ready).is_ok() {
             return self.complete();
         }
         let message = format!("the provider's stream was interrupted: {reason}");
@@ -140,7 +151,7 @@ impl Live {
 
     fn fail(&mut self, problem: &Problem, reason: Option<&str>) {
         self.rest = None;
-        self.record.usage(self.relay.observer().usage());
+        self.record.usage(self.relay.usage());
         self.record.failed(http::StatusCode::BAD_GATEWAY.as_u16());
         let id = self.record.id();
         tracing::warn!(
@@ -154,8 +165,14 @@ impl Live {
         if self.relay.is_inside_event() {
             self.ready.push_back(Bytes::from_static(b"\n\n"));
         }
-        let number = self.relay.observer().next_number();
-        let event = problem.event(self.dialect, id, number);
+        let event = match self
+            .relay
+            .translator()
+            .and_then(|translator| translator.fail(problem, id))
+        {
+            Some(event) => event,
+            None => problem.event(self.dialect, id, self.relay.observer().next_number()),
+        };
         self.ready.push_back(event);
     }
 }

@@ -14,6 +14,7 @@ pub mod attempt;
 pub mod body;
 pub mod call;
 pub mod control;
+mod count;
 mod exhausted;
 pub mod failover;
 mod fallbacks;
@@ -29,7 +30,9 @@ pub mod raw;
 pub mod receive;
 pub mod record;
 pub mod relay;
+mod state;
 pub mod tongue;
+pub mod translate;
 pub mod upstream;
 pub mod watch;
 pub mod written;
@@ -40,7 +43,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 
-use crate::chat::Dialect;
+use crate::chat::{Dialect, Operation};
 use crate::codec::keep_alive;
 use crate::config::OnUnknownModel;
 use crate::provider::Redactor;
@@ -49,7 +52,7 @@ use crate::route::plan::{self, Keyring, NoTarget, Plan};
 use crate::route::wanted::Wanted;
 use crate::sse;
 use array::Array;
-use attempt::{Attempt, Good};
+use attempt::{Attempt, Good, Told};
 use body::Body;
 use call::Call;
 use failover::Failover;
@@ -104,7 +107,8 @@ pub async fn handle(
     call: Call,
     mut record: Record,
 ) -> Result<Reply, Problem> {
-    let read = Prepared::read(&call).and_then(|prepared| {
+    let read = Prepared::read(&call).and_then(|mut prepared| {
+        state::resume(&gateway, &call, &mut prepared)?;
         let plan = make_plan(&gateway, &call, &prepared, &mut record)?;
         Ok((prepared, plan))
     });
@@ -115,6 +119,9 @@ pub async fn handle(
             return Err(problem);
         }
     };
+    if call.endpoint.operation == Operation::CountTokens {
+        return Box::pin(count::answer(gateway, call, prepared, plan, record)).await;
+    }
     let hold = promised_after(&gateway, &call).filter(|_| prepared.streams);
     let id = record.request_id().clone();
     let tongue = call.tongue();
@@ -227,8 +234,10 @@ fn make_plan(
         (Some(default), Wanted::Anything) => default,
         _ => asked,
     };
+    let fluency =
+        |place: usize| tongue::fluency(call.endpoint, &gateway.keyrings()[place].provider);
     let plan_for = |model: &str| {
-        let ask = prepared.ask(call, model, router.strip_unsupported);
+        let ask = prepared.ask(call, model, router.strip_unsupported, &fluency);
         plan::make(
             &ask,
             &index,
@@ -246,25 +255,15 @@ fn make_plan(
         }
         (plan, _) => plan,
     };
-    let plan = plan.map_err(|reason| {
-        Problem::no_target(
+    plan.map_err(|reason| match reason {
+        NoTarget::NoSpeaker => Problem::no_speaker(call.endpoint, model),
+        reason => Problem::no_target(
             reason,
             model,
             prepared.head.provider.as_deref(),
             prepared.head.alias.as_deref(),
-        )
-    })?;
-    among_speakers(gateway, call, plan).ok_or_else(|| Problem::no_speaker(call.endpoint, model))
-}
-
-/// The plan without the targets that speak no dialect that would do; `None` if nobody is left.
-fn among_speakers(gateway: &Gateway, call: &Call, mut plan: Plan) -> Option<Plan> {
-    let speaks =
-        |target: &Target| tongue::endpoint(call.endpoint, gateway.provider(target)).is_some();
-    plan.targets.retain(speaks);
-    plan.resting.retain(|(target, ..)| speaks(target));
-    let is_empty = plan.targets.is_empty() && plan.resting.is_empty();
-    (!is_empty).then_some(plan)
+        ),
+    })
 }
 
 /// Makes the answer of a target the client's.
@@ -280,13 +279,7 @@ fn commit(
         pass_limits(&good.headers, gateway.redactor(), &mut headers);
     }
     let ring = &gateway.keyrings()[target.offer.provider];
-    describe(
-        &mut headers,
-        ring,
-        &target,
-        record.attempts(),
-        &good.dropped,
-    );
+    describe(&mut headers, ring, &target, record.attempts(), &good.told);
     record.served_by(target, good.status.as_u16());
     let body = match good.body {
         GoodBody::Whole(bytes, usage) => {
@@ -294,6 +287,8 @@ fn commit(
             record.complete();
             Body::Full(bytes)
         }
+        // Settled by its attempt.
+        GoodBody::Carried(_) => Body::Empty,
         GoodBody::Stream(opened) => {
             stream_headers(&mut headers);
             Body::Live(Box::new(Live::new(
@@ -379,13 +374,7 @@ fn stream_headers(headers: &mut HeaderMap) {
 }
 
 /// Says who answered.
-fn describe(
-    headers: &mut HeaderMap,
-    ring: &Keyring,
-    target: &Target,
-    attempts: u32,
-    dropped: &[String],
-) {
+fn describe(headers: &mut HeaderMap, ring: &Keyring, target: &Target, attempts: u32, told: &Told) {
     let mut set = |name: &'static str, value: Option<HeaderValue>| {
         if let Some(value) = value {
             headers.insert(HeaderName::from_static(name), value);
@@ -394,12 +383,18 @@ fn describe(
     set("x-autogw-provider", ring.name_header.clone());
     set("x-autogw-model", target.offer.name_header.clone());
     set("x-autogw-attempts", Some(attempts.into()));
-    if !dropped.is_empty() {
-        set(
-            "x-autogw-dropped",
-            HeaderValue::from_str(&dropped.join(",")).ok(),
-        );
-    }
+    let list = |words: &[String]| {
+        let joined = words.join(",");
+        let header = HeaderValue::from_str(&joined);
+        header.ok().filter(|_| !joined.is_empty())
+    };
+    set("x-autogw-dropped", list(&told.dropped));
+    set("x-autogw-adjusted", list(&told.adjusted));
+    let stop = told.native_stop.as_deref();
+    set(
+        "x-autogw-native-stop",
+        stop.and_then(|stop| HeaderValue::from_str(stop).ok()),
+    );
 }
 
 impl From<Committed> for Reply {

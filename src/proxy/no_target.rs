@@ -62,7 +62,7 @@ impl Problem {
                 not_found("alias_not_found", message).about("alias")
             }
             NoTarget::Incapable { missing } => Self::incapable(missing, model),
-            NoTarget::Unavailable => {
+            NoTarget::NoSpeaker | NoTarget::Unavailable => {
                 let message = format!(
                     "every provider of `{model}` said within the last minutes that it does not have it"
                 );

@@ -1,23 +1,31 @@
 //! A call, read: what it asks for and what it needs.
 
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, header};
+use memchr::memmem::Finder;
 
 use super::call::{Call, Endpoint};
 use super::control::Control;
 use super::fallbacks;
+use super::gateway::Gateway;
 use super::ingress::Framing;
 use super::problem::Problem;
+use super::state;
+use super::translate::{Neutral, Storing};
+use crate::chat::signature::{SEAL, SEAL_IN_BASE64};
 use crate::chat::{Dialect, Operation};
 use crate::codec::head::{
     Head, check_model, check_types, extra_needs, has_effect, needs, stores_by_default,
 };
 use crate::codec::multipart::Multipart;
+use crate::codec::openai_chat::odd::is_odd;
+use crate::config::Fidelity;
 use crate::json::raw::RawObject;
 use crate::provider::{Feature, Features, Provider};
-use crate::route::plan;
+use crate::route::{Fluency, Offer, plan};
 
 /// A request ready to be planned and sent.
 #[derive(Debug)]
@@ -32,6 +40,19 @@ pub struct Prepared {
     pub framing: Framing,
     /// The client's own limit for the whole request.
     pub timeout: Option<Duration>,
+    /// What a loss in translation leads to, if the client says.
+    pub fidelity: Option<Fidelity>,
+    /// The same request in neutral form, read when a translation first asks for it.
+    pub(super) neutral: OnceLock<Result<Neutral, Problem>>,
+    /// The stored conversation that it goes on with.
+    pub(super) resumed: Option<Storing>,
+}
+
+/// Whether a body holds thoughts that were sealed here for a foreign slot.
+fn holds_seals(body: &[u8]) -> bool {
+    static SEALS: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [Finder::new(SEAL), Finder::new(SEAL_IN_BASE64)]);
+    SEALS.iter().any(|seal| seal.find(body).is_some())
 }
 
 /// What a request carries.
@@ -87,6 +108,9 @@ impl Prepared {
             streams,
             framing: call.tongue().framing,
             timeout: control.timeout,
+            fidelity: control.fidelity,
+            neutral: OnceLock::new(),
+            resumed: None,
         })
     }
 
@@ -129,7 +153,13 @@ impl Prepared {
     }
 
     /// What routing is asked, for the model string `model`.
-    pub fn ask<'a>(&'a self, call: &'a Call, model: &'a str, may_strip: bool) -> plan::Ask<'a> {
+    pub fn ask<'a>(
+        &'a self,
+        call: &'a Call,
+        model: &'a str,
+        may_strip: bool,
+        fluency: &'a dyn Fn(usize) -> Option<Fluency>,
+    ) -> plan::Ask<'a> {
         plan::Ask {
             endpoint: call.endpoint.path,
             model,
@@ -139,6 +169,70 @@ impl Prepared {
             // Only a chat's parts are known well enough to be taken out.
             may_strip: may_strip && call.endpoint.dialect == Dialect::OpenAiChat,
             scope: call.scope.as_deref(),
+            fluency,
+        }
+    }
+
+    /// The request in neutral form.
+    ///
+    /// # Errors
+    /// 400 naming the field that makes no sense.
+    pub(super) fn neutral(&self, gateway: &Gateway, call: &Call) -> Result<&Neutral, Problem> {
+        let read = || match &self.payload {
+            Payload::Json(object) => Neutral::read(gateway, call, object.text()),
+            Payload::Form { .. } => Err(Problem::bad_request("a form cannot be translated")),
+        };
+        self.neutral
+            .get_or_init(read)
+            .as_ref()
+            .map_err(Problem::clone)
+    }
+
+    /// What a loss in translation leads to: as the client says, or the route, or the configuration.
+    pub(super) fn fidelity(&self, gateway: &Gateway, offer: &Offer) -> Fidelity {
+        let of_route = offer.rules.as_ref().and_then(|rules| rules.fidelity);
+        let own = self.fidelity.or(of_route);
+        own.unwrap_or(gateway.config().router.fidelity)
+    }
+
+    /// Whether its bytes would be refused even by an upstream of its own dialect: it holds sealed thoughts
+    /// of other models, or has the shape of another dialect.
+    pub(super) fn is_foreign(&self) -> bool {
+        let Payload::Json(object) = &self.payload else {
+            return false;
+        };
+        let is_chat = self.endpoint.dialect == Dialect::OpenAiChat;
+        let talks = Endpoint::of(self.endpoint.dialect, self.endpoint.operation)
+            .is_some_and(|first| first.path == self.endpoint.path)
+            && self.endpoint.operation != Operation::Embed;
+        talks && ((is_chat && is_odd(object)) || holds_seals(object.text()))
+    }
+
+    /// How an answer to it is stored.
+    pub(super) fn storing(&self) -> Storing {
+        match (&self.resumed, &self.payload) {
+            (Some(resumed), _) => resumed.clone(),
+            (None, Payload::Json(object)) => Storing {
+                previous: None,
+                input: state::items(object.get("input")),
+            },
+            (None, Payload::Form { .. }) => Storing {
+                previous: None,
+                input: Vec::new(),
+            },
+        }
+    }
+
+    /// Whether tools are offered.
+    pub(super) fn has_tools(&self) -> bool {
+        self.needs().has(Feature::ToolCalls)
+    }
+
+    /// Whether the model may reason: it does unless it was told not to.
+    pub(super) fn may_reason(&self) -> bool {
+        match &self.payload {
+            Payload::Json(object) => object.get("reasoning_effort") != Some(b"\"none\""),
+            Payload::Form { .. } => false,
         }
     }
 
@@ -183,6 +277,7 @@ mod tests {
         let call = Call {
             endpoint: Endpoint::called("/chat/completions").expect("an endpoint"),
             spoken: None,
+            client: "me".into(),
             headers: HeaderMap::new(),
             body: Bytes::from_static(body.as_bytes()),
             scope: None,

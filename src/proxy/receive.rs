@@ -3,6 +3,7 @@
 //! Until then nothing of it has been shown to the client, and any flaw sends the request elsewhere.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::call::Endpoint;
 use super::relay::{Broken, MAX_HELD, Relay};
+use super::translate::{Carried, Crossing, Translator};
 use super::upstream::{AnswerBody, describe};
 use crate::chat::{Dialect, ErrorBody, Usage};
 use crate::codec::answer::{NoAnswer, check};
@@ -41,6 +43,8 @@ const MAX_ECHOING_PREAMBLE: usize = 1024 * 1024;
 pub enum GoodBody {
     /// Complete and checked.
     Whole(Bytes, Option<Usage>),
+    /// The same in another dialect.
+    Carried(Box<Carried>),
     /// A stream whose first meaningful event is here.
     Stream(Opened),
     /// Bytes that are none of our business (audio, plain text).
@@ -89,7 +93,7 @@ impl From<Broken> for Flaw {
 }
 
 /// What is expected of an answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Receiver {
     /// The endpoint that was asked, in the upstream's dialect.
     pub endpoint: &'static Endpoint,
@@ -103,6 +107,8 @@ pub struct Receiver {
     pub by: Instant,
     /// Longest silence between bytes of a stream.
     pub idle: Duration,
+    /// The way to the client, where that speaks another dialect.
+    pub crossing: Option<Arc<Crossing>>,
 }
 
 impl Receiver {
@@ -120,15 +126,23 @@ impl Receiver {
             }
             Content::Foreign => Ok(GoodBody::Raw(body)),
             Content::Json if self.streams && self.endpoint.generates() => self.unrolled(body).await,
-            Content::Json => self
-                .whole(body)
-                .await
-                .map(|(bytes, usage)| GoodBody::Whole(bytes, usage)),
+            Content::Json => self.carried(body).await,
             // What is in them is not quoted: it may be generated text, which belongs in no log.
             Content::Events => Err(Flaw::malformed(
                 "the answer is an event stream, which nobody asked for",
             )),
             Content::Page => Err(Flaw::malformed("the answer is an HTML page")),
+        }
+    }
+
+    async fn carried(&self, body: AnswerBody) -> Result<GoodBody, Flaw> {
+        let (bytes, usage) = self.whole(body).await?;
+        match &self.crossing {
+            None => Ok(GoodBody::Whole(bytes, usage)),
+            Some(crossing) => {
+                let carried = crossing.carry(&bytes).map_err(Flaw::Error)?;
+                Ok(GoodBody::Carried(Box::new(carried)))
+            }
         }
     }
 
@@ -147,6 +161,16 @@ impl Receiver {
     /// A document in place of a stream: good all the same, once it is told as one.
     async fn unrolled(&self, body: AnswerBody) -> Result<GoodBody, Flaw> {
         let (bytes, _) = self.whole(body).await?;
+        if self.crossing.is_some() {
+            let (mut relay, mut ready) = (self.relay(), VecDeque::new());
+            relay.tell_whole(&bytes, &mut ready).map_err(Flaw::Error)?;
+            return Ok(GoodBody::Stream(Opened {
+                ready,
+                relay,
+                rest: None,
+                idle: self.idle,
+            }));
+        }
         let no_stream =
             || Flaw::malformed("the upstream answered a stream request with a document");
         let events = match self.endpoint.dialect {
@@ -169,7 +193,11 @@ impl Receiver {
 
     fn relay(&self) -> Relay {
         let endpoint = self.endpoint;
-        Relay::new(endpoint.dialect, self.strips_usage, endpoint.generates())
+        let relay = Relay::new(endpoint.dialect, self.strips_usage, endpoint.generates());
+        match &self.crossing {
+            None => relay,
+            Some(crossing) => relay.translated(Translator::new(crossing.clone())),
+        }
     }
 
     /// Holds a stream back until its first meaningful event.

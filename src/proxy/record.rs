@@ -89,6 +89,11 @@ impl Record {
         self.status = status;
     }
 
+    /// It was answered here, by no target.
+    pub fn answered(&mut self, status: u16) {
+        self.status = status;
+    }
+
     /// The first meaningful event is here.
     pub fn first_token(&mut self, now: Instant) {
         self.first_token = Some(now.duration_since(self.received));
@@ -118,6 +123,11 @@ impl Record {
     /// The request's id as text; the edge lets only visible ASCII through.
     pub fn id(&self) -> &str {
         self.request_id.to_str().unwrap_or_default()
+    }
+
+    /// Whose key it came with.
+    pub fn client(&self) -> &Arc<str> {
+        &self.client
     }
 
     /// When the request's head had arrived.

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use crate::chat::{Dialect, ErrorBody};
+use super::translate::Translator;
+use crate::chat::{Dialect, ErrorBody, Usage};
 use crate::codec::observe::{Observer, Sight};
 use crate::codec::openai_chat::error;
 use crate::json::scan;
@@ -17,6 +18,10 @@ use crate::sse::{Event, Splitter};
 /// Of a longer event only the beginning is read, and it is passed on unless that is an error's: memory
 /// per stream is bounded (invariant I6).
 pub const MAX_HELD: usize = 256 * 1024;
+
+/// Where a stream is translated an event is of use only whole; none of text is that long, and pictures
+/// come in one piece.
+const MAX_TRANSLATED: usize = 16 * 1024 * 1024;
 
 /// Of an event too long to be held this much of its end is read: a finish and the counts stand there.
 const ENDING: usize = 8 * 1024;
@@ -55,6 +60,10 @@ pub struct Relay {
     /// Of the over-long event that the client is being given.
     long: Option<Box<Long>>,
     dialect: Dialect,
+    /// What stands between upstream and client where they speak different dialects.
+    translator: Option<Box<Translator>>,
+    /// Whether the client has been told the end of a translated stream.
+    has_ended: bool,
 }
 
 /// What is kept of an event too long to be held.
@@ -97,11 +106,30 @@ impl Relay {
             broken: None,
             long: None,
             dialect,
+            translator: None,
+            has_ended: false,
+        }
+    }
+
+    /// The same, for a client of another dialect.
+    #[must_use]
+    pub fn translated(self, translator: Translator) -> Self {
+        Self {
+            translator: Some(Box::new(translator)),
+            strips_usage: false,
+            ..self
         }
     }
 
     /// Takes the next bytes and puts what the client may have into `out`.
     pub fn feed(&mut self, mut chunk: Bytes, out: &mut VecDeque<Bytes>) -> Result<(), Broken> {
+        if let Some(mut translator) = self.translator.take() {
+            let mut told = Vec::new();
+            let result = self.translate(&mut translator, &chunk, &mut told);
+            self.translator = Some(translator);
+            push(out, told.into());
+            return result;
+        }
         if (self.is_inside_event || !self.tail.is_empty()) && !self.finish_begun(&mut chunk, out)? {
             return Ok(());
         }
@@ -122,6 +150,75 @@ impl Relay {
         }
         push(out, chunk.slice(start..at));
         self.hold(&chunk[at..], out)
+    }
+
+    /// Tells whole events of `chunk` in the client's dialect, and holds the one that has only begun.
+    fn translate(
+        &mut self,
+        translator: &mut Translator,
+        chunk: &[u8],
+        told: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
+        let mut at = 0;
+        while let Some(end) = self.splitter.next(chunk, at) {
+            if self.tail.is_empty() {
+                self.tell(translator, &chunk[at..end], told)?;
+            } else {
+                self.tail.extend_from_slice(&chunk[at..end]);
+                let block = self.tail.split();
+                self.tell(translator, &block, told)?;
+            }
+            at = end;
+        }
+        self.tail.extend_from_slice(&chunk[at..]);
+        if self.tail.len() > MAX_TRANSLATED {
+            return Err(Broken::Error(ErrorBody {
+                message: "the provider sent an event of more than 16 MiB".to_owned(),
+                ..ErrorBody::default()
+            }));
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &mut self,
+        translator: &mut Translator,
+        block: &[u8],
+        told: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
+        self.look(block)?;
+        translator.feed(block, told).map_err(Broken::Error)?;
+        if self.is_done() {
+            self.close(translator, told)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the client the end, once.
+    fn close(&mut self, translator: &mut Translator, told: &mut Vec<u8>) -> Result<(), Broken> {
+        if !self.has_ended && !translator.end(told) {
+            return Err(Broken::Truncated);
+        }
+        self.has_ended = true;
+        Ok(())
+    }
+
+    /// The same as [`finish`](Self::finish) where the stream is translated.
+    fn finish_translated(
+        &mut self,
+        translator: &mut Translator,
+        told: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
+        let rest = self.tail.split();
+        if is_whole(&rest) {
+            self.tell(translator, &rest, told)?;
+        } else if let Some(error) = error::bare(&rest) {
+            return Err(Broken::Error(error));
+        }
+        if !self.observer.is_complete() {
+            return Err(Broken::Truncated);
+        }
+        self.close(translator, told)
     }
 
     /// Ends the event that an earlier chunk began; false if it goes on beyond this chunk.
@@ -190,6 +287,13 @@ impl Relay {
     /// The upstream closed the stream in good order. What is left is passed on if it is a whole event
     /// that only lacks its blank line; half an event is dropped.
     pub fn finish(&mut self, out: &mut VecDeque<Bytes>) -> Result<(), Broken> {
+        if let Some(mut translator) = self.translator.take() {
+            let mut told = Vec::new();
+            let result = self.finish_translated(&mut translator, &mut told);
+            self.translator = Some(translator);
+            push(out, told.into());
+            return result;
+        }
         let rest = self.tail.split().freeze();
         if is_whole(&rest) && self.look(&rest)? {
             self.is_inside_event = Event::parse(&rest).data.is_some();
@@ -251,6 +355,38 @@ impl Relay {
     /// The break that was kept, once.
     pub fn take_break(&mut self) -> Option<Broken> {
         self.broken.take()
+    }
+
+    /// A document in place of a stream, told as one: nothing follows.
+    ///
+    /// # Errors
+    /// It is no answer.
+    pub fn tell_whole(
+        &mut self,
+        document: &Bytes,
+        out: &mut VecDeque<Bytes>,
+    ) -> Result<(), ErrorBody> {
+        let mut told = Vec::new();
+        if let Some(translator) = &mut self.translator {
+            translator.tell_whole(document, &mut told)?;
+        }
+        (self.has_ended, self.is_meaningful) = (true, true);
+        push(out, told.into());
+        Ok(())
+    }
+
+    /// The token counts reported.
+    pub fn usage(&self) -> Option<Usage> {
+        let translated = self
+            .translator
+            .as_ref()
+            .and_then(|translator| translator.usage());
+        translated.or(self.observer.usage())
+    }
+
+    /// What stands between upstream and client, if anything.
+    pub fn translator(&mut self) -> Option<&mut Translator> {
+        self.translator.as_deref_mut()
     }
 
     /// What has been seen.

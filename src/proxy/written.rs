@@ -1,6 +1,7 @@
 //! A request, written for one target: the body as slices of what the client sent, its path, its headers.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -60,6 +61,26 @@ pub struct Reader<'a> {
     pub offer: &'a Offer,
     /// Whose it is.
     pub provider: &'a Provider,
+    /// Parameters that it refused of late.
+    pub refused: &'a [Arc<str>],
+}
+
+impl Written {
+    /// A request whose `body` was translated for `reader`.
+    pub fn translated(call: &Call, streams: bool, reader: Reader<'_>, body: Bytes) -> Self {
+        let mut headers = forwarded(call, reader);
+        if streams {
+            let events = HeaderValue::from_static("text/event-stream");
+            headers.insert(header::ACCEPT, events);
+        }
+        Self {
+            path: path(reader, streams),
+            body: Pieces::new(vec![body]),
+            headers,
+            strips_usage: false,
+            dropped: Vec::new(),
+        }
+    }
 }
 
 impl Prepared {
@@ -106,6 +127,7 @@ impl Prepared {
             endpoint,
             offer,
             provider,
+            refused,
         } = reader;
         let mut edit = object.edit();
         if endpoint.dialect == Dialect::Gemini {
@@ -126,6 +148,12 @@ impl Prepared {
             dropped.extend(self.resolve_conflict(object, offer, &mut edit));
             if self.streams && endpoint.generates() {
                 strips_usage = self.ask_for_usage(object, provider, &mut edit, &mut dropped);
+            }
+        }
+        for field in refused {
+            if object.get(field).is_some() {
+                edit.remove(field);
+                dropped.push(field.to_string());
             }
         }
         self.merge_extras(&mut edit, provider, &dropped);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::wanted::normalised;
-use super::{Offer, StepRules};
+use super::{Known, Offer, StepRules};
 use crate::config::{Route, Step};
 use crate::provider::{Models, Provider};
 
@@ -53,7 +53,10 @@ impl Index {
                 (Models::Listed(models), _) => {
                     for model in models {
                         let upstream = model.upstream.as_deref().unwrap_or(&model.name);
-                        index.add(Offer::new(place, &model.name, upstream, model.features));
+                        index.add(Offer {
+                            known: Known::given(model),
+                            ..Offer::new(place, &model.name, upstream, model.features)
+                        });
                     }
                 }
                 (Models::Everything, Some(names)) => {

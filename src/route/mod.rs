@@ -1,10 +1,12 @@
 //! Routing: from a model string to an ordered list of targets. Pure functions over immutable views.
 
 pub mod index;
+mod known;
 pub mod plan;
 mod scope;
 pub mod wanted;
 
+pub use known::Known;
 pub use scope::Scope;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use http::HeaderValue;
 use crate::config::{ConflictResolution, Fidelity};
 use crate::health::TargetId;
 use crate::provider::Features;
+use crate::provider::knowledge::Knowledge;
 
 /// A model at a provider, ready to be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +29,25 @@ pub struct Offer {
     pub name: Arc<str>,
     /// The same as a header, if it can be one.
     pub name_header: Option<HeaderValue>,
-    /// The name sent upstream, as JSON text.
+    /// The name sent upstream.
+    pub upstream: Arc<str>,
+    /// The same as JSON text.
     pub upstream_json: Bytes,
     /// What it can do; `None` = unknown.
     pub features: Option<Features>,
+    /// What is known of it.
+    pub known: Known,
     /// What the step of a route adds, if a route led here.
     pub rules: Option<StepRules>,
+}
+
+/// How well a provider can be spoken to in the words of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fluency {
+    /// In its own dialect.
+    Native,
+    /// By translation.
+    Translated,
 }
 
 /// What a route says of one of its steps.
@@ -50,6 +66,11 @@ pub struct StepRules {
 }
 
 impl Offer {
+    /// What is known of the model.
+    pub fn knowledge(&self) -> &Knowledge {
+        self.known.of(&self.upstream)
+    }
+
     /// An offer of `name`, which the upstream knows as `upstream`.
     pub fn new(provider: usize, name: &str, upstream: &str, features: Option<Features>) -> Self {
         let upstream_json = serde_json::to_string(upstream).expect("a string is JSON");
@@ -57,8 +78,10 @@ impl Offer {
             provider,
             name: name.into(),
             name_header: HeaderValue::from_str(name).ok(),
+            upstream: upstream.into(),
             upstream_json: upstream_json.into(),
             features,
+            known: Known::default(),
             rules: None,
         }
     }

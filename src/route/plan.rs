@@ -8,13 +8,13 @@ use http::HeaderValue;
 
 use super::index::Index;
 use super::wanted::Wanted;
-use super::{Offer, Scope, Target};
+use super::{Fluency, Offer, Scope, Target};
 use crate::chat::FailureClass;
 use crate::health::{Health, Standing, TargetId};
 use crate::provider::{Feature, Features, Provider};
 
 /// What a request asks of routing.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Ask<'a> {
     /// Path of the endpoint.
     pub endpoint: &'static str,
@@ -30,6 +30,8 @@ pub struct Ask<'a> {
     pub may_strip: bool,
     /// What exists for whoever asks; `None` is everything.
     pub scope: Option<&'a Scope>,
+    /// How well each provider, by its place, can be spoken to; `None` is not at all.
+    pub fluency: &'a dyn Fn(usize) -> Option<Fluency>,
 }
 
 /// What routing knows of a provider, beside its offers.
@@ -86,6 +88,8 @@ pub enum NoTarget {
     },
     /// Every provider of the model says that it does not have it.
     Unavailable,
+    /// No candidate can be spoken to in the client's dialect, nor in another.
+    NoSpeaker,
 }
 
 /// Capabilities without which a request cannot be served. The others (`json`, `reasoning`,
@@ -122,6 +126,7 @@ pub fn make(
 ) -> Result<Plan, NoTarget> {
     let offers = candidates(ask, index, keyrings)?;
     check_alias(ask, &offers, keyrings)?;
+    let offers = speakers(ask, index, offers)?;
     let needs = if offers.iter().any(|offer| offer.features.is_some()) {
         needs()
     } else {
@@ -151,6 +156,29 @@ pub fn make(
     } else {
         Ok(plan)
     }
+}
+
+/// The offers whose providers can be spoken to, those that need no translation first. What the client or
+/// a route has put in an order keeps it.
+fn speakers(
+    ask: &Ask<'_>,
+    index: &Index,
+    mut offers: Vec<Arc<Offer>>,
+) -> Result<Vec<Arc<Offer>>, NoTarget> {
+    let fluency = |offer: &Arc<Offer>| (ask.fluency)(offer.provider);
+    offers.retain(|offer| fluency(offer).is_some());
+    if offers.is_empty() {
+        return Err(NoTarget::NoSpeaker);
+    }
+    let is_route = offers.iter().any(|offer| offer.rules.is_some());
+    let is_list = match Wanted::parse(ask.model, |name| index.has(name)) {
+        Wanted::Names(names) => names.len() > 1,
+        Wanted::Anything => false,
+    };
+    if !is_route && !is_list && offers.len() > 1 {
+        offers.sort_by_key(fluency);
+    }
+    Ok(offers)
 }
 
 /// An alias that no candidate knows is a mistake, whether or not other keys would do.

@@ -194,6 +194,7 @@ impl Edge {
                 let call = Call {
                     endpoint: ingress.endpoint,
                     spoken: ingress.spoken,
+                    client: record.client().clone(),
                     headers,
                     body,
                     scope: self.door.scope(),

@@ -1,0 +1,102 @@
+//! A crossing: what an answer must know of the request that it answers in another dialect.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::keep::Storing;
+use crate::chat::{Dialect, ErrorBody, Report, Response, Usage};
+use crate::codec::dispatch::{decode_response, encode_response};
+use crate::codec::restore::restore;
+use crate::codec::target::{Exchange, Origin};
+use crate::codec::tool_map::ToolMap;
+use crate::memory::thoughts::Listener;
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Crossing {
+    /// The dialect of whoever asked.
+    pub client: Dialect,
+    /// That of whoever answers.
+    pub upstream: Dialect,
+    /// Who answers.
+    pub origin: Origin,
+    /// What the tools are called there.
+    pub tools: ToolMap,
+    /// What the answer repeats and shows.
+    pub exchange: Arc<Exchange>,
+    /// Responses: how the answer is to be stored, if it is.
+    pub storing: Option<Storing>,
+}
+
+/// A complete answer in the client's dialect.
+#[derive(Debug)]
+pub struct Carried {
+    /// The document.
+    pub body: Value,
+    /// What could not be said.
+    pub report: Report,
+    /// What the upstream said of why it ended.
+    pub native_stop: Option<String>,
+    /// Token counts.
+    pub usage: Option<Usage>,
+    /// What a client that forgets has to be reminded of.
+    pub listener: Option<Listener>,
+}
+
+impl Crossing {
+    /// Whether the client's SDKs drop what they do not know, opaque reasoning with it.
+    pub fn client_forgets(&self) -> bool {
+        self.client == Dialect::OpenAiChat
+    }
+
+    /// A complete answer in neutral form, its tools as the upstream calls them.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(super) fn decode(&self, answer: &Bytes) -> Result<Response, ErrorBody> {
+        let body = serde_json::from_slice(answer).map_err(|_| ErrorBody {
+            message: "the answer is not valid JSON".to_owned(),
+            ..ErrorBody::default()
+        })?;
+        decode_response(self.upstream, body, &self.origin)
+    }
+
+    /// Carries a complete answer over.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn carry(&self, answer: &Bytes) -> Result<Carried, ErrorBody> {
+        let mut response = self.decode(answer)?;
+        restore(&mut response, &self.tools);
+        let listener = self.client_forgets().then(|| {
+            let mut listener = Listener::default();
+            listener.hear_whole(&response);
+            listener
+        });
+        let mut report = Report::default();
+        let body = encode_response(self.client, &response, &self.exchange, &mut report);
+        let finish = response.choices.first().map(|choice| &choice.finish);
+        Ok(Carried {
+            body,
+            report,
+            native_stop: finish.and_then(|finish| finish.native.clone()),
+            usage: response.usage,
+            listener,
+        })
+    }
+}
+
+/// Losses inside of an answer: its headers are gone by the time they are known.
+pub(super) fn log_losses(report: &Report, request_id: &str) {
+    let dropped: Vec<_> = report.losses().iter().map(|loss| &*loss.field).collect();
+    if !dropped.is_empty() {
+        tracing::debug!(
+            target: "autogw::fidelity",
+            request_id,
+            dropped = dropped.join(","),
+            "parts of the answer could not be said in the client's dialect"
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! A client's request in neutral form, read once however many targets are tried.
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+
+use crate::chat::{Dialect, Operation, Request};
+use crate::codec::{dispatch, estimate, gemini, openai_responses};
+use crate::json::fields::BadField;
+use crate::proxy::call::Call;
+use crate::proxy::gateway::Gateway;
+use crate::proxy::problem::Problem;
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Neutral {
+    /// The request, with whatever its client had forgotten.
+    pub request: Request,
+    /// Responses: the fields that answers repeat.
+    pub echo: Map<String, Value>,
+    /// Chat: whether the client still calls tools functions.
+    pub legacy_functions: bool,
+    estimate: OnceLock<u64>,
+}
+
+impl Neutral {
+    /// Reads `body`, which `call` came with.
+    pub fn read(gateway: &Gateway, call: &Call, body: &[u8]) -> Result<Self, Problem> {
+        let map: Map<String, Value> = serde_json::from_slice(body)
+            .map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))?;
+        let dialect = call.endpoint.dialect;
+        let echo = match dialect {
+            Dialect::OpenAiResponses => openai_responses::echo(&map),
+            Dialect::OpenAiChat | Dialect::Anthropic | Dialect::Gemini => Map::new(),
+        };
+        let legacy = ["functions", "function_call"];
+        let legacy_functions = legacy.iter().any(|field| map.contains_key(*field));
+        let decoded =
+            if dialect == Dialect::Gemini && call.endpoint.operation == Operation::CountTokens {
+                gemini::decode_count_request(map)
+            } else {
+                dispatch::decode_request(dialect, map)
+            };
+        let mut request = decoded?;
+        if dialect == Dialect::OpenAiChat
+            && let Some(memory) = gateway.memory()
+        {
+            let now = Instant::now();
+            memory.thoughts.recall(&call.client, &mut request, now);
+        }
+        Ok(Self {
+            request,
+            echo,
+            legacy_functions,
+            estimate: OnceLock::new(),
+        })
+    }
+
+    /// Tokens of the input, estimated when first asked for.
+    pub fn input_tokens(&self) -> u64 {
+        *self
+            .estimate
+            .get_or_init(|| estimate::input_tokens(&self.request))
+    }
+}
+
+impl From<BadField> for Problem {
+    fn from(error: BadField) -> Self {
+        Self::bad_field(&error.field, error.to_string())
+    }
+}

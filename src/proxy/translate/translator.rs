@@ -1,0 +1,142 @@
+//! Translates one stream: the upstream's events in, the client's events out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::crossing::{Crossing, log_losses};
+use super::keep::keep;
+use crate::chat::{Dialect, ErrorBody, StreamEvent, Usage};
+use crate::codec::dispatch::{Decoder, Encoder};
+use crate::codec::restore::Restore;
+use crate::codec::stream::{StreamDecoder as _, StreamEncoder as _};
+use crate::memory::thoughts::Listener;
+use crate::proxy::gateway::Gateway;
+use crate::proxy::problem::Problem;
+use crate::sse::Event;
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Translator {
+    crossing: Arc<Crossing>,
+    decoder: Decoder,
+    restore: Restore,
+    encoder: Encoder,
+    /// What a client that forgets has to be reminded of.
+    listener: Option<Listener>,
+    /// The whole answer, if it is to be stored.
+    answer: Option<Value>,
+    usage: Option<Usage>,
+    /// Events between decoder and encoder; empty between two calls.
+    events: Vec<StreamEvent>,
+}
+
+impl Translator {
+    /// A translator for a stream that is just beginning.
+    pub fn new(crossing: Arc<Crossing>) -> Self {
+        Self {
+            decoder: Decoder::new(crossing.upstream, crossing.origin.clone()),
+            restore: Restore::new(crossing.tools.clone()),
+            encoder: Encoder::new(crossing.client, crossing.exchange.clone()),
+            listener: crossing.client_forgets().then(Listener::default),
+            answer: None,
+            usage: None,
+            events: Vec::new(),
+            crossing,
+        }
+    }
+
+    /// Takes one block of the upstream's stream and appends what the client hears of it to `out`.
+    ///
+    /// # Errors
+    /// The upstream reports a failure.
+    pub fn feed(&mut self, block: &[u8], out: &mut Vec<u8>) -> Result<(), ErrorBody> {
+        let result = self.decoder.decode(&Event::parse(block), &mut self.events);
+        self.pass(out);
+        result
+    }
+
+    /// The upstream has closed the stream in good order. False if that was before its end.
+    pub fn end(&mut self, out: &mut Vec<u8>) -> bool {
+        let is_complete = self.decoder.end(&mut self.events);
+        self.pass(out);
+        if is_complete {
+            self.close(out);
+        }
+        is_complete
+    }
+
+    /// Tells a complete answer as a stream.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn tell_whole(&mut self, document: &Bytes, out: &mut Vec<u8>) -> Result<(), ErrorBody> {
+        let response = self.crossing.decode(document)?;
+        self.events = response.into_events();
+        self.pass(out);
+        self.close(out);
+        Ok(())
+    }
+
+    /// The token counts told so far.
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.encoder.end(out);
+        if self.crossing.storing.is_some() {
+            self.answer = answer(&out[start..]);
+        }
+    }
+
+    /// The event that tells the client of a failure, where that depends on what it was told before.
+    pub fn fail(&mut self, problem: &Problem, request_id: &str) -> Option<Bytes> {
+        let is_stateful = self.crossing.client == Dialect::OpenAiResponses;
+        is_stateful.then(|| {
+            let mut out = Vec::new();
+            self.encoder.fail(&problem.body, request_id, &mut out);
+            out.into()
+        })
+    }
+
+    /// The client has been told everything: remembers what is to be remembered of it, and logs what
+    /// could not be said.
+    pub fn complete(&mut self, gateway: &Gateway, client: &str, request_id: &str) {
+        let stored = self.crossing.storing.clone().zip(self.answer.take());
+        keep(gateway, client, self.listener.take(), stored);
+        log_losses(&self.encoder.report(), request_id);
+    }
+
+    fn pass(&mut self, out: &mut Vec<u8>) {
+        let Self {
+            restore,
+            encoder,
+            listener,
+            events,
+            usage,
+            ..
+        } = self;
+        for event in events.drain(..) {
+            if let StreamEvent::Usage(counts) = &event {
+                *usage = Some(*counts);
+            }
+            restore.pass(event, |event| {
+                if let Some(listener) = listener {
+                    listener.hear(&event);
+                }
+                encoder.encode(event, out);
+            });
+        }
+    }
+}
+
+/// The answer that the last event of a Responses stream holds.
+fn answer(events: &[u8]) -> Option<Value> {
+    let data = memchr::memmem::rfind(events, b"\ndata:")?;
+    let data = Event::parse(&events[data + 1..]).data?;
+    let mut event: Value = serde_json::from_slice(&data).ok()?;
+    Some(event.get_mut("response")?.take())
+}
