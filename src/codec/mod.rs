@@ -10,6 +10,7 @@ pub mod fingerprint;
 pub mod media;
 pub mod multipart;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod schema;
 pub mod stream;
 pub mod target;
