@@ -27,7 +27,7 @@ pub fn request_to_openai(
     };
     let mut body = json!({"model": model});
     body["input"] = input;
-    if let Some(Some(dimensions)) = reader.dimensions {
+    if let Some(dimensions) = reader.dimensions {
         body["dimensions"] = dimensions.into();
     }
     body["encoding_format"] = "float".into();
@@ -40,8 +40,10 @@ pub fn request_to_openai(
 /// What the requests of a batch have in common.
 #[derive(Default)]
 struct Reader {
-    /// What the first request asked for; `None` before it was read.
-    dimensions: Option<Option<u64>>,
+    /// Requests read so far.
+    count: usize,
+    /// What the first of them asked for.
+    dimensions: Option<u64>,
     losses: Vec<String>,
 }
 
@@ -76,7 +78,11 @@ impl Reader {
                 _ => self.lose(name),
             }
         }
-        if *self.dimensions.get_or_insert(dimensions) != dimensions {
+        if self.count == 0 {
+            self.dimensions = dimensions;
+        }
+        self.count += 1;
+        if self.dimensions != dimensions {
             let message = "All requests must have the same `outputDimensionality`.";
             return Err(Refusal::new(param, message));
         }

@@ -80,7 +80,10 @@ fn lone_reference(node: &Node, members: &[Value]) -> Option<Node> {
 
 /// Whether the node only describes, and holds definitions.
 fn says_nothing(node: &Node) -> bool {
-    let is_silent = |name: &String| name.starts_with('$') || ANNOTATIONS.contains(&name.as_str());
+    let is_silent = |name: &String| {
+        let is_label = name == "definitions" || ANNOTATIONS.contains(&name.as_str());
+        is_label || name.starts_with('$')
+    };
     node.keys().all(is_silent) && !node.contains_key("$ref")
 }
 

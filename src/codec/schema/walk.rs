@@ -18,10 +18,10 @@ pub(super) type Node = Map<String, Value>;
 const MAX_DEPTH: usize = 48;
 
 /// Schemas visited in one rewriting, references that are followed included: what bounds inlining.
-const MAX_NODES: usize = 20_000;
+const MAX_NODES: usize = 10_000;
 
 /// Bytes of schemas that may be written where references to them stood: what bounds the result.
-const MAX_FOLLOWED: usize = 1024 * 1024;
+const MAX_FOLLOWED: usize = 512 * 1024;
 
 /// Paths told; more help nobody.
 const MAX_NOTES: usize = 200;
@@ -191,6 +191,11 @@ impl<'a> Walk<'a> {
         }
         self.rename(node, "definitions", "$defs");
         self.rename(node, "oneOf", "anyOf");
+        let choices = node.get("anyOf").and_then(Value::as_array);
+        if choices.is_some_and(Vec::is_empty) {
+            take(node, "anyOf");
+            self.note("anyOf");
+        }
         if node.get("items").is_some_and(Value::is_array) {
             self.rename(node, "items", "prefixItems");
         }
@@ -312,15 +317,13 @@ pub(super) fn is_null(schema: &Value) -> bool {
 /// Lets the node allow `null` as well.
 pub(super) fn allow_null(node: &mut Node) {
     let mut names = types(node);
-    if let Some(Value::Array(choices)) = node.get_mut("anyOf") {
-        if !choices.iter().any(is_null) {
-            choices.push(json!({"type": "null"}));
-        }
+    let choices = node.get_mut("anyOf").and_then(Value::as_array_mut);
+    if let Some(choices) = choices.filter(|choices| !choices.iter().any(is_null)) {
+        choices.push(json!({"type": "null"}));
     }
-    if let Some(Value::Array(values)) = node.get_mut("enum") {
-        if !values.contains(&Value::Null) {
-            values.push(Value::Null);
-        }
+    let values = node.get_mut("enum").and_then(Value::as_array_mut);
+    if let Some(values) = values.filter(|values| !values.contains(&Value::Null)) {
+        values.push(Value::Null);
     }
     if !names.is_empty() && !names.iter().any(|name| name == "null") {
         names.push("null".to_owned());
