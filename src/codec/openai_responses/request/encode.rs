@@ -37,9 +37,11 @@ impl Context<'_> {
         field.name(self.request.dialect)
     }
 
-    /// Whether the target takes marks of what is to be cached.
+    /// Whether the target takes marks of what is to be cached: OpenAI's models do since writing to the
+    /// cache has a price.
     pub(super) fn takes_marks(&self) -> bool {
-        self.target.knowledge.family == Family::Gpt && self.target.knowledge.min_cache.is_some()
+        let knowledge = self.target.knowledge;
+        knowledge.family == Family::Gpt && knowledge.cache_write_price.is_some()
     }
 }
 
