@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::walk::Walk;
+use super::walk::{Node, Walk, take};
 
 /// The definition whose name is the whole schema.
 const ROOT: &str = "#";
@@ -43,73 +43,69 @@ impl Circles {
         {
             return;
         }
-        if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
-            for (name, definition) in definitions {
-                self.open_in(
-                    walk,
-                    definition,
-                    &format!("#/$defs/{name}"),
-                    &[&["$defs", name]],
-                );
-            }
+        let definitions = schema.get_mut("$defs").and_then(Value::as_object_mut);
+        for (name, definition) in definitions.into_iter().flatten() {
+            let home = format!("#/$defs/{name}");
+            walk.at(&["$defs", name], |walk| {
+                self.open_node(walk, definition, &home);
+            });
         }
-        self.open_in(walk, schema, ROOT, &[]);
-    }
-
-    fn open_in(&self, walk: &mut Walk<'_>, schema: &mut Value, home: &str, path: &[&[&str; 2]]) {
-        let steps: Vec<&str> = path.iter().flat_map(|step| step.iter().copied()).collect();
-        walk.at(&steps, |walk| self.open_node(walk, schema, home));
+        walk.at(&[], |walk| self.open_node(walk, schema, ROOT));
     }
 
     fn open_node(&self, walk: &mut Walk<'_>, schema: &mut Value, home: &str) {
-        let leads_home = |schema: &Value| {
-            references(schema)
-                .iter()
-                .any(|to| to == home || self.reached.get(to).is_some_and(|far| far.contains(home)))
-        };
         let Some(node) = schema.as_object_mut() else {
             return;
         };
-        let properties = node.get("properties").and_then(Value::as_object);
-        let circular: Vec<String> = properties
-            .into_iter()
-            .flatten()
-            .filter(|(_, schema)| leads_home(schema))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if let Some(required) = node.get_mut("required").and_then(Value::as_array_mut) {
-            let count = required.len();
-            required.retain(|name| !circular.iter().any(|other| name == other.as_str()));
-            if required.len() < count {
-                walk.note("required");
-            }
-            if required.is_empty() {
-                node.shift_remove("required");
-            }
-        }
+        self.require_less(walk, node, home);
         for (keyword, value) in node.iter_mut() {
-            match keyword.as_str() {
-                "properties" => {
-                    for (name, schema) in value.as_object_mut().into_iter().flatten() {
-                        walk.at(&["properties", name], |walk| {
-                            self.open_node(walk, schema, home)
-                        });
+            match (keyword.as_str(), value) {
+                ("properties", Value::Object(schemas)) => {
+                    for (name, schema) in schemas {
+                        walk.at(&[keyword, name], |walk| self.open_node(walk, schema, home));
                     }
                 }
-                "items" | "additionalProperties" => {
-                    walk.at(&[keyword], |walk| self.open_node(walk, value, home));
-                }
-                "anyOf" | "prefixItems" => {
-                    for (place, schema) in value.as_array_mut().into_iter().flatten().enumerate() {
+                ("anyOf" | "prefixItems", Value::Array(schemas)) => {
+                    for (place, schema) in schemas.iter_mut().enumerate() {
                         let place = place.to_string();
                         walk.at(&[keyword, &place], |walk| {
-                            self.open_node(walk, schema, home)
+                            self.open_node(walk, schema, home);
                         });
                     }
+                }
+                ("items" | "additionalProperties", schema) => {
+                    walk.at(&[keyword], |walk| self.open_node(walk, schema, home));
                 }
                 _ => {}
             }
         }
+    }
+
+    fn require_less(&self, walk: &mut Walk<'_>, node: &mut Node, home: &str) {
+        let Some(mut required) = take(node, "required") else {
+            return;
+        };
+        let properties = node.get("properties").and_then(Value::as_object);
+        let is_circular = |name: &Value| {
+            let schema = name.as_str().and_then(|name| properties?.get(name));
+            schema.is_some_and(|schema| self.leads_home(schema, home))
+        };
+        if let Some(names) = required.as_array_mut() {
+            let count = names.len();
+            names.retain(|name| !is_circular(name));
+            if names.len() < count {
+                walk.note("required");
+            }
+            if names.is_empty() {
+                return;
+            }
+        }
+        node.insert("required".to_owned(), required);
+    }
+
+    fn leads_home(&self, schema: &Value, home: &str) -> bool {
+        let far = |to: &String| self.reached.get(to).is_some_and(|far| far.contains(home));
+        references(schema).iter().any(|to| to == home || far(to))
     }
 }
 

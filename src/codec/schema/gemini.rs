@@ -41,9 +41,8 @@ fn keep(walk: &mut Walk<'_>, keyword: &str, value: &Value) -> Option<Value> {
         }
         "properties" | "$defs" => walk.map(keyword, value, node),
         "anyOf" | "prefixItems" => walk.list(keyword, value, node),
-        "items" => walk.one(keyword, value, node),
         "additionalProperties" if value.is_boolean() => value.clone(),
-        "additionalProperties" => walk.one(keyword, value, node),
+        "items" | "additionalProperties" => walk.one(keyword, value, node),
         _ => return None,
     };
     Some(kept)

@@ -1,13 +1,37 @@
 //! Gemini's own `Schema` message (`parameters`, `responseSchema`), as it is written for old models.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::gemini::whole_bounds;
-use super::walk::{Node, Walk, anything, is_null, take, types};
+use super::walk::{Node, Walk, anything, guess_type, is_null, take, types};
 use super::{Rewritten, reference};
 
 /// Formats of text and of numbers that the message knows.
 const FORMATS: [&str; 6] = ["float", "double", "int32", "int64", "date-time", "enum"];
+
+/// The message's fields, but for `format` and `nullable`, which have rules of their own.
+const FIELDS: [&str; 20] = [
+    "type",
+    "title",
+    "description",
+    "enum",
+    "items",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "properties",
+    "required",
+    "propertyOrdering",
+    "anyOf",
+    "example",
+    "default",
+];
 
 /// The references that are being written out, innermost last.
 type Open = Vec<String>;
@@ -30,23 +54,29 @@ fn node(walk: &mut Walk<'_>, schema: &Value, open: &mut Open) -> Value {
         open.truncate(opened);
         plain.insert("type".to_owned(), "object".into());
     }
+    guess_type(&mut plain);
     take(&mut plain, "$defs");
     whole_bounds(walk, &mut plain);
     tuples(walk, &mut plain);
     choices_of_text(walk, &mut plain);
+    drop_unknown(walk, &mut plain);
     let is_nullable = null_apart(&mut plain);
-    let mut kept = Map::new();
-    for (keyword, value) in plain {
-        match keep(walk, &keyword, &value, open) {
-            Some(value) => {
-                kept.insert(keyword, value);
-            }
-            None if keyword == "additionalProperties" && value.is_boolean() => {}
-            None => walk.note(&keyword),
-        }
+    if let Some(only) = only_choice(&plain) {
+        let written = if walk.spend() {
+            node(walk, &only, open)
+        } else {
+            anything()
+        };
+        open.truncate(opened);
+        return finish(written, is_nullable);
     }
+    let kept = plain.into_iter().map(|(keyword, value)| {
+        let value = written(walk, &keyword, value, open);
+        (keyword, value)
+    });
+    let kept = kept.collect::<Node>();
     open.truncate(opened);
-    finish(kept, is_nullable)
+    finish(Value::Object(kept), is_nullable)
 }
 
 /// Replaces the node's reference by what it means; `false` if it is open already or means nothing here.
@@ -57,7 +87,8 @@ fn write_out(walk: &mut Walk<'_>, node: &mut Node, open: &mut Open) -> bool {
             let old = reference.strip_prefix("#/$defs/")?;
             walk.resolve(&format!("#/definitions/{old}"))
         });
-        let Some(target) = target.filter(|_| !open.contains(&reference)) else {
+        let is_open = open.contains(&reference);
+        let Some(target) = target.filter(|target| !is_open && walk.may_follow(target)) else {
             return false;
         };
         open.push(reference);
@@ -68,28 +99,40 @@ fn write_out(walk: &mut Walk<'_>, node: &mut Node, open: &mut Open) -> bool {
     true
 }
 
-fn keep(walk: &mut Walk<'_>, keyword: &str, value: &Value, open: &mut Open) -> Option<Value> {
-    let kept = match keyword {
-        "type" | "title" | "description" | "enum" | "minItems" | "maxItems" | "minProperties"
-        | "maxProperties" | "minimum" | "maximum" | "minLength" | "maxLength" | "pattern"
-        | "required" | "propertyOrdering" | "example" | "default" => value.clone(),
-        "format" if value.as_str().is_some_and(|name| FORMATS.contains(&name)) => value.clone(),
-        "properties" => {
-            let schemas = value.as_object().into_iter().flatten();
-            let written = schemas
-                .map(|(name, schema)| (name.clone(), below(walk, &[keyword, name], schema, open)));
+/// Drops what the message has no field for.
+fn drop_unknown(walk: &mut Walk<'_>, node: &mut Node) {
+    node.retain(|keyword, value| {
+        let is_known = match keyword.as_str() {
+            "format" => value.as_str().is_some_and(|name| FORMATS.contains(&name)),
+            "additionalProperties" if value.is_boolean() => return false,
+            keyword => FIELDS.contains(&keyword),
+        };
+        if !is_known {
+            walk.note(keyword);
+        }
+        is_known
+    });
+}
+
+/// The value of a keyword, the schemas in it rewritten.
+fn written(walk: &mut Walk<'_>, keyword: &str, value: Value, open: &mut Open) -> Value {
+    match (keyword, value) {
+        ("properties", Value::Object(schemas)) => {
+            let written = schemas.into_iter().map(|(name, schema)| {
+                let schema = below(walk, &[keyword, &name], &schema, open);
+                (name, schema)
+            });
             Value::Object(written.collect())
         }
-        "anyOf" => {
-            let schemas = value.as_array().into_iter().flatten().enumerate();
+        ("anyOf", Value::Array(schemas)) => {
+            let schemas = schemas.iter().enumerate();
             let written = schemas
                 .map(|(place, schema)| below(walk, &[keyword, &place.to_string()], schema, open));
             Value::Array(written.collect())
         }
-        "items" => below(walk, &[keyword], value, open),
-        _ => return None,
-    };
-    Some(kept)
+        ("items", schema) => below(walk, &[keyword], &schema, open),
+        (_, value) => value,
+    }
 }
 
 fn below(walk: &mut Walk<'_>, steps: &[&str], schema: &Value, open: &mut Open) -> Value {
@@ -101,6 +144,9 @@ fn below(walk: &mut Walk<'_>, steps: &[&str], schema: &Value, open: &mut Open) -
 fn tuples(walk: &mut Walk<'_>, node: &mut Node) {
     if let Some(Value::Array(places)) = take(node, "prefixItems") {
         walk.note("prefixItems");
+        if places.is_empty() {
+            return;
+        }
         node.insert("items".to_owned(), json!({"anyOf": places}));
     }
 }
@@ -125,8 +171,8 @@ fn choices_of_text(walk: &mut Walk<'_>, node: &mut Node) {
     }
     if has_null {
         let mut names = types(node);
-        if names.is_empty() && is_text {
-            names.push("string".to_owned());
+        if names.is_empty() {
+            return;
         }
         if !names.iter().any(|name| name == "null") {
             names.push("null".to_owned());
@@ -162,35 +208,36 @@ fn null_apart(node: &mut Node) -> bool {
             choices.retain(|choice| !is_null(choice));
         }
         is_nullable |= choices.len() < count;
-        only_choice(node);
     }
     is_nullable
 }
 
-/// Takes a choice of one as what it is, where nothing of the node contradicts it.
-fn only_choice(node: &mut Node) {
-    let Some(Value::Array(choices)) = node.get("anyOf") else {
-        return;
-    };
-    let [Value::Object(only)] = choices.as_slice() else {
-        return;
+/// The one choice of an `anyOf`, where nothing of the node contradicts it: it is what the node means.
+fn only_choice(node: &Node) -> Option<Value> {
+    let [only] = node.get("anyOf")?.as_array()?.as_slice() else {
+        return None;
     };
     let is_free = |name: &String| name == "anyOf" || reference::is_annotation(name);
-    if node.keys().all(is_free) && !only.contains_key("$ref") && !only.contains_key("allOf") {
-        let only = only.clone();
-        take(node, "anyOf");
-        for (keyword, value) in only {
-            node.entry(keyword).or_insert(value);
-        }
+    if !node.keys().all(is_free) {
+        return None;
     }
+    let mut only = only.as_object().cloned().unwrap_or_default();
+    for (keyword, value) in node.iter().filter(|(name, _)| *name != "anyOf") {
+        only.insert(keyword.clone(), value.clone());
+    }
+    Some(Value::Object(only))
 }
 
-fn finish(mut node: Node, is_nullable: bool) -> Value {
-    if types(&node) == ["array"] {
+fn finish(mut schema: Value, is_nullable: bool) -> Value {
+    let Some(node) = schema.as_object_mut() else {
+        return schema;
+    };
+    if types(node) == ["array"] {
         node.entry("items").or_insert_with(anything);
     }
-    if is_nullable {
+    // Without a type it allows `null` already.
+    if is_nullable && (node.contains_key("type") || node.contains_key("anyOf")) {
         node.insert("nullable".to_owned(), Value::Bool(true));
     }
-    Value::Object(node)
+    schema
 }

@@ -1,11 +1,13 @@
 //! `allOf`, merged into the node that has it: no target reads it well, and closed objects contradict it.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::walk::{Node, Walk, take, types};
 
 /// References followed from one `allOf` into the next.
-const MAX_HOPS: usize = 16;
+const MAX_TRAIL: usize = 32;
 
 /// Of two bounds, the greater one is the stricter.
 const LOWER_BOUNDS: [&str; 5] = [
@@ -28,59 +30,93 @@ const UPPER_BOUNDS: [&str; 5] = [
 /// What a schema may carry beside a reference without saying more about the value.
 pub(super) const ANNOTATIONS: [&str; 2] = ["title", "description"];
 
-/// The node with its `allOf` merged in. Members that cannot be merged (a reference that leads nowhere
-/// or in a circle) stay in `allOf`.
+/// The node with its `allOf` merged in. Only references that lead nowhere stay in it; one that leads back
+/// to itself says nothing.
 pub(super) fn without_all_of(walk: &mut Walk<'_>, node: &Node) -> Node {
-    merged(walk, node, 0)
+    merged(walk, node, &mut Vec::new())
 }
 
-fn merged(walk: &mut Walk<'_>, node: &Node, hops: usize) -> Node {
+/// `trail` holds the references that are being followed.
+fn merged(walk: &mut Walk<'_>, node: &Node, trail: &mut Vec<String>) -> Node {
     let mut node = node.clone();
-    let Some(Value::Array(members)) = node.get("allOf") else {
+    if !node.get("allOf").is_some_and(Value::is_array) {
+        return node;
+    }
+    let Some(Value::Array(members)) = take(&mut node, "allOf") else {
         return node;
     };
-    let members = members.clone();
-    take(&mut node, "allOf");
-    if let ([Value::Object(only)], true) = (members.as_slice(), says_nothing(&node)) {
-        if only.contains_key("$ref") {
-            absorb(walk, &mut node, only.clone());
-            return node;
-        }
+    if let Some(only) = lone_reference(&node, &members) {
+        absorb(walk, &mut node, only);
+        return node;
     }
     let mut rest = Vec::new();
-    for member in members {
-        match mergeable(walk, &member, hops) {
-            Some(more) => absorb(walk, &mut node, more),
-            None => rest.push(member),
+    for member in &members {
+        let mut more = followed(walk, member, trail);
+        if let Some(reference) = take(&mut more, "$ref") {
+            rest.push(json!({"$ref": reference}));
         }
+        if let Some(Value::Array(lost)) = take(&mut more, "allOf") {
+            rest.extend(lost);
+        }
+        absorb(walk, &mut node, more);
     }
-    if !rest.is_empty() {
+    let mut seen = HashSet::new();
+    rest.retain(|member| seen.insert(member.to_string()));
+    if let Some(only) = lone_reference(&node, &rest) {
+        absorb(walk, &mut node, only);
+    } else if !rest.is_empty() {
         node.insert("allOf".to_owned(), rest.into());
     }
     node
 }
 
+/// The only member, if it is a reference and the node around it says nothing: then it is the node.
+fn lone_reference(node: &Node, members: &[Value]) -> Option<Node> {
+    let [Value::Object(only)] = members else {
+        return None;
+    };
+    (only.contains_key("$ref") && says_nothing(node)).then(|| only.clone())
+}
+
+/// Whether the node only describes, and holds definitions.
 fn says_nothing(node: &Node) -> bool {
-    let is_silent = |name: &String| name.starts_with('$') || ANNOTATIONS.contains(&name.as_str());
+    let is_silent = |name: &String| {
+        let is_label = name == "definitions" || ANNOTATIONS.contains(&name.as_str());
+        is_label || name.starts_with('$')
+    };
     node.keys().all(is_silent) && !node.contains_key("$ref")
 }
 
-/// The member as a node without `allOf` and `$ref`; `None` if it has to stay.
-fn mergeable(walk: &mut Walk<'_>, member: &Value, hops: usize) -> Option<Node> {
-    if *member == Value::Bool(true) {
-        return Some(Node::new());
+/// The member with its reference followed; what led nowhere is left in `$ref` and `allOf`.
+fn followed(walk: &mut Walk<'_>, member: &Value, trail: &mut Vec<String>) -> Node {
+    let Value::Object(member) = member else {
+        if *member != Value::Bool(true) {
+            walk.note("allOf");
+        }
+        return Node::new();
+    };
+    if trail.len() == MAX_TRAIL || !walk.spend() {
+        walk.note("allOf");
+        return Node::new();
     }
-    if hops == MAX_HOPS || !walk.spend() {
-        return None;
+    let mut node = merged(walk, member, trail);
+    let Some(Value::String(reference)) = node.get("$ref").cloned() else {
+        return node;
+    };
+    let is_circle = trail.contains(&reference);
+    let Some(target) = walk.resolve(&reference) else {
+        return node;
+    };
+    take(&mut node, "$ref");
+    if !is_circle && !walk.may_follow(target) {
+        walk.note("allOf");
+    } else if !is_circle {
+        trail.push(reference);
+        let more = followed(walk, target, trail);
+        trail.pop();
+        absorb(walk, &mut node, more);
     }
-    let mut node = merged(walk, member.as_object()?, hops + 1);
-    if let Some(Value::String(reference)) = node.get("$ref") {
-        let target = walk.resolve(reference)?;
-        let target = mergeable(walk, target, hops + 1)?;
-        take(&mut node, "$ref");
-        absorb(walk, &mut node, target);
-    }
-    (!node.contains_key("allOf")).then_some(node)
+    node
 }
 
 /// Adds what `more` says to what `node` says.
@@ -112,7 +148,7 @@ fn narrow(keyword: &str, there: &mut Value, more: Value) -> bool {
                 add_property(all, name, schema);
             }
         }
-        ("required", Value::Array(all), Value::Array(more)) => {
+        ("required" | "allOf", Value::Array(all), Value::Array(more)) => {
             for name in more {
                 if !all.contains(&name) {
                     all.push(name);

@@ -40,7 +40,11 @@ pub(super) fn inlined(walk: &mut Walk<'_>, mut node: Node) -> Option<Node> {
         let Some(Value::String(reference)) = node.get("$ref") else {
             return Some(node);
         };
-        let target = walk.resolve(reference)?.as_object()?;
+        let target = walk.resolve(reference)?;
+        if !walk.may_follow(target) {
+            return None;
+        }
+        let target = target.as_object()?;
         let target = merge::without_all_of(walk, target);
         take(&mut node, "$ref");
         for (keyword, value) in target {

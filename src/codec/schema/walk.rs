@@ -18,7 +18,10 @@ pub(super) type Node = Map<String, Value>;
 const MAX_DEPTH: usize = 48;
 
 /// Schemas visited in one rewriting, references that are followed included: what bounds inlining.
-const MAX_NODES: usize = 20_000;
+const MAX_NODES: usize = 10_000;
+
+/// Bytes of schemas that may be written where references to them stood: what bounds the result.
+const MAX_FOLLOWED: usize = 512 * 1024;
 
 /// Paths told; more help nobody.
 const MAX_NOTES: usize = 200;
@@ -35,6 +38,7 @@ pub(super) struct Walk<'a> {
     path: Vec<String>,
     changed: Vec<String>,
     nodes: usize,
+    followed: usize,
     depth: usize,
 }
 
@@ -46,6 +50,7 @@ impl<'a> Walk<'a> {
             path: Vec::new(),
             changed: Vec::new(),
             nodes: 0,
+            followed: 0,
             depth: 0,
         }
     }
@@ -150,6 +155,14 @@ impl<'a> Walk<'a> {
         resolve(self.root, reference)
     }
 
+    /// Whether the schema may be written in place of a reference, once more.
+    pub(super) fn may_follow(&mut self, schema: &Value) -> bool {
+        if self.followed <= MAX_FOLLOWED {
+            self.followed += weight(schema);
+        }
+        self.followed <= MAX_FOLLOWED
+    }
+
     /// The reference as it reads once `definitions` are `$defs`.
     pub(super) fn renamed(&self, reference: &str) -> String {
         match reference.strip_prefix("#/definitions/") {
@@ -178,16 +191,41 @@ impl<'a> Walk<'a> {
         }
         self.rename(node, "definitions", "$defs");
         self.rename(node, "oneOf", "anyOf");
+        let choices = node.get("anyOf").and_then(Value::as_array);
+        if choices.is_some_and(Vec::is_empty) {
+            take(node, "anyOf");
+            self.note("anyOf");
+        }
         if node.get("items").is_some_and(Value::is_array) {
             self.rename(node, "items", "prefixItems");
         }
         if let Some(only) = take(node, "const") {
             node.insert("enum".to_owned(), json!([only]));
         }
+        self.tidy_type(node);
         if take(node, "nullable") == Some(Value::Bool(true)) {
             allow_null(node);
         }
         guess_type(node);
+    }
+
+    /// Names each type once; a `type` that names none goes.
+    fn tidy_type(&mut self, node: &mut Node) {
+        let mut names = types(node);
+        let mut seen = HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        if names.is_empty() {
+            if take(node, "type").is_some() {
+                self.note("type");
+            }
+        } else {
+            let kind = if names.len() == 1 {
+                names.remove(0).into()
+            } else {
+                names.into()
+            };
+            node.insert("type".to_owned(), kind);
+        }
     }
 
     /// Gives a keyword its other name; if that is there already, lists are one after the other a
@@ -209,6 +247,25 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+/// About how many bytes the value takes as JSON.
+fn weight(value: &Value) -> usize {
+    let mut bytes = 0;
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        bytes += 8;
+        match value {
+            Value::String(text) => bytes += text.len(),
+            Value::Array(values) => open.extend(values),
+            Value::Object(node) => {
+                bytes += node.keys().map(String::len).sum::<usize>();
+                open.extend(node.values());
+            }
+            _ => {}
+        }
+    }
+    bytes
 }
 
 /// The schema that allows anything.
@@ -260,15 +317,13 @@ pub(super) fn is_null(schema: &Value) -> bool {
 /// Lets the node allow `null` as well.
 pub(super) fn allow_null(node: &mut Node) {
     let mut names = types(node);
-    if let Some(Value::Array(choices)) = node.get_mut("anyOf") {
-        if !choices.iter().any(is_null) {
-            choices.push(json!({"type": "null"}));
-        }
+    let choices = node.get_mut("anyOf").and_then(Value::as_array_mut);
+    if let Some(choices) = choices.filter(|choices| !choices.iter().any(is_null)) {
+        choices.push(json!({"type": "null"}));
     }
-    if let Some(Value::Array(values)) = node.get_mut("enum") {
-        if !values.contains(&Value::Null) {
-            values.push(Value::Null);
-        }
+    let values = node.get_mut("enum").and_then(Value::as_array_mut);
+    if let Some(values) = values.filter(|values| !values.contains(&Value::Null)) {
+        values.push(Value::Null);
     }
     if !names.is_empty() && !names.iter().any(|name| name == "null") {
         names.push("null".to_owned());
@@ -277,7 +332,7 @@ pub(super) fn allow_null(node: &mut Node) {
 }
 
 /// Writes the type that other keywords imply; targets want it said.
-fn guess_type(node: &mut Node) {
+pub(super) fn guess_type(node: &mut Node) {
     if node.contains_key("type") || node.contains_key("$ref") || node.contains_key("anyOf") {
         return;
     }
@@ -290,19 +345,23 @@ fn guess_type(node: &mut Node) {
     let implied = implied
         .iter()
         .find(|(keyword, _)| node.contains_key(*keyword));
-    let of_values = || type_of_all(node.get("enum")?.as_array()?);
-    if let Some(name) = implied.map(|(_, name)| *name).or_else(of_values) {
-        node.insert("type".to_owned(), name.into());
+    if let Some((_, name)) = implied {
+        node.insert("type".to_owned(), (*name).into());
+    } else if let Some(kind) = node.get("enum").and_then(type_of_all) {
+        node.insert("type".to_owned(), kind);
     }
 }
 
-/// The one type that all values have.
-fn type_of_all(values: &[Value]) -> Option<&'static str> {
-    let name = type_of(values.first()?);
-    values
-        .iter()
-        .all(|value| type_of(value) == name)
-        .then_some(name)
+/// The one type that all values have, and `null` beside it if that is among them.
+fn type_of_all(values: &Value) -> Option<Value> {
+    let mut names: Vec<&str> = values.as_array()?.iter().map(type_of).collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [only] => Some((*only).into()),
+        ["null", other] | [other, "null"] => Some(json!([other, "null"])),
+        _ => None,
+    }
 }
 
 fn type_of(value: &Value) -> &'static str {

@@ -105,7 +105,6 @@ impl Script {
     /// The script of a character beyond ASCII.
     pub(super) fn of(c: char) -> Self {
         match u32::from(c) {
-            0..=0xBF => Script::Symbol,
             0xC0..=0x24F => Script::Latin,
             0x370..=0x3FF => Script::Greek,
             0x400..=0x52F => Script::Cyrillic,
@@ -117,7 +116,7 @@ impl Script {
             0x1E00..=0x1EFF => Script::LatinMore,
             0x200D | 0xFE00..=0xFE0F => Script::Joiner,
             0x2000..=0x206F => Script::Sign,
-            0x2070..=0x2FFF => Script::Symbol,
+            0..=0xBF | 0x2070..=0x2FFF => Script::Symbol,
             0x3000..=0x303F | 0xFF00..=0xFFEE => Script::WideSign,
             0x3040..=0x309F => Script::Hiragana,
             0x30A0..=0x30FF => Script::Katakana,
