@@ -3,6 +3,7 @@
 //! Native traffic is never re-encoded here: a request's head is peeked at, an answer is checked, a
 //! stream is watched, and the bytes themselves go on as they came.
 
+pub mod anthropic;
 pub mod call_id;
 pub mod embeddings;
 pub mod field_names;
