@@ -1,0 +1,259 @@
+//! Blocks of a request's messages, read.
+
+use serde_json::{Map, Value};
+
+use super::media;
+use super::node::{LIST, Node, whole};
+use crate::chat::part::{
+    CacheMark, Content, Document, Foreign, Image, Reasoning, Source, Text, ToolCall, ToolKind,
+    ToolResult,
+};
+use crate::chat::signature::SEAL;
+use crate::chat::{Dialect, Leftovers, Opaque, OpaqueKind, Part};
+use crate::codec::anthropic::{cache, citation};
+use crate::json::fields::{BadField, Fields};
+
+/// Where blocks stand, for errors and leftovers.
+const PATH: &str = "messages[].content[]";
+
+/// The parts of `content`, a string or a list of blocks. `node` keeps what tells the one from the other.
+pub(super) fn content(
+    content: Option<Value>,
+    node: &mut Node,
+    leftovers: &mut Leftovers,
+) -> Result<Vec<Part>, BadField> {
+    let blocks = match content {
+        None => return Ok(Vec::new()),
+        Some(Value::String(text)) => return Ok(vec![Part::text(text)]),
+        Some(Value::Array(blocks)) => blocks,
+        Some(_) => return Err(node.fields.bad("content", "a string or an array")),
+    };
+    let mut parts = Vec::with_capacity(blocks.len());
+    for value in blocks {
+        parts.push(block(value, leftovers)?);
+    }
+    if matches!(
+        parts.as_slice(),
+        [] | [Part {
+            content: Content::Text(_),
+            ..
+        }]
+    ) {
+        node.keep(LIST, Value::Array(Vec::new()));
+    }
+    Ok(sign_calls(parts))
+}
+
+/// A thought without words that stands before a call carries what the call was signed with (Gemini):
+/// calls have no slot for it here.
+fn sign_calls(parts: Vec<Part>) -> Vec<Part> {
+    let mut signed: Vec<Part> = Vec::with_capacity(parts.len());
+    for mut part in parts {
+        if let Content::ToolCall(call) = &mut part.content
+            && let Some(Content::Reasoning(thought)) = signed.last().map(|last| &last.content)
+            && thought.text.is_empty()
+            && let Some(opaque) = &thought.opaque
+            && opaque.kind == OpaqueKind::Thought
+        {
+            call.signature = Some(opaque.clone());
+            signed.pop();
+        }
+        signed.push(part);
+    }
+    signed
+}
+
+/// One block. One that only this dialect has stays as it is.
+pub(super) fn block(value: Value, leftovers: &mut Leftovers) -> Result<Part, BadField> {
+    let map = match value {
+        Value::Object(map) => map,
+        Value::String(text) => return Ok(Part::text(text)),
+        _ => return Err(BadField::new(PATH, "an object")),
+    };
+    let kind = match map.get("type") {
+        Some(Value::String(kind)) => kind.clone(),
+        _ => return Err(BadField::new(format!("{PATH}.type"), "a string")),
+    };
+    match kind.as_str() {
+        "search_result" | "mid_conv_system" => return Ok(paraphrase(&kind, map)),
+        "text" | "image" | "document" | "tool_use" | "tool_result" | "thinking"
+        | "redacted_thinking" => {}
+        _ => return Ok(foreign(kind, map)),
+    }
+    if matches!(kind.as_str(), "image" | "document") && media::source(&map).is_none() {
+        return Ok(foreign(kind, map));
+    }
+    let mut fields = Fields::new(map, PATH);
+    fields.take("type");
+    let mut node = Node::new(fields);
+    let cache = cache_mark(&mut node);
+    let content = match kind.as_str() {
+        "text" => text(&mut node)?,
+        "image" => image(&mut node),
+        "document" => document(&mut node)?,
+        "tool_use" => tool_use(&mut node)?,
+        "tool_result" => tool_result(&mut node, leftovers)?,
+        "thinking" => thinking(&mut node)?,
+        _ => redacted(&mut node)?,
+    };
+    Ok(Part {
+        content,
+        cache,
+        extra: node.finish(leftovers),
+    })
+}
+
+/// The mark of a node.
+pub(super) fn cache_mark(node: &mut Node) -> Option<CacheMark> {
+    let (mark, raw) = cache::take(&mut node.fields)?;
+    if let Some(raw) = raw {
+        node.keep(cache::FIELD, raw);
+    }
+    Some(mark)
+}
+
+fn foreign(kind: String, map: Map<String, Value>) -> Part {
+    Part::new(Content::Foreign(Foreign {
+        dialect: Dialect::Anthropic,
+        kind,
+        value: Value::Object(map),
+    }))
+}
+
+/// What other dialects can only be told in words; its own gets it back whole.
+fn paraphrase(kind: &str, map: Map<String, Value>) -> Part {
+    let content = texts(map.get("content").unwrap_or(&Value::Null));
+    let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
+    let words = if kind == "search_result" {
+        let (title, source) = (text("title"), text("source"));
+        format!("{title}\n{source}\n\n{content}")
+    } else {
+        format!("<system-reminder>\n{content}\n</system-reminder>")
+    };
+    Part {
+        cache: map
+            .get(cache::FIELD)
+            .filter(|mark| mark.is_object())
+            .map(|mark| CacheMark {
+                ttl: mark["ttl"].as_str().map(str::to_owned),
+            }),
+        extra: whole(map),
+        ..Part::text(words.trim_start())
+    }
+}
+
+/// The texts of a string or of a list of text blocks, a blank line between them.
+pub(super) fn texts(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(blocks) => {
+            let texts: Vec<&str> = blocks.iter().filter_map(|b| b["text"].as_str()).collect();
+            texts.join("\n\n")
+        }
+        _ => String::new(),
+    }
+}
+
+fn text(node: &mut Node) -> Result<Content, BadField> {
+    let text = node.fields.need_text("text")?;
+    let citations = node.fields.list("citations")?;
+    if citations.as_ref().is_some_and(Vec::is_empty) {
+        node.keep("citations", Value::Array(Vec::new()));
+    }
+    let citations = citations.unwrap_or_default();
+    let length = (!citations.is_empty()).then(|| count(&text));
+    let read = |value| citation::read(value, length);
+    Ok(Content::Text(Text {
+        citations: citations.into_iter().map(read).collect(),
+        text,
+        ..Text::default()
+    }))
+}
+
+fn count(text: &str) -> u64 {
+    text.chars().count() as u64
+}
+
+fn image(node: &mut Node) -> Content {
+    Content::Image(Image {
+        source: source(node),
+        detail: None,
+    })
+}
+
+fn document(node: &mut Node) -> Result<Content, BadField> {
+    Ok(Content::Document(Document {
+        source: source(node),
+        name: node.fields.text("title")?,
+    }))
+}
+
+/// The source, of which is known that it is one.
+fn source(node: &mut Node) -> Source {
+    let mut map = Map::new();
+    map.extend(
+        node.fields
+            .take("source")
+            .map(|value| ("source".to_owned(), value)),
+    );
+    let source = media::source(&map).unwrap_or(Source::Text(String::new()));
+    let value = map.shift_remove("source").unwrap_or_default();
+    if media::own(&source).as_ref() != Some(&value) {
+        node.keep("source", value);
+    }
+    source
+}
+
+fn tool_use(node: &mut Node) -> Result<Content, BadField> {
+    let input = node.fields.take("input");
+    Ok(Content::ToolCall(ToolCall {
+        id: node.fields.need_text("id")?,
+        name: node.fields.need_text("name")?,
+        arguments: input.map_or_else(|| "{}".to_owned(), |input| input.to_string()),
+        kind: ToolKind::Function,
+        namespace: None,
+        signature: None,
+    }))
+}
+
+fn tool_result(node: &mut Node, leftovers: &mut Leftovers) -> Result<Content, BadField> {
+    let id = node.fields.need_text("tool_use_id")?;
+    let is_error = node.fields.boolean("is_error")?;
+    if is_error == Some(false) {
+        node.keep("is_error", Value::Bool(false));
+    }
+    let inner = node.fields.take("content");
+    Ok(Content::ToolResult(ToolResult {
+        id,
+        name: None,
+        parts: content(inner, node, leftovers)?,
+        is_error: is_error == Some(true),
+        kind: ToolKind::Function,
+    }))
+}
+
+/// A thought. A seal that does not open is kept, so that nobody takes it for a signature.
+fn thinking(node: &mut Node) -> Result<Content, BadField> {
+    let text = node.fields.text("thinking")?.unwrap_or_default();
+    let signature = node.fields.text("signature")?;
+    let opaque = signature
+        .as_deref()
+        .filter(|signature| !signature.is_empty())
+        .and_then(|signature| Opaque::open(signature, OpaqueKind::Signature));
+    if let (Some(signature), None) = (signature, &opaque) {
+        node.keep("signature", signature.into());
+    }
+    Ok(Content::Reasoning(Reasoning { text, opaque }))
+}
+
+fn redacted(node: &mut Node) -> Result<Content, BadField> {
+    let data = node.fields.need_text("data")?;
+    let opaque = Opaque::open(&data, OpaqueKind::Redacted);
+    if opaque.is_none() {
+        node.keep("signature", SEAL.into());
+    }
+    Ok(Content::Reasoning(Reasoning {
+        text: String::new(),
+        opaque,
+    }))
+}
