@@ -7,6 +7,7 @@ pub mod call_id;
 pub mod embeddings;
 pub mod field_names;
 pub mod fingerprint;
+pub mod gemini;
 pub mod media;
 pub mod multipart;
 pub mod openai_chat;
