@@ -1,0 +1,17 @@
+//! Requests: `generateContent` to the neutral form and back.
+
+mod calls;
+mod config;
+pub mod contents;
+mod decode;
+mod encode;
+mod message;
+#[cfg(test)]
+mod tests;
+mod thinking;
+mod thoughts;
+mod tools;
+mod turns;
+
+pub use decode::decode_request;
+pub use encode::encode_request;
