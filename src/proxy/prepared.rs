@@ -134,22 +134,33 @@ impl Prepared {
     /// Whether repeating the request after it went to `provider` might have effects beyond its cost:
     /// its own, or those of a field that the provider's `extra_body` adds.
     pub fn has_effects_at(&self, provider: &Provider) -> bool {
+        if self.endpoint.operation == Operation::CountTokens {
+            return false;
+        }
         let Payload::Json(object) = &self.payload else {
             return self.head.has_effects;
         };
         let dialect = self.endpoint.dialect;
         let is_own = |field: &str| object.get(field).is_some() || self.has_extra(field);
         let mut added = provider.extra_body.iter();
-        let is_added = |name: &str| provider.extra_body.iter().any(|(field, _)| field == name);
-        let is_stored = self.endpoint.generates()
-            && stores_by_default(dialect)
-            && !is_own("store")
-            && !is_added("store");
         self.head.has_effects
-            || is_stored
+            || (stores_by_default(dialect) && !self.says_not_to_store(object, provider))
             || added.any(|(field, value)| {
                 has_effect(dialect, field, value.get().as_bytes()) && !is_own(field)
             })
+    }
+
+    /// Whether the body that `provider` gets has a `store` that says no.
+    fn says_not_to_store(&self, object: &RawObject, provider: &Provider) -> bool {
+        let is_store = |name: &str| name == "store";
+        let extras = self.head.extra_body.iter();
+        let extra = || extras.into_iter().find(|(name, _)| is_store(name));
+        let added = || provider.extra_body.iter().find(|(name, _)| is_store(name));
+        let said = object
+            .get("store")
+            .or_else(|| Some(&extra()?.1[..]))
+            .or_else(|| Some(added()?.1.get().as_bytes()));
+        said == Some(b"false")
     }
 
     /// What routing is asked, for the model string `model`.

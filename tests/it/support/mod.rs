@@ -16,6 +16,7 @@ pub(crate) mod public;
 pub(crate) mod reply;
 mod shim;
 pub(crate) mod standin;
+pub(crate) mod tongue;
 pub(crate) mod upstream;
 
 use std::future::Future;
