@@ -72,6 +72,9 @@ pub fn report_leftovers(request: &Request, report: &mut Report) {
             report.drop(path.to_owned());
         }
     }
+    for path in request.leftovers.notes() {
+        report.note(path.to_owned());
+    }
 }
 
 fn is_note(dialect: Dialect, path: &str) -> bool {

@@ -38,7 +38,7 @@ impl Neutral {
         let legacy_functions = legacy.iter().any(|field| map.contains_key(*field));
         let decoded =
             if dialect == Dialect::Gemini && call.endpoint.operation == Operation::CountTokens {
-                gemini::decode_count_request(map)
+                gemini::count::decode_count(map)
             } else {
                 dispatch::decode_request(dialect, map)
             };

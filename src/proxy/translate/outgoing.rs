@@ -241,7 +241,7 @@ fn counted(upstream: Dialect, mut body: Map<String, Value>, model: &str) -> Map<
         Dialect::OpenAiResponses => {
             body.retain(|field, _| COUNTED_RESPONSES.contains(&field.as_str()));
         }
-        Dialect::Gemini => return gemini::count_request(body, model),
+        Dialect::Gemini => return gemini::count::count_request(body, model),
         Dialect::OpenAiChat => {}
     }
     body
