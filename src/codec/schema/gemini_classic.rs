@@ -61,32 +61,19 @@ fn node(walk: &mut Walk<'_>, schema: &Value, open: &mut Open) -> Value {
     choices_of_text(walk, &mut plain);
     drop_unknown(walk, &mut plain);
     let is_nullable = null_apart(&mut plain);
-    if let Some(only) = only_choice(&plain) {
-        let written = if walk.spend() {
-            node(walk, &only, open)
-        } else {
-            anything()
-        };
-        open.truncate(opened);
-        return finish(written, is_nullable);
-    }
     let kept = plain.into_iter().map(|(keyword, value)| {
         let value = written(walk, &keyword, value, open);
         (keyword, value)
     });
     let kept = kept.collect::<Node>();
     open.truncate(opened);
-    finish(Value::Object(kept), is_nullable)
+    finish(kept, is_nullable)
 }
 
 /// Replaces the node's reference by what it means; `false` if it is open already or means nothing here.
 fn write_out(walk: &mut Walk<'_>, node: &mut Node, open: &mut Open) -> bool {
     while let Some(Value::String(reference)) = take(node, "$ref") {
-        let target = walk.resolve(&reference).or_else(|| {
-            // `definitions` were renamed on the way here.
-            let old = reference.strip_prefix("#/$defs/")?;
-            walk.resolve(&format!("#/definitions/{old}"))
-        });
+        let target = walk.resolve(&reference);
         let is_open = open.contains(&reference);
         let Some(target) = target.filter(|target| !is_open && walk.may_follow(target)) else {
             return false;
@@ -181,14 +168,14 @@ fn choices_of_text(walk: &mut Walk<'_>, node: &mut Node) {
     }
 }
 
-/// Takes `null` out of types and choices, and says whether it was there. Several types become choices.
+/// Takes `null` out of the types, and says whether it was there. Several types become choices.
 fn null_apart(node: &mut Node) -> bool {
     let mut names = types(node);
     let count = names.len();
     if count > 1 {
         names.retain(|name| name != "null");
     }
-    let mut is_nullable = names.len() < count;
+    let is_nullable = names.len() < count;
     match names.as_slice() {
         [] => {
             take(node, "type");
@@ -202,42 +189,46 @@ fn null_apart(node: &mut Node) -> bool {
             node.entry("anyOf").or_insert_with(|| choices.into());
         }
     }
-    if let Some(Value::Array(choices)) = node.get_mut("anyOf") {
-        let count = choices.len();
-        if !choices.iter().all(is_null) {
-            choices.retain(|choice| !is_null(choice));
-        }
-        is_nullable |= choices.len() < count;
-    }
     is_nullable
 }
 
-/// The one choice of an `anyOf`, where nothing of the node contradicts it: it is what the node means.
-fn only_choice(node: &Node) -> Option<Value> {
-    let [only] = node.get("anyOf")?.as_array()?.as_slice() else {
-        return None;
-    };
-    let is_free = |name: &String| name == "anyOf" || reference::is_annotation(name);
-    if !node.keys().all(is_free) {
-        return None;
-    }
-    let mut only = only.as_object().cloned().unwrap_or_default();
-    for (keyword, value) in node.iter().filter(|(name, _)| *name != "anyOf") {
-        only.insert(keyword.clone(), value.clone());
-    }
-    Some(Value::Object(only))
-}
-
-fn finish(mut schema: Value, is_nullable: bool) -> Value {
-    let Some(node) = schema.as_object_mut() else {
-        return schema;
-    };
-    if types(node) == ["array"] {
+fn finish(mut node: Node, mut is_nullable: bool) -> Value {
+    is_nullable |= settle_choices(&mut node);
+    if types(&node) == ["array"] {
         node.entry("items").or_insert_with(anything);
     }
     // Without a type it allows `null` already.
     if is_nullable && (node.contains_key("type") || node.contains_key("anyOf")) {
         node.insert("nullable".to_owned(), Value::Bool(true));
     }
-    schema
+    Value::Object(node)
+}
+
+/// Takes `null` out of the choices, says whether it was there, and takes a choice of one as what it is
+/// where nothing of the node contradicts it.
+fn settle_choices(node: &mut Node) -> bool {
+    let Some(Value::Array(choices)) = node.get_mut("anyOf") else {
+        return false;
+    };
+    let count = choices.len();
+    if !choices.iter().all(is_null) {
+        choices.retain(|choice| !is_null(choice));
+    }
+    let had_null = choices.len() < count;
+    let only = match choices.as_mut_slice() {
+        [only] => only.take(),
+        _ => return had_null,
+    };
+    let is_free = |name: &String| name == "anyOf" || reference::is_annotation(name);
+    if !node.keys().all(is_free) {
+        node.insert("anyOf".to_owned(), json!([only]));
+        return had_null;
+    }
+    take(node, "anyOf");
+    if let Value::Object(only) = only {
+        for (keyword, value) in only {
+            node.entry(keyword).or_insert(value);
+        }
+    }
+    had_null
 }

@@ -64,6 +64,9 @@ fn merged(walk: &mut Walk<'_>, node: &Node, trail: &mut Vec<String>) -> Node {
     rest.retain(|member| seen.insert(member.to_string()));
     if let Some(only) = lone_reference(&node, &rest) {
         absorb(walk, &mut node, only);
+    } else if rest.len() == 1 && !node.contains_key("anyOf") {
+        // One choice says the same, and every target reads it.
+        node.insert("anyOf".to_owned(), rest.into());
     } else if !rest.is_empty() {
         node.insert("allOf".to_owned(), rest.into());
     }
@@ -75,7 +78,8 @@ fn lone_reference(node: &Node, members: &[Value]) -> Option<Node> {
     let [Value::Object(only)] = members else {
         return None;
     };
-    (only.contains_key("$ref") && says_nothing(node)).then(|| only.clone())
+    let is_plain = only.contains_key("$ref") && !only.contains_key("allOf");
+    (is_plain && says_nothing(node)).then(|| only.clone())
 }
 
 /// Whether the node only describes, and holds definitions.
@@ -99,7 +103,9 @@ fn followed(walk: &mut Walk<'_>, member: &Value, trail: &mut Vec<String>) -> Nod
         walk.note("allOf");
         return Node::new();
     }
-    let mut node = merged(walk, member, trail);
+    let mut member = member.clone();
+    walk.spell_plainly(&mut member);
+    let mut node = merged(walk, &member, trail);
     let Some(Value::String(reference)) = node.get("$ref").cloned() else {
         return node;
     };
@@ -119,9 +125,11 @@ fn followed(walk: &mut Walk<'_>, member: &Value, trail: &mut Vec<String>) -> Nod
     node
 }
 
-/// Adds what `more` says to what `node` says.
+/// Adds what `more` says to what `node` says; but no definitions, which references find at the root only.
 fn absorb(walk: &mut Walk<'_>, node: &mut Node, more: Node) {
-    for (keyword, value) in more {
+    let definitions = ["$defs", "definitions"];
+    let more = more.into_iter();
+    for (keyword, value) in more.filter(|(keyword, _)| !definitions.contains(&keyword.as_str())) {
         match node.get_mut(&keyword) {
             None => {
                 node.insert(keyword, value);
@@ -139,11 +147,7 @@ fn absorb(walk: &mut Walk<'_>, node: &mut Node, more: Node) {
 /// Narrows the value of one keyword by another value of it; `false` if only the first is kept.
 fn narrow(keyword: &str, there: &mut Value, more: Value) -> bool {
     match (keyword, &mut *there, more) {
-        (
-            "properties" | "$defs" | "definitions" | "patternProperties",
-            Value::Object(all),
-            Value::Object(more),
-        ) => {
+        ("properties" | "patternProperties", Value::Object(all), Value::Object(more)) => {
             for (name, schema) in more {
                 add_property(all, name, schema);
             }

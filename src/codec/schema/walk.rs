@@ -152,7 +152,11 @@ impl<'a> Walk<'a> {
 
     /// The schema that a reference inside the root means; `None` if it means none of it.
     pub(super) fn resolve(&self, reference: &str) -> Option<&'a Value> {
-        resolve(self.root, reference)
+        resolve(self.root, reference).or_else(|| {
+            // It may have been renamed already.
+            let name = reference.strip_prefix("#/$defs/")?;
+            resolve(self.root, &format!("#/definitions/{name}"))
+        })
     }
 
     /// Whether the schema may be written in place of a reference, once more.
@@ -179,12 +183,18 @@ impl<'a> Walk<'a> {
             }
             return Node::new();
         };
-        let mut node = merge::without_all_of(self, node);
+        let mut node = node.clone();
         self.spell_plainly(&mut node);
+        if node.contains_key("allOf") {
+            node = merge::without_all_of(self, &node);
+            self.spell_plainly(&mut node);
+        }
+        guess_type(&mut node);
         node
     }
 
-    fn spell_plainly(&mut self, node: &mut Node) {
+    /// Brings the node's own keywords to one spelling; `allOf` and what is below stay as they are.
+    pub(super) fn spell_plainly(&mut self, node: &mut Node) {
         if let Some(Value::String(reference)) = node.get("$ref") {
             let reference = self.renamed(reference);
             node.insert("$ref".to_owned(), reference.into());
@@ -206,7 +216,6 @@ impl<'a> Walk<'a> {
         if take(node, "nullable") == Some(Value::Bool(true)) {
             allow_null(node);
         }
-        guess_type(node);
     }
 
     /// Names each type once; a `type` that names none goes.
@@ -311,7 +320,12 @@ pub(super) fn is_null(schema: &Value) -> bool {
     let Some(node) = schema.as_object() else {
         return false;
     };
-    types(node) == ["null"] || node.get("enum") == Some(&json!([null]))
+    let names = types(node);
+    let is_listed = match (node.get("enum"), node.get("const")) {
+        (Some(Value::Array(values)), _) => !values.is_empty() && values.iter().all(Value::is_null),
+        (_, only) => only == Some(&Value::Null),
+    };
+    is_listed || (!names.is_empty() && names.iter().all(|name| name == "null"))
 }
 
 /// Lets the node allow `null` as well.

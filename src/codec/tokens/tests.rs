@@ -32,17 +32,36 @@ fn is_near(estimate: u64, counted: u64) {
     assert!(off <= 15, "estimated {estimate}, counted {counted}");
 }
 
+/// What `o200k_base` counted, for each text five times over.
+const COUNTED: [(&str, u64); 5] = [
+    (ENGLISH, 265),
+    (GERMAN, 245),
+    (CODE, 255),
+    (JSON, 470),
+    (CHINESE, 215),
+];
+
 #[test]
 fn is_near_what_the_tokenizer_counted() {
-    for (text, counted) in [
-        (ENGLISH, 265),
-        (GERMAN, 245),
-        (CODE, 255),
-        (JSON, 470),
-        (CHINESE, 215),
-    ] {
+    for (text, counted) in COUNTED {
         is_near(estimate_text(&long(text)), counted);
     }
+}
+
+#[cfg(feature = "tokenizer")]
+#[test]
+fn the_tokenizer_counts_exactly() {
+    for (text, counted) in COUNTED {
+        assert_eq!(count_text(&long(text)), counted);
+    }
+    let flood = "a".repeat(1_000_000);
+    assert_eq!(count_text(&flood), estimate_text(&flood));
+}
+
+#[cfg(not(feature = "tokenizer"))]
+#[test]
+fn without_a_tokenizer_the_count_is_the_estimate() {
+    assert_eq!(count_text(ENGLISH), estimate_text(ENGLISH));
 }
 
 #[test]
