@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
@@ -10,10 +11,10 @@ use super::gateway::Gateway;
 use super::prepared::Prepared;
 use super::receive::{Flaw, GoodBody, Receiver, read_error};
 use super::tongue;
-use super::translate::{self, Carried, Crossing, Refused};
+use super::translate::{self, Calls, Carried, Crossing, Embedding, Refused};
 use super::upstream::{Answer, Outgoing, SendError};
 use super::written::{Reader, Written};
-use crate::chat::{Blame, ErrorBody, Failure, FailureClass, Next, Report, Stage};
+use crate::chat::{Blame, ErrorBody, Failure, FailureClass, Next, Operation, Report, Stage};
 use crate::codec::gemini;
 use crate::codec::openai_chat::error;
 use crate::config::{Fidelity, Timeouts};
@@ -46,6 +47,14 @@ pub struct Told {
     pub native_stop: Option<String>,
 }
 
+/// Whom one call goes to, and how its answer comes back.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    target: &'a Target,
+    endpoint: &'static Endpoint,
+    crossing: Option<&'a Arc<Crossing>>,
+}
+
 /// A request written for one target.
 #[derive(Debug)]
 pub struct Sheet {
@@ -53,6 +62,8 @@ pub struct Sheet {
     written: Written,
     told: Told,
     crossing: Option<Arc<Crossing>>,
+    /// Further calls, and how all their answers become one.
+    embedding: Option<(Vec<Written>, Embedding)>,
 }
 
 /// Everything an attempt needs to know.
@@ -96,19 +107,43 @@ impl Attempt<'_> {
                     ..Told::default()
                 },
                 crossing: None,
+                embedding: None,
             });
         }
-        self.translate(reader).map_err(Refused::failure)
+        let sheet = match self.call.endpoint.operation {
+            Operation::Embed => self.embed(reader),
+            _ => self.translate(reader),
+        };
+        sheet.map_err(Refused::failure)
+    }
+
+    fn embed(&self, reader: Reader<'_>) -> Result<Sheet, Refused> {
+        let calls = Calls::write(self.gateway, self.call, self.prepared, reader)?;
+        let reader = Reader {
+            endpoint: calls.endpoint,
+            ..reader
+        };
+        let write = |body| Written::translated(self.call, false, reader, body);
+        let mut written = calls.bodies.into_iter().map(write);
+        Ok(Sheet {
+            endpoint: calls.endpoint,
+            written: written.next().unwrap_or_else(|| write(Bytes::new())),
+            told: self.told(&calls.report, reader),
+            crossing: None,
+            embedding: Some((written.collect(), calls.embedding)),
+        })
+    }
+
+    fn told(&self, report: &Report, reader: Reader<'_>) -> Told {
+        match self.prepared.fidelity(self.gateway, reader.offer) {
+            Fidelity::Silent => Told::default(),
+            Fidelity::Warn | Fidelity::Strict => Told::of(report),
+        }
     }
 
     fn translate(&self, reader: Reader<'_>) -> Result<Sheet, Refused> {
         let outgoing = translate::write(self.gateway, self.call, self.prepared, reader)?;
-        let is_silent = self.prepared.fidelity(self.gateway, reader.offer) == Fidelity::Silent;
-        let told = if is_silent {
-            Told::default()
-        } else {
-            Told::of(&outgoing.report)
-        };
+        let told = self.told(&outgoing.report, reader);
         let streams = self.prepared.streams;
         Ok(Sheet {
             endpoint: reader.endpoint,
@@ -116,6 +151,7 @@ impl Attempt<'_> {
             told,
             // A count is a number in every dialect.
             crossing: self.call.endpoint.generates().then_some(outgoing.crossing),
+            embedding: None,
         })
     }
 
@@ -129,7 +165,25 @@ impl Attempt<'_> {
             written,
             mut told,
             crossing,
+            embedding,
         } = sheet;
+        let asking = Asking {
+            target,
+            endpoint,
+            crossing: crossing.as_ref(),
+        };
+        let mut good = self.ask(asking, written).await?;
+        if let Some((more, embedding)) = embedding {
+            good.body = self.gather(asking, good.body, more, &embedding).await?;
+        }
+        good.body = self.settled(good.body, crossing.as_deref(), &mut told);
+        good.told = told;
+        Ok(good)
+    }
+
+    /// One call to the target, to the point where its answer is known to be good.
+    async fn ask(&self, asking: Asking<'_>, written: Written) -> Result<Good, Failure> {
+        let target = asking.target;
         let provider = self.gateway.provider(target);
         let timeouts = timeouts(
             self.gateway.config().router.timeouts,
@@ -161,13 +215,13 @@ impl Attempt<'_> {
             return Err(self.refused(answer, target).await);
         }
         let receiver = Receiver {
-            endpoint,
+            endpoint: asking.endpoint,
             streams: self.prepared.streams,
             include_usage: self.prepared.head.include_usage,
             strips_usage: written.strips_usage,
             by: time.by,
             idle: timeouts.idle,
-            crossing,
+            crossing: asking.crossing.cloned(),
         };
         let Answer {
             status,
@@ -178,10 +232,40 @@ impl Attempt<'_> {
             Ok(body) => Ok(Good {
                 status,
                 headers,
-                body: self.settled(body, receiver.crossing.as_deref(), &mut told),
-                told,
+                told: Told::default(),
+                body,
             }),
             Err(flaw) => Err(self.flawed(flaw, status, &headers, target, time)),
+        }
+    }
+
+    /// Makes the further calls of an embedding, one after the other, and one answer of all.
+    async fn gather(
+        &self,
+        asking: Asking<'_>,
+        first: GoodBody,
+        more: Vec<Written>,
+        embedding: &Embedding,
+    ) -> Result<GoodBody, Failure> {
+        let mut answers = Vec::with_capacity(more.len() + 1);
+        let (mut next, mut more) = (Some(first), more.into_iter());
+        while let Some(body) = next.take() {
+            if let GoodBody::Whole(bytes, _) = body {
+                answers.push(bytes);
+            }
+            if let Some(written) = more.next() {
+                next = Some(self.ask(asking, written).await?.body);
+            }
+        }
+        match embedding.answer(&answers) {
+            Some(bytes) => Ok(GoodBody::Whole(bytes, None)),
+            None => Err(self.failure(
+                FailureClass::Malformed,
+                Stage::Answered,
+                Next::Provider,
+                Blame::Place,
+                "the answer holds no vectors",
+            )),
         }
     }
 

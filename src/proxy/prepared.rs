@@ -184,6 +184,14 @@ impl Prepared {
         }
     }
 
+    /// The body, if it is JSON.
+    pub(super) fn json(&self) -> Option<&[u8]> {
+        match &self.payload {
+            Payload::Json(object) => Some(object.text()),
+            Payload::Form { .. } => None,
+        }
+    }
+
     /// The request in neutral form.
     ///
     /// # Errors

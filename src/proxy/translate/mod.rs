@@ -11,12 +11,14 @@
 //! sealed thoughts of other models in them, or the shape of another dialect.
 
 mod crossing;
+mod embed;
 mod keep;
 mod neutral;
 mod outgoing;
 mod translator;
 
 pub use crossing::{Carried, Crossing};
+pub use embed::{Calls, Embedding};
 pub use keep::{Storing, keep};
 pub use neutral::Neutral;
 pub use outgoing::{Refused, write};

@@ -134,7 +134,7 @@ pub fn write(
             report.drop(field.to_string());
         }
     }
-    check(prepared.fidelity(gateway, reader.offer), &report)?;
+    strictly(prepared.fidelity(gateway, reader.offer), &report)?;
     if reader.endpoint.operation == Operation::CountTokens {
         body = counted(upstream, body, model);
     }
@@ -204,7 +204,7 @@ fn check_state(request: &Request, upstream: Dialect) -> Result<(), Refusal> {
 }
 
 /// Under `strict` a loss is a refusal that names everything that would be lost.
-fn check(fidelity: Fidelity, report: &Report) -> Result<(), Refusal> {
+pub(super) fn strictly(fidelity: Fidelity, report: &Report) -> Result<(), Refusal> {
     let mut lost = report.dropped().peekable();
     let Some(first) = lost
         .peek()
