@@ -15,7 +15,7 @@ pub struct Control {
     pub alias: Option<String>,
     /// `x-autogw-strict-alias`: whether no other key will do.
     pub strict_alias: Option<bool>,
-    /// The shortest limit the client names: ours, or that of an OpenAI SDK.
+    /// The shortest limit the client names: ours, or that of an SDK.
     pub timeout: Option<Duration>,
     /// Whether `accept` begins with the type of a stream.
     pub accepts_events: bool,
@@ -35,7 +35,9 @@ impl Control {
                 "x-autogw-alias" => control.alias = filled(value),
                 "x-autogw-strict-alias" => control.strict_alias = Some(boolean(value)?),
                 "x-autogw-timeout" => control.limit(Some(own_timeout(value)?)),
-                "x-stainless-read-timeout" | "x-stainless-timeout" => control.limit(seconds(value)),
+                "x-stainless-read-timeout" | "x-stainless-timeout" | "x-server-timeout" => {
+                    control.limit(seconds(value));
+                }
                 _ => {}
             }
         }
@@ -117,6 +119,7 @@ mod tests {
             ("x-stainless-read-timeout", "600"),
             ("x-autogw-timeout", "2.5s"),
             ("x-stainless-timeout", "nonsense"),
+            ("x-server-timeout", "9"),
         ]);
         let expected = Some(Duration::from_millis(2500));
         assert_eq!(control.expect("valid").timeout, expected);

@@ -8,7 +8,6 @@ use http::{HeaderValue, header};
 use super::call::{Call, Endpoint};
 use super::control::Control;
 use super::fallbacks;
-use super::ingress::Framing;
 use super::problem::Problem;
 use crate::chat::{Dialect, Operation};
 use crate::codec::head::{
@@ -28,8 +27,6 @@ pub struct Prepared {
     pub head: Head,
     /// Whether the client wants a stream.
     pub streams: bool,
-    /// How that is framed.
-    pub framing: Framing,
     /// The client's own limit for the whole request.
     pub timeout: Option<Duration>,
 }
@@ -85,7 +82,6 @@ impl Prepared {
             payload,
             head,
             streams,
-            framing: call.tongue().framing,
             timeout: control.timeout,
         })
     }

@@ -200,6 +200,24 @@ async fn every_spelling_of_a_path_leads_to_the_same_place() {
     }
 }
 
+#[tokio::test]
+async fn a_path_that_names_no_model_is_refused() {
+    let upstream = answering(GEMINI).await;
+    let gateway = over(GEMINI, &upstream).await;
+    for (model, status) in [
+        ("", 400),
+        ("%20", 400),
+        ("m%0d%0aX:y", 400),
+        ("%ff", 404),
+        ("..", 404),
+    ] {
+        let target = format!("/v1beta/models/{model}:generateContent");
+        let answer = gateway.client().post(&target, "{}").send().await;
+        assert_eq!(answer.status, status, "{target}: {}", answer.text());
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
 async fn through(tongue: Tongue, target: &str, body: &str, reply: &str) -> (Answer, Upstream) {
     let upstream = Upstream::always(Reply::json(200, reply)).await;
     let gateway = over(tongue, &upstream).await;
