@@ -25,10 +25,12 @@
 //! ```text
 //! server::accept   a connection, with its clock (head, idle and write limits)
 //! server::edge     of the door it came to: request id · host, origin, path · client key · body within size and pace
+//! proxy::ingress   the path names dialect and operation, and in Gemini's the model and the framing
 //! proxy::prepared  the head is peeked at: model, stream, control fields; nested bytes are not parsed
 //! route::plan      candidates by name, pin, key alias and capability; those that rest are left out
+//! proxy::tongue    which dialect each is spoken to in; who speaks none that would do is left out
 //! proxy::failover  for each target, within attempts and deadline:
-//!   proxy::attempt    the body is edited as slices and sent on a pooled connection
+//!   proxy::attempt    the body is edited as slices (proxy::written) and sent on a pooled connection
 //!   proxy::receive    held until the first meaningful event; an error or an end here → next target
 //!   provider::classify, health   what failed, who rests, where the request may go
 //! proxy::live      committed: whole events are forwarded as they came, codec's observer reads beside;
@@ -50,7 +52,8 @@
 //! Each has a test.
 //!
 //! - What matches its provider's dialect passes byte for byte: nested request bytes and all response
-//!   bytes are equal, but for the usage chunk that only we asked for. (`native`, `streams`, `json::raw`)
+//!   bytes are equal, but for the usage chunk that only we asked for. (`native`, `native_requests`,
+//!   `native_streams`, `streams`, `json::raw`)
 //! - The stream parser does not depend on where chunks are cut. (`sse`, `proxy::relay`)
 //! - No answer is retried after a meaningful byte reached the client. (`failover`, `streams`)
 //! - A stream that did not see its terminal marker is never closed as finished. (`streams`)

@@ -1,6 +1,6 @@
 //! Errors of the gateway, told in the dialect of whoever asked: as a body, or as the last event of a stream.
 //!
-//! Reading is one function for all ([`openai_chat::error`](super::openai_chat::error)): the field does not
+//! Reading is one function for all ([`openai_chat::error`]): the field does not
 //! keep to its own shapes.
 
 use std::time::Duration;

@@ -41,3 +41,19 @@ pub fn keep_alive(dialect: Dialect) -> Option<&'static [u8]> {
         Dialect::Gemini => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use observe::{Observer, Sight};
+
+    #[test]
+    fn a_sign_of_life_is_preamble_to_those_who_get_it() {
+        for dialect in Dialect::ALL {
+            let sign = keep_alive(dialect);
+            assert_eq!(sign.is_none(), dialect == Dialect::Gemini);
+            let sight = Observer::new(dialect).observe(sign.unwrap_or_default());
+            assert_eq!(sight, Sight::Preamble, "{dialect}");
+        }
+    }
+}

@@ -112,3 +112,55 @@ impl Observer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pieces of which streams of all dialects are made, and some of which none is.
+    const PIECES: [&str; 24] = [
+        "data: ",
+        "event: error\n",
+        "event: response.completed\n",
+        "\n",
+        "\r\n",
+        ": x\n",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"type\"",
+        "\"error\"",
+        "\"message_delta\"",
+        "\"usage\"",
+        "\"candidates\"",
+        "\"content\"",
+        "\"parts\"",
+        "\"finishReason\"",
+        "\"sequence_number\"",
+        "18446744073709551615",
+        "null",
+        "\"\\ud800\"",
+    ];
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_stream_says_makes_an_observer_panic(
+            pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..24),
+            noise in prop::collection::vec(any::<u8>(), 0..12),
+        ) {
+            let block = [pieces.concat().as_bytes(), &noise].concat();
+            for dialect in Dialect::ALL {
+                let mut observer = Observer::new(dialect);
+                observer.observe(&block);
+                observer.observe(&[b"data: ", &block[..]].concat());
+                observer.observe_ending(Some(b"response.completed"), &block);
+                let _ = (observer.usage(), observer.is_complete(), observer.next_number());
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::ingress::{Framing, Spoken, Tongue};
+use super::ingress::{Spoken, Tongue};
 use crate::chat::{Dialect, Operation};
 use crate::codec::answer::Shape;
 use crate::route::Scope;
@@ -182,13 +182,7 @@ pub struct Call {
 impl Call {
     /// How its answer and its errors are told.
     pub fn tongue(&self) -> Tongue {
-        Tongue {
-            dialect: self.endpoint.dialect,
-            framing: self
-                .spoken
-                .as_ref()
-                .map_or(Framing::Events, |spoken| spoken.framing),
-        }
+        Tongue::at(self.endpoint, self.spoken.as_ref())
     }
 
     /// The value of a header, if it is text.

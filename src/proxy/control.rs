@@ -16,7 +16,7 @@ pub struct Control {
     pub alias: Option<String>,
     /// `x-autogw-strict-alias`: whether no other key will do.
     pub strict_alias: Option<bool>,
-    /// The shortest limit the client names: ours, or that of an OpenAI SDK.
+    /// The shortest limit the client names: ours, or that of an SDK.
     pub timeout: Option<Duration>,
     /// `x-autogw-fidelity`: what a loss in translation leads to.
     pub fidelity: Option<Fidelity>,
@@ -39,7 +39,9 @@ impl Control {
                 "x-autogw-strict-alias" => control.strict_alias = Some(boolean(value)?),
                 "x-autogw-fidelity" => control.fidelity = Some(fidelity(value)?),
                 "x-autogw-timeout" => control.limit(Some(own_timeout(value)?)),
-                "x-stainless-read-timeout" | "x-stainless-timeout" => control.limit(seconds(value)),
+                "x-stainless-read-timeout" | "x-stainless-timeout" | "x-server-timeout" => {
+                    control.limit(seconds(value));
+                }
                 _ => {}
             }
         }
@@ -130,6 +132,7 @@ mod tests {
             ("x-stainless-read-timeout", "600"),
             ("x-autogw-timeout", "2.5s"),
             ("x-stainless-timeout", "nonsense"),
+            ("x-server-timeout", "9"),
         ]);
         let expected = Some(Duration::from_millis(2500));
         assert_eq!(control.expect("valid").timeout, expected);

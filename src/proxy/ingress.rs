@@ -18,6 +18,14 @@ pub struct Tongue {
 }
 
 impl Tongue {
+    /// That of a client who came to `endpoint` by a path that says `spoken`.
+    pub fn at(endpoint: &Endpoint, spoken: Option<&Spoken>) -> Self {
+        Self {
+            dialect: endpoint.dialect,
+            framing: spoken.map_or(Framing::Events, |spoken| spoken.framing),
+        }
+    }
+
     /// Events of `dialect`.
     pub const fn of(dialect: Dialect) -> Self {
         Self {
@@ -68,13 +76,7 @@ impl Ingress {
 
     /// How its client is spoken to.
     pub fn tongue(&self) -> Tongue {
-        Tongue {
-            dialect: self.endpoint.dialect,
-            framing: self
-                .spoken
-                .as_ref()
-                .map_or(Framing::Events, |spoken| spoken.framing),
-        }
+        Tongue::at(self.endpoint, self.spoken.as_ref())
     }
 }
 

@@ -6,6 +6,8 @@
 //!                                             └─ good: committed ──> Body (whole · live stream · raw)
 //! ```
 //!
+//! Four dialects come in ([`ingress`]); which one a target is spoken to in is one decision ([`tongue`]).
+//!
 //! A request that matches its provider's dialect is never re-encoded: bytes in, a few edits at the top
 //! level, bytes out, and a watcher beside the stream.
 

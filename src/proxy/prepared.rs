@@ -11,7 +11,6 @@ use super::call::{Call, Endpoint};
 use super::control::Control;
 use super::fallbacks;
 use super::gateway::Gateway;
-use super::ingress::Framing;
 use super::problem::Problem;
 use super::state;
 use super::translate::{Neutral, Storing};
@@ -36,8 +35,6 @@ pub struct Prepared {
     pub head: Head,
     /// Whether the client wants a stream.
     pub streams: bool,
-    /// How that is framed.
-    pub framing: Framing,
     /// The client's own limit for the whole request.
     pub timeout: Option<Duration>,
     /// What a loss in translation leads to, if the client says.
@@ -106,7 +103,6 @@ impl Prepared {
             payload,
             head,
             streams,
-            framing: call.tongue().framing,
             timeout: control.timeout,
             fidelity: control.fidelity,
             neutral: OnceLock::new(),

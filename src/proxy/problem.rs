@@ -267,8 +267,8 @@ impl Problem {
     pub fn reported(body: ErrorBody) -> Self {
         let status = classify::status_of(&body);
         Self {
-            body,
             status,
+            body,
             ..Self::broken_stream("")
         }
     }

@@ -74,12 +74,12 @@ struct Long {
 }
 
 impl Long {
-    fn begun(beginning: &[u8]) -> Box<Self> {
+    fn begun(beginning: &[u8]) -> Self {
         let name = Event::parse(beginning).name.map(<[u8]>::to_vec);
-        let mut long = Box::new(Self {
+        let mut long = Self {
             name,
             ending: Vec::new(),
-        });
+        };
         long.take(beginning);
         long
     }
@@ -265,7 +265,7 @@ impl Relay {
             }
             self.is_inside_event = true;
             self.is_meaningful = true;
-            self.long = Some(Long::begun(&beginning));
+            self.long = Some(Box::new(Long::begun(&beginning)));
             push(out, beginning);
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -216,7 +216,11 @@ async fn model(
     Err(Failed(Problem::no_target(reason, id, None, None)))
 }
 
-async fn wrong_method() -> Failed {
+async fn wrong_method(method: Method, uri: Uri) -> Failed {
+    // A verb that nobody knows, or a model that is no text.
+    if method == Method::POST && uri.path().contains(':') {
+        return Failed(Problem::no_such_path(uri.path()));
+    }
     Failed(Problem::bad_method("GET"))
 }
 

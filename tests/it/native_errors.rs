@@ -235,7 +235,7 @@ async fn probes_of_agents_are_told_no_and_nothing_worse() {
         ("HEAD", "/v1/messages", 405),
         ("GET", "/v1/responses/resp_1", 404),
         ("POST", "/v1beta/interactions", 404),
-        ("POST", "/v1beta/models/m:unheardOf", 405),
+        ("POST", "/v1beta/models/m:unheardOf", 404),
         ("HEAD", "/v1/models", 200),
         ("GET", "/v1/models/", 200),
         ("GET", "/health/", 200),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::tongue::{ANTHROPIC, CHAT, GEMINI, RESPONSES, TONGUES, Tongue};
-use crate::support::{Answer, Config, Gateway, Reply, Upstream};
+use crate::support::{Answer, Config, Gateway, Reply, Upstream, patiently};
 
 async fn answering(tongue: Tongue) -> Upstream {
     Upstream::always(Reply::json(200, tongue.answer)).await
@@ -197,6 +197,76 @@ async fn every_spelling_of_a_path_leads_to_the_same_place() {
                 "{target}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_names_no_model_is_refused() {
+    let upstream = answering(GEMINI).await;
+    let gateway = over(GEMINI, &upstream).await;
+    for (model, status) in [
+        ("", 400),
+        ("%20", 400),
+        ("m%0d%0aX:y", 400),
+        ("%ff", 404),
+        ("..", 404),
+    ] {
+        let target = format!("/v1beta/models/{model}:generateContent");
+        let answer = gateway.client().post(&target, "{}").send().await;
+        assert_eq!(answer.status, status, "{target}: {}", answer.text());
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
+/// Lists `first` and then `second` in the pages of `tongue`.
+async fn listing(tongue: Tongue) -> Upstream {
+    Upstream::answering(move |request, _| {
+        let pages = match tongue.name {
+            "anthropic" => [
+                (
+                    "after_id=first",
+                    r#"{"data":[{"id":"second"}],"has_more":false,"last_id":"second"}"#,
+                ),
+                (
+                    "",
+                    r#"{"data":[{"id":"first"}],"has_more":true,"last_id":"first"}"#,
+                ),
+            ],
+            "gemini" => [
+                ("pageToken=p2", r#"{"models":[{"name":"models/second"}]}"#),
+                (
+                    "",
+                    r#"{"models":[{"name":"models/first"}],"nextPageToken":"p2"}"#,
+                ),
+            ],
+            _ => [("", r#"{"data":[{"id":"first"},{"id":"second"}]}"#); 2],
+        };
+        let page = pages.iter().find(|(part, _)| request.target.contains(part));
+        Reply::json(200, page.map_or("{}", |(_, page)| page))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_a_provider_lists_is_read_page_by_page() {
+    for tongue in TONGUES {
+        let upstream = listing(tongue).await;
+        let fields = json!({"type": tongue.kind, "models": "*"});
+        let gateway = Config::new().provider("a", &upstream, fields).start().await;
+        patiently("two pages of models", async {
+            loop {
+                let list = gateway.get("/v1/models").await;
+                if list["data"].as_array().is_some_and(|all| all.len() == 2) {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let asked = upstream.request(0).await;
+        let key = asked.header(tongue.key_header).unwrap_or_default();
+        assert_eq!(key.trim_start_matches("Bearer "), "key-a");
+        assert!(!asked.target.contains("key"), "{}", asked.target);
     }
 }
 

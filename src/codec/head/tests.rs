@@ -83,9 +83,13 @@ fn an_extra_body_is_small() {
 
 #[test]
 fn whatever_is_read_may_occur_once() {
-    for field in openai_chat::READ {
+    for (dialect, field) in Dialect::ALL
+        .into_iter()
+        .flat_map(|dialect| read(dialect).iter().map(move |field| (dialect, *field)))
+    {
         let text = format!("{{\"{field}\":null,\"x\":1,\"{field}\":null}}");
-        assert_eq!(peek(&text), Err(HeadError::Duplicate(field)));
+        let seen = Head::peek(dialect, &body(&text));
+        assert_eq!(seen, Err(HeadError::Duplicate(field)), "{dialect}");
     }
     let read_elsewhere = crate::codec::openai_chat::strip::TOOL_FIELDS
         .into_iter()
@@ -171,4 +175,69 @@ fn finds_the_capabilities_a_request_needs() {
         ),
         Features::NONE
     );
+}
+
+#[test]
+fn each_dialect_says_what_it_needs_in_its_own_way() {
+    use Dialect::{Anthropic, Gemini, OpenAiResponses};
+    use Feature::{Audio, Json, Media, Reasoning, ToolCalls, VideoVision, Vision};
+    for (dialect, text, expected) in [
+        (
+            OpenAiResponses,
+            r#"{"text":{"format":{"type":"json_schema"}},"reasoning":{"effort":"low"},"tools":[{}]}"#,
+            vec![Json, Reasoning, ToolCalls],
+        ),
+        (
+            OpenAiResponses,
+            r#"{"input":"input_image","text":{"format":{"type":"text"}},"tools":[]}"#,
+            vec![],
+        ),
+        (
+            Anthropic,
+            r#"{"thinking":{"type":"adaptive"},"output_config":{"format":{"type":"json_schema"}},
+                "messages":[{"content":[{"type":"document"}]}]}"#,
+            vec![Reasoning, Json, Media],
+        ),
+        (
+            Anthropic,
+            r#"{"thinking":{"type":"disabled"},"messages":[{"content":[{"type":"tool_use","input":{"type":"image"}}]}]}"#,
+            vec![],
+        ),
+        (
+            Gemini,
+            r#"{"generation_config":{"responseMimeType":"application/json","thinking_config":{"x":1}},
+                "contents":[{"parts":[{"inline_data":{"mime_type":"audio/wav"}},{"fileData":{"mimeType":"video/mp4"}}]}]}"#,
+            vec![Json, Reasoning, Audio, VideoVision],
+        ),
+        (
+            Gemini,
+            r#"{"contents":{"parts":[{"inlineData":{"mimeType":"application/pdf"}},{"inlineData":{"mimeType":"image/png"}}]}}"#,
+            vec![Media, Vision],
+        ),
+        (
+            Gemini,
+            r#"{"generationConfig":{"responseMimeType":"text/plain","thinkingConfig":{}},"contents":[{"parts":[{"text":"inlineData"}]}]}"#,
+            vec![],
+        ),
+    ] {
+        let expected: Features = expected.into_iter().collect();
+        assert_eq!(needs(dialect, &body(text)), expected, "{text}");
+    }
+}
+
+#[test]
+fn every_dialect_names_the_field_that_has_the_wrong_type() {
+    for (dialect, text, field) in [
+        (Dialect::OpenAiResponses, r#"{"tools":{}}"#, "tools"),
+        (Dialect::Anthropic, r#"{"messages":"x"}"#, "messages"),
+        (Dialect::Anthropic, r#"{"thinking":[]}"#, "thinking"),
+        (
+            Dialect::Gemini,
+            r#"{"generation_config":7}"#,
+            "generation_config",
+        ),
+    ] {
+        let error = check_types(dialect, &body(text)).expect_err(text);
+        assert_eq!(error.field(), field);
+    }
 }

@@ -51,8 +51,10 @@ impl Problem {
 
     /// 404: no such path.
     pub fn no_such_path(path: &str) -> Self {
-        let message =
-            format!("there is nothing at {path}; see GET /v1/models, POST /v1/chat/completions");
+        let message = format!(
+            "there is nothing at {path}; there are GET /v1/models, POST /v1/chat/completions, /v1/responses, \
+             /v1/messages and /v1beta/models/{{model}}:generateContent"
+        );
         Self::new(
             StatusCode::NOT_FOUND,
             "invalid_request_error",

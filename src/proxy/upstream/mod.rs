@@ -10,7 +10,6 @@ mod pool;
 mod tls;
 mod wire;
 
-use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -56,8 +55,8 @@ pub struct Upstream {
 /// One request to an upstream.
 #[derive(Debug)]
 pub struct Outgoing<'a> {
-    /// Path below the base URL, e.g. `/chat/completions`; borrowed if it is an endpoint's own.
-    pub path: &'a Cow<'static, str>,
+    /// Path below the base URL, e.g. `/chat/completions`, with its query.
+    pub path: &'a str,
     /// Place of the key to send; `None` sends none.
     pub key: Option<usize>,
     /// Headers of the client that may be seen upstream, and what differs from a JSON request.
@@ -189,14 +188,12 @@ impl Upstream {
         request
     }
 
-    fn target(&self, path: &Cow<'static, str>) -> Uri {
-        let uri = match path {
-            Cow::Borrowed(path) => {
-                let known = self.targets.iter().find(|(known, _)| known == path);
-                known.map(|(_, uri)| uri.clone())
-            }
-            // Its segments are encoded, so it is one.
-            Cow::Owned(path) => [&self.prefix, path.as_str()].concat().parse().ok(),
+    fn target(&self, path: &str) -> Uri {
+        let known = self.targets.iter().find(|(known, _)| *known == path);
+        let uri = match known {
+            Some((_, uri)) => Some(uri.clone()),
+            // A model stands in it, encoded, so it is one.
+            None => [&self.prefix, path].concat().parse().ok(),
         };
         uri.unwrap_or_default()
     }

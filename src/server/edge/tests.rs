@@ -100,3 +100,26 @@ async fn a_request_that_panicked_is_not_in_flight_any_more() {
     let ended = tokio::time::timeout(IDLE * 50, stream.read(&mut byte));
     assert_eq!(ended.await.expect("closed").ok(), Some(0));
 }
+
+/// A stream of a page that stays silent, on its way through a public door to a client of `dialect`.
+fn silent(dialect: Dialect) -> Response<EdgeBody> {
+    let silence = futures_util::stream::pending::<Result<Bytes, std::convert::Infallible>>();
+    let in_flight = Arc::<crate::server::clock::Presence>::default().enter();
+    let body = EdgeBody::page(axum::body::Body::from_stream(silence), in_flight);
+    let mut response = Response::new(body);
+    let events = HeaderValue::from_static("text/event-stream; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, events);
+    carry_far(response, dialect)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_stream_lives_far_away_by_what_its_clients_survive() {
+    use http_body_util::BodyExt as _;
+    for dialect in Dialect::ALL {
+        let mut body = silent(dialect).into_body();
+        let frame = tokio::time::timeout(Duration::from_mins(10), body.frame()).await;
+        let sign = frame.ok().flatten().and_then(Result::ok);
+        let sign = sign.and_then(|frame| frame.into_data().ok());
+        assert_eq!(sign.as_deref(), keep_alive(dialect), "{dialect}");
+    }
+}

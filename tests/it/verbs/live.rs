@@ -53,9 +53,10 @@ fn upstream() -> Router {
 
 /// Takes only `good` in the header `name`.
 fn keyed(headers: &HeaderMap, name: &str) -> (StatusCode, &'static str) {
-    match headers.get(name).is_some_and(|key| key == "good") {
-        true => (StatusCode::OK, "{}"),
-        false => (StatusCode::UNAUTHORIZED, "no key sk-canary"),
+    if headers.get(name).is_some_and(|key| key == "good") {
+        (StatusCode::OK, "{}")
+    } else {
+        (StatusCode::UNAUTHORIZED, "no key sk-canary")
     }
 }
 
