@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use super::call::{Call, Endpoint};
@@ -201,6 +201,7 @@ impl Attempt<'_> {
             is_cut_short: self.deadline < now + limit,
         };
         let outgoing = Outgoing {
+            method: Method::POST,
             path: &written.path,
             key: target.key,
             headers: &written.headers,

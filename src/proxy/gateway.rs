@@ -151,6 +151,11 @@ impl Gateway {
         &self.keyrings[target.offer.provider].provider
     }
 
+    /// The connections to the provider at `place`.
+    pub fn upstream_at(&self, place: usize) -> &Upstream {
+        &self.upstreams[place]
+    }
+
     /// The connections to the provider of a target.
     pub fn upstream(&self, target: &Target) -> &Upstream {
         &self.upstreams[target.offer.provider]

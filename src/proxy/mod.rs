@@ -33,6 +33,7 @@ pub mod receive;
 pub mod record;
 pub mod relay;
 mod state;
+pub mod stored;
 pub mod tongue;
 pub mod translate;
 pub mod upstream;

@@ -257,7 +257,7 @@ fn is_identity(headers: &HeaderMap) -> bool {
 }
 
 /// Reads a body to its end; one that came in one piece is not copied.
-async fn read_whole(mut body: AnswerBody) -> Result<Bytes, Flaw> {
+pub async fn read_whole(mut body: AnswerBody) -> Result<Bytes, Flaw> {
     let announced = body
         .announced()
         .and_then(|length| usize::try_from(length).ok());

@@ -34,6 +34,7 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::ingress::{Ingress, Tongue};
 use crate::proxy::problem::Problem;
 use crate::proxy::record::Record;
+use crate::proxy::stored::{self, Asking, Stored};
 use crate::proxy::upstream::VIA;
 use crate::proxy::{self, Reply};
 use crate::telemetry::tunnel::Board;
@@ -156,7 +157,19 @@ impl Edge {
                 let reply = self.proxy(ingress, head, body, record).await;
                 Ok(Answer::Reply(reply?))
             }
-            None => Ok(Answer::Page(self.page(head, peer).await)),
+            None => match Stored::at(head.uri.path()).filter(|_| may_look_up(&head.method)) {
+                Some(stored) => {
+                    let record = Record::new(id, client, self.door.name(), stored::PATH, received);
+                    let asking = Asking {
+                        method: &head.method,
+                        query: head.uri.query(),
+                        sees_all: self.door.scope().is_none(),
+                    };
+                    let reply = stored::answer(&self.gateway, &stored, asking, record);
+                    Ok(Answer::Reply(Box::pin(reply).await?))
+                }
+                None => Ok(Answer::Page(self.page(head, peer).await)),
+            },
         }
     }
 
@@ -286,6 +299,11 @@ impl Edge {
             }
         })
     }
+}
+
+/// Whether stored answers are asked for with it.
+fn may_look_up(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::DELETE)
 }
 
 /// Who may go on after the guards.

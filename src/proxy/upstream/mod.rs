@@ -57,6 +57,8 @@ pub struct Upstream {
 pub struct Outgoing<'a> {
     /// Path below the base URL, e.g. `/chat/completions`, with its query.
     pub path: &'a str,
+    /// What is done there.
+    pub method: Method,
     /// Place of the key to send; `None` sends none.
     pub key: Option<usize>,
     /// Headers of the client that may be seen upstream, and what differs from a JSON request.
@@ -174,7 +176,7 @@ impl Upstream {
 
     fn request(&self, outgoing: &Outgoing<'_>) -> Request<Pieces> {
         let mut request = Request::new(outgoing.body.clone());
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = outgoing.method.clone();
         *request.uri_mut() = self.target(outgoing.path);
         let ready = outgoing.key.and_then(|place| self.keyed.get(place));
         let mut headers = ready.unwrap_or(&self.keyless).clone();
