@@ -48,6 +48,8 @@ pub enum OpaqueKind {
     Thought,
     /// Nothing but the readable thought, which some Chat providers want back (DeepSeek).
     Plain,
+    /// `reasoning_details` of a Chat provider (OpenRouter): the list as it came, as JSON.
+    Details,
 }
 
 impl Opaque {
