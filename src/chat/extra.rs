@@ -46,7 +46,10 @@ impl From<Map<String, Value>> for Extra {
 
 /// Paths of the fields that a decoder left over; those that hold nothing are not worth a word.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Leftovers(Vec<String>);
+pub struct Leftovers {
+    losses: Vec<String>,
+    notes: Vec<String>,
+}
 
 impl Leftovers {
     /// Takes what is left of `fields`, noting its paths.
@@ -70,14 +73,31 @@ impl Leftovers {
 
     /// Notes a path that is left over as a whole.
     pub fn note(&mut self, path: String) {
-        if !self.0.contains(&path) {
-            self.0.push(path);
+        if !self.losses.contains(&path) {
+            self.losses.push(path);
         }
     }
 
-    /// The paths, each once.
+    /// Notes a path that is left over and carries no meaning for the answer.
+    pub fn note_idle(&mut self, path: String) {
+        if !self.notes.contains(&path) {
+            self.notes.push(path);
+        }
+    }
+
+    /// The paths that carry a meaning, each once.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.losses.iter().map(String::as_str)
+    }
+
+    /// Reports them all, for a target that speaks another dialect.
+    pub fn report(&self, report: &mut Report) {
+        for path in &self.losses {
+            report.drop(path.clone());
+        }
+        for path in &self.notes {
+            report.note(path.clone());
+        }
     }
 }
 
@@ -195,6 +215,17 @@ mod tests {
             leftovers.collect(fields);
         }
         assert_eq!(leftovers.iter().collect::<Vec<_>>(), ["messages[].a"]);
+    }
+
+    #[test]
+    fn what_carries_no_meaning_is_reported_as_a_note() {
+        let mut leftovers = Leftovers::default();
+        leftovers.note("a".to_owned());
+        leftovers.note_idle("b".to_owned());
+        let mut report = Report::default();
+        leftovers.report(&mut report);
+        assert_eq!(report.dropped().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(report.losses().len(), 2);
     }
 
     #[test]
