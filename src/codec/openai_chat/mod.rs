@@ -1,11 +1,25 @@
 //! OpenAI Chat Completions and the endpoints that share its manners (completions, embeddings, images, audio).
 
+mod annotations;
+mod cache;
+pub mod counts;
+pub mod decode_request;
+pub mod decode_response;
+mod details;
+pub mod encode_request;
+pub mod encode_response;
 pub mod error;
+mod finish;
+pub mod odd;
 pub mod request;
 pub mod response;
+mod spelling;
 pub mod stream;
+pub mod stream_decoder;
+pub mod stream_encoder;
 pub mod strip;
 pub mod unroll;
+mod web_search;
 
 use crate::json::scan;
 
