@@ -78,6 +78,66 @@ pub enum Quirk {
     /// Mistral answers 422 `extra_forbidden` to `stream_options.include_usage` and sends the usage of a
     /// stream unasked: <https://github.com/openai/openai-agents-python/issues/442>.
     NoStreamOptions,
+    /// It is OpenAI itself, or serves OpenAI's models as OpenAI does: the newest fields and roles are
+    /// understood, and old ones are not.
+    #[serde(rename = "openai_host")]
+    OpenAiHost,
+    /// Knows no role `developer`.
+    NoDeveloperRole,
+    /// Calls `seed` `random_seed` (Mistral).
+    RandomSeed,
+    /// Takes no seed.
+    NoSeed,
+    /// Calls `tool_choice: "required"` `any`, and takes no name (Mistral).
+    ToolChoiceAny,
+    /// Tools cannot be forced: `auto` or `none` (Cerebras).
+    NoForcedTools,
+    /// Does not know `tool_choice: "none"` (Together, Fireworks).
+    NoToolChoiceNone,
+    /// Ids of calls have exactly nine letters and digits (Mistral).
+    NineCharIds,
+    /// Refuses `user`.
+    NoUser,
+    /// Refuses log probabilities and `logit_bias`.
+    NoLogprobs,
+    /// Refuses names of speakers (Groq).
+    NoNames,
+    /// Refuses `n` other than 1.
+    NoCandidates,
+    /// Refuses penalties.
+    NoPenalties,
+    /// Refuses `parallel_tool_calls`.
+    NoParallelToolCalls,
+    /// Refuses `service_tier`.
+    NoServiceTier,
+    /// Knows the service tiers `auto` and `flex`, and no other (Groq).
+    FlexTier,
+    /// A temperature of 0 must be a little more (Groq).
+    NoZeroTemperature,
+    /// Can be held to JSON, but to no schema (DeepSeek).
+    JsonObjectOnly,
+    /// Thinking is switched by `thinking: {type}` (DeepSeek).
+    ThinkingType,
+    /// Wants the thoughts of a message that calls tools back (DeepSeek).
+    ReplaysReasoning,
+    /// Calls thoughts `reasoning` rather than `reasoning_content` (vLLM, OpenRouter).
+    ReasoningField,
+    /// Is told to think by an object `reasoning` (OpenRouter).
+    ReasoningObject,
+    /// Takes `top_k`.
+    TopK,
+    /// Takes Anthropic's `cache_control` (OpenRouter).
+    CacheControl,
+    /// Takes `web_search_options` for every model (OpenRouter).
+    WebSearchOptions,
+    /// Takes videos as `video_url` (OpenRouter).
+    VideoUrl,
+    /// A message that only calls tools must have the content `""` instead of null.
+    EmptyContent,
+    /// Wants instructions first and speakers who take turns (strict chat templates).
+    MergeRoles,
+    /// Takes no results of tools (TGI).
+    NoToolResults,
 }
 
 /// All presets, in the order of the asset.

@@ -1,10 +1,31 @@
 //! OpenAI Chat Completions and the endpoints that share its manners (completions, embeddings, images, audio).
 
+mod annotations;
+mod cache;
+pub mod counts;
+pub mod decode_request;
+pub mod decode_response;
+mod details;
+pub mod encode_request;
+pub mod encode_response;
 pub mod error;
+mod finish;
+pub mod odd;
 pub mod request;
+mod spelling;
 pub mod stream;
+pub mod stream_decoder;
+pub mod stream_encoder;
 pub mod strip;
 pub mod unroll;
+mod web_search;
+
+pub use decode_request::decode_request;
+pub use decode_response::decode_response;
+pub use encode_request::encode_request;
+pub use encode_response::encode_response;
+pub use stream_decoder::Decoder;
+pub use stream_encoder::Encoder;
 
 use crate::chat::Usage;
 use crate::json::scan;
