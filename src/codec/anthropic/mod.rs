@@ -13,3 +13,6 @@ pub mod usage;
 pub use request::{decode_request, encode_request};
 pub use response::{decode_response, encode_response};
 pub use stream::{Decoder, Encoder};
+
+#[cfg(test)]
+mod tests;
