@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod cache;
 pub mod citation;
 pub mod finish;
+mod object;
 pub mod request;
 pub mod response;
 pub mod stream;

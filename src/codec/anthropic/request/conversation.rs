@@ -1,11 +1,12 @@
 //! A conversation of another dialect in this one's order: two speakers who take turns, the user first,
 //! results right behind their calls.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::spoken::{self, Writer};
 use crate::chat::part::Content;
 use crate::chat::{Part, Request};
+use crate::codec::anthropic::object::object;
 use crate::codec::field_names::Field;
 use crate::codec::target::Refusal;
 use crate::codec::turns::{self, Speaker, Spoken, Turn};
@@ -66,8 +67,8 @@ struct Talk {
 impl Talk {
     fn push(&mut self, role: &str, content: Vec<Value>) {
         if !content.is_empty() {
-            self.messages
-                .push(json!({"role": role, "content": content}));
+            let message = object([("role", role.into()), ("content", Value::Array(content))]);
+            self.messages.push(Value::Object(message));
         }
     }
 

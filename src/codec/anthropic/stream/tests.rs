@@ -35,7 +35,7 @@ pub(in crate::codec::anthropic) fn check(stream: &str) {
     let (mut index, mut is_open, mut stage) = (0, false, 0);
     for event in &events {
         match event["type"].as_str().expect("a type") {
-            "ping" => continue,
+            "ping" => {}
             "message_start" => {
                 assert_eq!(stage, 0);
                 stage = 1;

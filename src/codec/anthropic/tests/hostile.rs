@@ -1,5 +1,7 @@
 //! Whatever comes in, nothing panics, and a stream that is written stays one.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::{decoded, encoded_for, exchange, fixtures, origin, told};
@@ -90,7 +92,7 @@ fn streams_with_anything_anywhere_are_read_and_written() {
                 let mut stream = String::new();
                 for (place, (name, data)) in events.iter().enumerate() {
                     let data = if place == at { &changed } else { *data };
-                    stream.push_str(&format!("{name}\ndata: {data}\n\n"));
+                    write!(stream, "{name}\ndata: {data}\n\n").expect("a string takes text");
                 }
                 let (events, _) = decoded(&[stream.as_bytes()]);
                 well_formed(Response::fold(events));

@@ -230,7 +230,7 @@ fn the_state_of_a_call_comes_back_with_it() {
 fn a_citation_of_the_web_covers_its_block() {
     let (events, _) = decoded(&[fixture("stream", "web_search").as_bytes()]);
     let response = Response::fold(events);
-    let citations = response.choices[0]
+    let mut citations = response.choices[0]
         .parts
         .iter()
         .filter_map(|part| match &part.content {
@@ -239,7 +239,7 @@ fn a_citation_of_the_web_covers_its_block() {
         });
     let Some(Citation::Web {
         url, start, end, ..
-    }) = citations.last()
+    }) = citations.next_back()
     else {
         panic!("no citation of the web");
     };
