@@ -33,6 +33,14 @@ pub(super) fn write(
         system: lead.filter_map(|part| instruction(part, writer)).collect(),
         ..Talk::default()
     };
+    if request
+        .messages
+        .iter()
+        .any(|message| message.name.is_some())
+    {
+        let field = format!("{}[].name", writer.name(Field::Messages));
+        writer.report.drop(field);
+    }
     for turn in turns::turns(rest, writer.report) {
         match turn.speaker {
             Speaker::User => talk.user(&turn, writer)?,
@@ -198,6 +206,9 @@ impl Conversation {
     /// Takes the last words away from the model and asks for them instead.
     pub(super) fn ask_for(&mut self, prefill: &str) {
         self.messages.pop();
+        if prefill.is_empty() {
+            return;
+        }
         let words = format!("Continue exactly from: {prefill}");
         match self.messages.last_mut().map(|last| &mut last["content"]) {
             Some(Value::Array(blocks)) => blocks.push(json!({"type": "text", "text": words})),

@@ -70,6 +70,10 @@ impl Writer<'_, '_> {
                 if text.signature.is_some() {
                     self.report.note(self.name(Field::Reasoning));
                 }
+                if !text.citations.is_empty() {
+                    let field = format!("{}.annotations", content_path(self.source));
+                    self.report.note(field);
+                }
                 self::text(&text.text)
             }
             Content::Refusal(text) => self::text(text),

@@ -424,6 +424,24 @@ fn nobody_counted_is_estimated_and_not_nothing() {
 }
 
 #[test]
+fn an_answer_begins_with_its_counts_where_they_are_known() {
+    let usage = Usage {
+        input: 30,
+        cached: 10,
+        ..Usage::default()
+    };
+    let (stream, _) = told([
+        start(),
+        StreamEvent::Usage(usage),
+        text("a"),
+        finish(FinishReason::End),
+    ]);
+    let message = &events(&stream)[0]["message"];
+    assert_eq!(message["usage"]["input_tokens"], 20);
+    assert_eq!(message["usage"]["cache_read_input_tokens"], 10);
+}
+
+#[test]
 fn a_sign_of_life_is_a_ping() {
     let mut encoder = Encoder::new(Arc::new(exchange()));
     let mut out = Vec::new();
