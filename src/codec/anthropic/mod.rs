@@ -5,6 +5,7 @@ pub mod cache;
 pub mod citation;
 pub mod error;
 pub mod finish;
+mod object;
 pub mod observe;
 pub mod request;
 pub mod response;
@@ -19,3 +20,6 @@ pub use stream::{Decoder, Encoder};
 
 /// The event that Anthropic itself keeps silent streams alive with.
 pub const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
+#[cfg(test)]
+mod tests;

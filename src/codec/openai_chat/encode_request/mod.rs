@@ -151,7 +151,7 @@ impl Writer<'_, '_> {
         self.report.note(field.name(self.request.dialect));
     }
 
-    fn adjust(&mut self, field: Field, value: impl ToString) {
+    fn adjust(&mut self, field: Field, value: impl std::fmt::Display) {
         self.report.adjust(field.name(self.request.dialect), value);
     }
 }
