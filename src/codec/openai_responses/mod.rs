@@ -9,6 +9,8 @@ mod node;
 pub mod request;
 pub mod response;
 pub mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use request::{decode_request, encode_request, stateful_fields};
 pub use response::{decode_response, echo, encode_response};
