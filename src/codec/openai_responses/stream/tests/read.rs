@@ -1,5 +1,7 @@
 //! Upstreams' streams, read.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::super::{Decoder, Encoder};
@@ -36,7 +38,11 @@ fn a_stream_may_be_cut_anywhere() {
         for event in &events {
             for at in 1..event.len() {
                 let (head, tail) = event.split_at(at);
-                assert_eq!(blocks(&[head, tail]), *std::slice::from_ref(event), "{name} at {at}");
+                assert_eq!(
+                    blocks(&[head, tail]),
+                    *std::slice::from_ref(event),
+                    "{name} at {at}"
+                );
             }
         }
         let bytes: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
@@ -176,13 +182,19 @@ fn hostile_streams_never_panic() {
         json!("x"),
         json!(u64::MAX),
     ];
-    let mut tried = 0;
+    let (mut tried, mut seen) = (0, HashMap::new());
     for (_, stream) in fixtures("stream") {
         let all = blocks(&[stream.as_bytes()]);
         let text = |blocks: &[Vec<u8>]| String::from_utf8(blocks.concat()).expect("text");
         let (begin, end) = (text(&all[..3.min(all.len())]), text(&all[all.len() - 2..]));
         for block in &all {
             let event = Event::parse(block);
+            // A few events of each kind are enough.
+            let times: &mut u32 = seen.entry(event.name.map(<[u8]>::to_vec)).or_default();
+            *times += 1;
+            if *times > 4 {
+                continue;
+            }
             let data: Value = serde_json::from_slice(&event.data.expect("data")).expect("JSON");
             let keys: Vec<String> = data
                 .as_object()
