@@ -13,6 +13,7 @@ use super::fallbacks;
 use super::gateway::Gateway;
 use super::problem::Problem;
 use super::state;
+use super::tongue;
 use super::translate::{Neutral, Storing};
 use crate::chat::signature::{SEAL, SEAL_IN_BASE64};
 use crate::chat::{Dialect, Operation};
@@ -217,10 +218,8 @@ impl Prepared {
             return false;
         };
         let is_chat = self.endpoint.dialect == Dialect::OpenAiChat;
-        let talks = Endpoint::of(self.endpoint.dialect, self.endpoint.operation)
-            .is_some_and(|first| first.path == self.endpoint.path)
-            && self.endpoint.operation != Operation::Embed;
-        talks && ((is_chat && is_odd(object)) || holds_seals(object.text()))
+        tongue::holds_a_conversation(self.endpoint)
+            && ((is_chat && is_odd(object)) || holds_seals(object.text()))
     }
 
     /// How an answer to it is stored.
