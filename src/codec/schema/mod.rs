@@ -5,17 +5,22 @@
 //! and what could not come along is named, so that the caller can report it. The rewriting is pure,
 //! bounded in depth and size, and changes nothing the second time.
 
-pub mod anthropic;
-pub mod gemini;
-pub mod gemini_classic;
-pub mod openai;
-pub mod walk;
+mod anthropic;
+mod circles;
+mod gemini;
+mod gemini_classic;
+mod lower;
+mod merge;
+mod openai;
+mod reference;
+mod walk;
 
 use serde_json::Value;
 
-pub use anthropic::{for_anthropic_strict, for_anthropic_tool};
+pub use anthropic::{WRAPPED, for_anthropic_strict, for_anthropic_tool};
 pub use gemini::for_gemini_json;
-pub use gemini_classic::{for_gemini_classic, lower_types};
+pub use gemini_classic::for_gemini_classic;
+pub use lower::lower_types;
 pub use openai::fits_openai_strict;
 
 /// A schema in a target's subset.
@@ -27,3 +32,6 @@ pub struct Rewritten {
     /// each at most once, in the order of the schema. Empty if the target is told all the client said.
     pub changed: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;
