@@ -27,13 +27,9 @@ pub(super) fn demo_models() -> Vec<Model> {
 
 fn model(name: &str, features: Features) -> Model {
     Model {
-        name: name.to_owned(),
-        upstream: None,
         features: Some(features),
         context: Some(128_000),
-        weight: None,
-        input_price: None,
-        output_price: None,
+        ..Model::named(name)
     }
 }
 

@@ -6,6 +6,7 @@
 //! `now` is an argument everywhere, and while all is well nothing here takes a lock.
 
 mod rest;
+mod unsupported;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use parking_lot::Mutex;
 use crate::chat::{Blame, Failure, FailureClass};
 use crate::config::Backoffs;
 use rest::Rest;
+
+pub use unsupported::Unsupported;
 
 /// How long an unknown model is remembered for a provider.
 const MODEL_MEMORY: Duration = Duration::from_mins(10);

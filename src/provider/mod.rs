@@ -8,6 +8,7 @@ pub mod classify;
 pub mod knowledge;
 pub mod preset;
 pub mod redact;
+pub mod refused;
 pub mod retry_after;
 pub mod secret;
 
@@ -18,6 +19,7 @@ use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 use url::Url;
 
+pub use knowledge::{Knowledge, ThinkingStyle};
 pub use preset::{Auth, Preset, Quirk};
 pub use redact::Redactor;
 pub use secret::Secret;
@@ -115,12 +117,45 @@ pub struct Model {
     pub features: Option<Features>,
     /// Context window in tokens.
     pub context: Option<u64>,
+    /// Most output tokens of one answer.
+    pub max_output: Option<u64>,
+    /// A known model that it is to be treated as.
+    pub like: Option<String>,
+    /// How it is told to think.
+    pub thinking: Option<ThinkingStyle>,
+    /// Whether it accepts `temperature` and the like.
+    pub sampling: Option<bool>,
+    /// Whether a tool may be forced on it.
+    pub forced_tool_choice: Option<bool>,
+    /// Whether the last message may be the assistant's, to be continued.
+    pub prefill: Option<bool>,
     /// Share of traffic under the `weighted` strategy, replacing the provider's.
     pub weight: Option<f64>,
     /// Price of a million input tokens in US dollars.
     pub input_price: Option<f64>,
     /// Price of a million output tokens in US dollars.
     pub output_price: Option<f64>,
+}
+
+impl Model {
+    /// A model of which nothing but the name is configured.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            upstream: None,
+            features: None,
+            context: None,
+            max_output: None,
+            like: None,
+            thinking: None,
+            sampling: None,
+            forced_tool_choice: None,
+            prefill: None,
+            weight: None,
+            input_price: None,
+            output_price: None,
+        }
+    }
 }
 
 /// A capability that a request may need.

@@ -6,7 +6,7 @@ use crate::config::node::Value;
 use crate::config::read::{At, Item, Object, Read, Section};
 use crate::config::report::Report;
 use crate::config::scalar::{Amount, Named, OneOf, Whole};
-use crate::provider::{Feature, Features, Model, Models};
+use crate::provider::{Feature, Features, Model, Models, ThinkingStyle, knowledge};
 
 impl Named for Feature {
     const NAMES: &'static [(&'static str, Self)] = &[
@@ -19,6 +19,43 @@ impl Named for Feature {
         ("audio", Feature::Audio),
         ("embeddings", Feature::Embeddings),
     ];
+}
+
+impl Named for ThinkingStyle {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("effort", ThinkingStyle::Effort),
+        ("budget", ThinkingStyle::Budget),
+        ("adaptive", ThinkingStyle::Adaptive),
+        ("level", ThinkingStyle::Level),
+        ("toggle", ThinkingStyle::Toggle),
+        ("none", ThinkingStyle::None),
+    ];
+}
+
+/// The name of a model that is known, be it as the newest of its family.
+#[derive(Debug)]
+struct KnownModel(String);
+
+impl Read for KnownModel {
+    fn read(at: &At<'_>, report: &mut Report) -> Option<Self> {
+        let name = String::read(at, report)?;
+        if knowledge::known(&name).is_none() {
+            report
+                .error(
+                    &at.place(),
+                    format!("{} is of no known family", at.quoted()),
+                )
+                .hint(
+                    "name a model such as \"claude-opus-4-5\", \"gpt-5.1\" or \"gemini-2.5-pro\"",
+                );
+            return None;
+        }
+        Some(Self(name))
+    }
+
+    fn schema() -> serde_json::Value {
+        String::schema()
+    }
 }
 
 const FORMS: &str = "a map of models, a list of models, or \"*\"";
@@ -73,7 +110,7 @@ fn list(at: &At<'_>, report: &mut Report) -> Vec<Model> {
         if models.iter().any(|model| model.name == name.trim()) {
             report.warning(&item.place(), format!("{} is listed twice", item.quoted()));
         } else {
-            models.push(named(&name));
+            models.push(Model::named(name.trim()));
         }
     }
     models
@@ -92,7 +129,7 @@ fn entry(item: &Item<'_>, report: &mut Report) -> Option<Model> {
         report.error(&item.key_place, "a model needs a name");
         return None;
     }
-    let model = named(item.key);
+    let model = Model::named(item.key.trim());
     match &item.value.node.value {
         Value::Null => Some(model),
         Value::List(_) => Some(Model {
@@ -108,18 +145,6 @@ fn entry(item: &Item<'_>, report: &mut Report) -> Option<Model> {
     }
 }
 
-fn named(name: &str) -> Model {
-    Model {
-        name: name.trim().to_owned(),
-        upstream: None,
-        features: None,
-        context: None,
-        weight: None,
-        input_price: None,
-        output_price: None,
-    }
-}
-
 fn features(at: &At<'_>, report: &mut Report) -> Option<Features> {
     let list: Vec<OneOf<Feature>> = Vec::read(at, report)?;
     Some(list.into_iter().map(|feature| feature.0).collect())
@@ -131,6 +156,12 @@ struct ModelFile {
     features: Option<Vec<OneOf<Feature>>>,
     upstream: Option<String>,
     context: Option<Whole<1, { u32::MAX }>>,
+    max_output: Option<Whole<1, { u32::MAX }>>,
+    like: Option<KnownModel>,
+    thinking: Option<OneOf<ThinkingStyle>>,
+    sampling: Option<bool>,
+    forced_tool_choice: Option<bool>,
+    prefill: Option<bool>,
     weight: Option<Amount>,
     input_price: Option<Amount>,
     output_price: Option<Amount>,
@@ -142,6 +173,12 @@ impl Section for ModelFile {
             features: object.take("features", report),
             upstream: object.take("upstream", report),
             context: object.take_later("context", report),
+            max_output: object.take("max_output", report),
+            like: object.take("like", report),
+            thinking: object.take("thinking", report),
+            sampling: object.take("sampling", report),
+            forced_tool_choice: object.take("forced_tool_choice", report),
+            prefill: object.take("prefill", report),
             weight: object.take_later("weight", report),
             input_price: object.take_later("input_price", report),
             output_price: object.take_later("output_price", report),
@@ -157,6 +194,12 @@ impl ModelFile {
                 .map(|list| list.into_iter().map(|feature| feature.0).collect()),
             upstream: self.upstream,
             context: self.context.map(|tokens| u64::from(tokens.0)),
+            max_output: self.max_output.map(|tokens| u64::from(tokens.0)),
+            like: self.like.map(|known| known.0),
+            thinking: self.thinking.map(|style| style.0),
+            sampling: self.sampling,
+            forced_tool_choice: self.forced_tool_choice,
+            prefill: self.prefill,
             weight: self.weight.map(|weight| weight.0),
             input_price: self.input_price.map(|price| price.0),
             output_price: self.output_price.map(|price| price.0),

@@ -102,13 +102,8 @@ async fn completions_answer_each_prompt_whole_and_streamed() {
 #[tokio::test(start_paused = true)]
 async fn lists_the_models_it_serves() {
     let named = |name: &str, upstream: Option<&str>| Model {
-        name: name.to_owned(),
         upstream: upstream.map(str::to_owned),
-        features: None,
-        context: None,
-        weight: None,
-        input_price: None,
-        output_price: None,
+        ..Model::named(name)
     };
     let models = Models::Listed(vec![named("a", None), named("b", Some("real-b"))]);
     let demo = Demo::new("demo-test", prompt(), &models);
