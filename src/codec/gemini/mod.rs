@@ -4,6 +4,8 @@
 //! in any case. All of it is read, one spelling is written ([`wire`]).
 
 pub mod count;
+#[cfg(test)]
+mod fixtures;
 pub mod parts;
 pub mod request;
 pub mod response;

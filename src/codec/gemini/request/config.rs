@@ -9,7 +9,7 @@ use crate::chat::{Dialect, Leftovers, Report, Request};
 use crate::codec::field_names::Field;
 use crate::codec::gemini::wire;
 use crate::codec::schema::lower_types;
-use crate::codec::target::{Refusal, Target};
+use crate::codec::target::Target;
 use crate::json::fields::{BadField, Fields};
 
 /// Most texts that may end an answer.
@@ -137,12 +137,12 @@ pub(super) fn encode(
     request: &Request,
     target: &Target<'_>,
     report: &mut Report,
-) -> Result<Map<String, Value>, Refusal> {
+) -> Map<String, Value> {
     let is_own = request.dialect == Dialect::Gemini;
     let mut config = Map::new();
     write_max_tokens(request, target, report, &mut config);
     write_sampling(&request.sampling, request, report, &mut config);
-    write_candidates(request, report, &mut config);
+    write_candidates(request, &mut config);
     if !is_own {
         write_logprobs(request, report, &mut config);
         write_format(request, target, report, &mut config);
@@ -150,7 +150,7 @@ pub(super) fn encode(
             config.insert("thinkingConfig".to_owned(), thinking);
         }
     }
-    Ok(config)
+    config
 }
 
 fn write_max_tokens(
@@ -228,7 +228,7 @@ fn write_sampling(
     }
 }
 
-fn write_candidates(request: &Request, _report: &mut Report, config: &mut Map<String, Value>) {
+fn write_candidates(request: &Request, config: &mut Map<String, Value>) {
     let is_own = request.dialect == Dialect::Gemini;
     // Some models refuse the field altogether, and one answer is what everybody gives.
     if let Some(count) = request.candidates.filter(|count| is_own || *count > 1) {

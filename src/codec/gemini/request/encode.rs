@@ -58,7 +58,7 @@ pub fn encode_request(
     if let Some(choice) = tools::encode_choice(request, target, report) {
         body.insert("toolConfig".to_owned(), choice);
     }
-    let config = config::encode(request, target, report)?;
+    let config = config::encode(request, target, report);
     if !config.is_empty() {
         body.insert("generationConfig".to_owned(), config.into());
     }

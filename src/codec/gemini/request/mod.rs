@@ -8,6 +8,10 @@ mod encode;
 mod message;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_conversation;
+#[cfg(test)]
+mod tests_settings;
 mod thinking;
 mod thoughts;
 mod tools;

@@ -143,7 +143,7 @@ pub(super) fn encode(
             Tool::Function(function) => {
                 functions.push(declaration(function, request, target, report));
             }
-            Tool::Freeform(tool) => functions.push(emulated(tool, target)),
+            Tool::Freeform(tool) => functions.push(emulated(tool, request, target, report)),
             Tool::WebSearch(search) => tools.extend(search_of(search, request, target, report)),
             Tool::Foreign { kind, value } => tools.extend(foreign(kind, value, request, report)?),
         }
@@ -278,7 +278,7 @@ fn is_empty_object(schema: &Value) -> bool {
 }
 
 /// A tool that takes text, as a function of one argument.
-fn emulated(tool: &Freeform, target: &Target<'_>) -> Value {
+fn emulated(tool: &Freeform, request: &Request, target: &Target<'_>, report: &mut Report) -> Value {
     let Freeform {
         name,
         namespace,
@@ -298,11 +298,6 @@ fn emulated(tool: &Freeform, target: &Target<'_>) -> Value {
         text.push_str("The input must follow this grammar:\n");
         text.push_str(definition);
     }
-    let key = if target.knowledge.json_schema {
-        ToolSchema::JSON
-    } else {
-        ToolSchema::CLASSIC
-    };
     let mut map = Map::new();
     let outward = target.tools.outward(name, namespace.as_deref());
     map.insert("name".to_owned(), outward.into());
@@ -314,6 +309,7 @@ fn emulated(tool: &Freeform, target: &Target<'_>) -> Value {
         "properties": {"input": {"type": "string"}},
         "required": ["input"],
     });
+    let (key, schema) = schema_for(&schema, ToolSchema, request, target, report);
     map.insert(key.to_owned(), schema);
     map.into()
 }
