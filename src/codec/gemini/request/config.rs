@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::schemas::{AnswerSchema, schema_for};
 use super::thinking;
-use super::tools::{Place, schema_for};
 use crate::chat::request::{Format, Sampling};
 use crate::chat::{Dialect, Leftovers, Report, Request};
 use crate::codec::field_names::Field;
@@ -246,22 +246,6 @@ fn write_logprobs(request: &Request, report: &mut Report, config: &mut Map<Strin
     }
     if count > 0 {
         config.insert("logprobs".to_owned(), count.min(MAX_LOGPROBS).into());
-    }
-}
-
-/// Where the schema of the answer stands.
-struct AnswerSchema;
-
-impl Place for AnswerSchema {
-    const JSON: &'static str = "responseJsonSchema";
-    const CLASSIC: &'static str = "responseSchema";
-    fn name(dialect: Dialect) -> &'static str {
-        match dialect {
-            Dialect::OpenAiChat => "response_format.json_schema.schema",
-            Dialect::OpenAiResponses => "text.format.schema",
-            Dialect::Anthropic => "output_config.format.schema",
-            Dialect::Gemini => "generationConfig.responseSchema",
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Contents and their parts, written for the upstream.
 //!
 //! A conversation that a Gemini client wrote is written back content by content; any other one is put
-//! into turns first ([`super::turns`]).
+//! into turns first.
 
 use serde_json::{Map, Value, json};
 

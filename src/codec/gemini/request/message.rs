@@ -157,7 +157,9 @@ impl<'l> Reader<'l> {
             return self.call(fields, token, extra).map(Some);
         }
         if let Some(text) = fields.text("text")? {
-            return Ok(Some(signed_text(text, token)));
+            // The last chunk of a stream has an empty text, and clients keep it.
+            let says_nothing = text.is_empty() && token.is_none() && fields.is_empty();
+            return Ok((!says_nothing).then(|| signed_text(text, token)));
         }
         if fields.is_empty() {
             // Nothing but a signature, if that.

@@ -2,10 +2,12 @@
 
 mod calls;
 mod config;
-pub mod contents;
+mod contents;
 mod decode;
 mod encode;
 mod message;
+mod offer;
+mod schemas;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

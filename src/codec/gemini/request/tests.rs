@@ -121,6 +121,10 @@ fn odd_shapes_of_contents_are_understood() {
     assert_eq!(texts(json!(["a", {"text": "b"}])), [user("a|b")]);
     assert_eq!(texts(json!([{"role": "user", "parts": null}, null])), []);
     assert_eq!(
+        texts(json!([{"role": "model", "parts": [{"text": ""}]}])),
+        []
+    );
+    assert_eq!(
         texts(json!([{"role": "model", "parts": [{"text": "a"}]}, "b"])),
         [(Role::Assistant, "a".to_owned()), user("b")]
     );

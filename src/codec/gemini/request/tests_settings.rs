@@ -134,6 +134,9 @@ fn functions_stand_in_one_object() {
             {"googleSearch": {}},
         ])
     );
+    // Without it Gemini 3 refuses a search beside functions.
+    let both = &body["toolConfig"]["includeServerSideToolInvocations"];
+    assert_eq!(*both, true);
     let (body, report) = encoded(OLD, &asked);
     assert_eq!(body["tools"].as_array().expect("tools").len(), 1);
     assert_eq!(dropped(&report), ["web_search_options"]);
