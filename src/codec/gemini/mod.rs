@@ -5,6 +5,8 @@
 
 pub mod count;
 pub mod error;
+#[cfg(test)]
+mod fixtures;
 pub mod observe;
 pub mod parts;
 pub mod request;
