@@ -67,7 +67,7 @@ fn text(map: &Map<String, Value>, key: &str) -> Option<String> {
 }
 
 fn choice(mut choice: Value, origin: &Origin) -> Result<Choice, ErrorBody> {
-    let logprobs = choice["logprobs"].get_mut("content").map(Value::take);
+    let logprobs = choice.pointer_mut("/logprobs/content").map(Value::take);
     let logprobs = logprobs.filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
     let reason = choice["finish_reason"].as_str().map(str::to_owned);
     let native = choice["native_finish_reason"].as_str().map(str::to_owned);

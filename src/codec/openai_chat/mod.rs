@@ -79,6 +79,9 @@ fn detail(details: &[u8], name: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
+mod translated;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

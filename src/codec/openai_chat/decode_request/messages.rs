@@ -60,10 +60,7 @@ impl Reader {
             Some(Role::Assistant) => self.assistant(&mut fields, &mut spelling)?,
             Some(Role::Tool) => self.tool_message(&mut fields)?,
             Some(role) => Message::new(role, self.said_parts(&mut fields, &mut spelling)?),
-            None => {
-                spelling.note("role", "function");
-                self.function_message(&mut fields)?
-            }
+            None => self.function_message(&mut fields, &mut spelling)?,
         };
         message.name = match role {
             Some(Role::Tool) | None => None,
@@ -271,10 +268,15 @@ impl Reader {
         Ok(Message::new(Role::Tool, vec![part]))
     }
 
-    fn function_message(&mut self, fields: &mut Fields) -> Result<Message, BadField> {
+    fn function_message(
+        &mut self,
+        fields: &mut Fields,
+        spelling: &mut Spelling,
+    ) -> Result<Message, BadField> {
         if fields.peek("parts").is_some() {
             return self.tool_message(fields);
         }
+        spelling.note("role", "function");
         let name = fields.need_text("name")?;
         let content = fields.take("content").unwrap_or_default();
         let result = ToolResult {

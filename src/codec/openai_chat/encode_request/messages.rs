@@ -193,7 +193,6 @@ impl Writer<'_, '_> {
         }
         match spelling::of(extra, "content").and_then(Value::as_str) {
             Some("empty") if self.is_own() => json!(""),
-            Some(LIST) if self.is_own() => json!([]),
             _ if self.target.has(Quirk::EmptyContent) => json!(""),
             _ => Value::Null,
         }
