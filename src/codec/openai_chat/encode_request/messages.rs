@@ -233,6 +233,7 @@ impl Writer<'_, '_> {
         }
         if self.is_own() {
             spelling::restore(&part.extra, &mut written);
+            spelling::restore_inner(&part.extra, key, &mut written);
         }
         written.into()
     }

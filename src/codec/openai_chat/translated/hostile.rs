@@ -130,7 +130,7 @@ fn deep_nesting_and_floods_are_survived() {
     for index in 0..2000 {
         let call = json!({"index": index, "id": format!("c{index}"), "function": {"name": "f"}});
         let chunk = json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
-        flood += &format!("data: {chunk}\n\n");
+        flood.extend(["data: ", &chunk.to_string(), "\n\n"]);
     }
     let (_, end) = read_stream(&[flood.as_bytes()]);
     assert!(end.is_err(), "more calls than are held");

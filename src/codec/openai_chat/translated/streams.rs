@@ -15,14 +15,15 @@ use crate::codec::stream::StreamEncoder;
 use crate::codec::target::Exchange;
 
 fn stream(chunks: &[Value]) -> String {
-    chunks
-        .iter()
-        .map(|chunk| format!("data: {chunk}\n\n"))
-        .collect()
+    let chunks: Vec<String> = chunks.iter().map(Value::to_string).collect();
+    let events = chunks.iter().flat_map(|chunk| ["data: ", chunk, "\n\n"]);
+    events.collect()
 }
 
 fn delta(delta: Value) -> Value {
-    json!({"id": "x", "choices": [{"index": 0, "delta": delta}]})
+    let mut chunk = json!({"id": "x", "choices": [{"index": 0}]});
+    chunk["choices"][0]["delta"] = delta;
+    chunk
 }
 
 /// Names, ids and arguments of the calls of a stream.
@@ -41,7 +42,9 @@ fn calls(chunks: &[Value]) -> Vec<(String, String, String)> {
 }
 
 fn piece(piece: Value) -> Value {
-    delta(json!({ "tool_calls": [piece] }))
+    let mut calls = json!({ "tool_calls": [] });
+    calls["tool_calls"] = Value::Array(vec![piece]);
+    delta(calls)
 }
 
 #[test]
@@ -154,10 +157,10 @@ fn a_stream_without_its_end_is_not_complete() {
         let text = stream(&chunks) + end;
         let (told, complete) = read_stream(&[text.as_bytes()]);
         assert_eq!(complete, Ok(is_complete), "{text}");
-        let finishes = told
+        let ends = told
             .iter()
             .filter(|event| matches!(event, StreamEvent::Finish { .. }));
-        assert_eq!(finishes.count() > 0, is_complete, "{text}");
+        assert_eq!(ends.count() > 0, is_complete, "{text}");
     }
     for (name, text) in fixtures("stream") {
         let (_, end) = read_stream(&[text.as_bytes()]);
