@@ -108,7 +108,7 @@ impl<'a> Failover<'a> {
             };
             let sheet = match self.attempt.write(&target, &self.refused(&target)) {
                 Ok(sheet) => sheet,
-                Err(failure) => match self.leave_out(target, failure) {
+                Err(failure) => match self.leave_out(&target, failure) {
                     Some(end) => break end,
                     None => continue,
                 },
@@ -178,7 +178,7 @@ impl<'a> Failover<'a> {
     }
 
     /// A target that would refuse the request is not asked.
-    fn leave_out(&mut self, target: Target, failure: Failure) -> Option<End> {
+    fn leave_out(&mut self, target: &Target, failure: Failure) -> Option<End> {
         tracing::debug!(
             target: "autogw::attempt",
             request_id = self.record.id(),
@@ -189,7 +189,7 @@ impl<'a> Failover<'a> {
         );
         let is_final = failure.next == Next::Return;
         self.queue
-            .retain(|other| !is_same_place(other, &target, &failure));
+            .retain(|other| !is_same_place(other, target, &failure));
         self.failures.push(Failed {
             failure,
             note: None,

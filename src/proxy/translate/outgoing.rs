@@ -152,13 +152,15 @@ pub fn write(
         storing: storing(gateway, prepared, neutral),
     };
     Ok(Outgoing {
-        body: serde_json::to_vec(&body).map_err(unwritable)?.into(),
+        body: serde_json::to_vec(&body)
+            .map_err(|error| unwritable(&error))?
+            .into(),
         report,
         crossing: Arc::new(crossing),
     })
 }
 
-fn unwritable(error: serde_json::Error) -> Refused {
+fn unwritable(error: &serde_json::Error) -> Refused {
     Refused::Wrong(Problem::bad_request(format!(
         "the request cannot be written: {error}"
     )))
