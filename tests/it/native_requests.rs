@@ -365,12 +365,8 @@ async fn what_cannot_be_translated_is_not_asked() {
             let call = gateway
                 .client()
                 .post(target, r#"{"model":"m","input":"x","prompt":"x"}"#);
-            let message = call
-                .send()
-                .await
-                .expect_status(404)
-                .error("message")
-                .to_owned();
+            let answer = call.send().await.expect_status(404);
+            let message = answer.error("message");
             assert!(message.contains("speaks"), "{message}");
         }
         assert_eq!(foreign.count(), 0, "{}", other.name);
