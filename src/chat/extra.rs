@@ -194,6 +194,11 @@ impl Report {
         &self.adjustments
     }
 
+    /// Whether everything came over as it was.
+    pub fn is_empty(&self) -> bool {
+        self.losses.is_empty() && self.adjustments.is_empty()
+    }
+
     /// Adds what another report holds.
     pub fn merge(&mut self, other: Report) {
         for loss in other.losses {

@@ -63,6 +63,21 @@ const NOTES: [&[&str]; 4] = [
     ],
 ];
 
+/// Fields without which the answer would be another kind of thing, and that no other dialect can say.
+const ESSENTIAL: [&[&str]; 4] = [
+    &["audio"],
+    &[],
+    &[],
+    &["cachedContent", "generationConfig.responseModalities"],
+];
+
+/// The field for which `request` can go to no other dialect, if there is one.
+pub fn essential(request: &Request) -> Option<&str> {
+    let essential = ESSENTIAL[row(request.dialect)];
+    let mut leftovers = request.leftovers.iter();
+    leftovers.find(|path| essential.contains(path))
+}
+
 /// Reports everything that `request` holds for its own dialect alone.
 pub fn report_leftovers(request: &Request, report: &mut Report) {
     for path in request.leftovers.iter() {
@@ -77,14 +92,18 @@ pub fn report_leftovers(request: &Request, report: &mut Report) {
     }
 }
 
+/// Where a dialect stands in the tables.
+fn row(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::OpenAiChat => 0,
+        Dialect::OpenAiResponses => 1,
+        Dialect::Anthropic => 2,
+        Dialect::Gemini => 3,
+    }
+}
+
 fn is_note(dialect: Dialect, path: &str) -> bool {
-    let notes = match dialect {
-        Dialect::OpenAiChat => NOTES[0],
-        Dialect::OpenAiResponses => NOTES[1],
-        Dialect::Anthropic => NOTES[2],
-        Dialect::Gemini => NOTES[3],
-    };
-    notes.iter().any(|note| {
+    NOTES[row(dialect)].iter().any(|note| {
         let rest = path.strip_prefix(note);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     })
@@ -93,6 +112,15 @@ fn is_note(dialect: Dialect, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_in_sound_is_no_answer_in_text() {
+        let mut request = Request::new(Dialect::OpenAiChat);
+        request.leftovers.note("logit_bias".to_owned());
+        assert_eq!(essential(&request), None);
+        request.leftovers.note("audio".to_owned());
+        assert_eq!(essential(&request), Some("audio"));
+    }
 
     #[test]
     fn a_note_covers_what_is_below_it_and_nothing_beside_it() {

@@ -174,8 +174,8 @@ impl Prepared {
             provider: self.head.provider.as_deref(),
             alias: self.head.alias.as_deref(),
             strict_alias: self.head.strict_alias.unwrap_or(true),
-            // Only a chat's parts are known well enough to be taken out.
-            may_strip: may_strip && call.endpoint.dialect == Dialect::OpenAiChat,
+            // Only a conversation's parts are known well enough to be taken out.
+            may_strip: may_strip && tongue::holds_a_conversation(call.endpoint),
             scope: call.scope.as_deref(),
             fluency,
         }

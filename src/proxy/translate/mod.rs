@@ -21,5 +21,5 @@ pub use crossing::{Carried, Crossing};
 pub use embed::{Calls, Embedding};
 pub use keep::{Storing, keep};
 pub use neutral::Neutral;
-pub use outgoing::{Refused, write};
+pub use outgoing::{Refused, THOUGHTS, write};
 pub use translator::Translator;

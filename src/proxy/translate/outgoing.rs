@@ -11,12 +11,15 @@ use super::keep::Storing;
 use super::{Crossing, Neutral};
 use crate::chat::{Blame, Next, Stage};
 use crate::chat::{Dialect, Failure, FailureClass, Operation, Report, Request};
+use crate::codec::field_names::Field;
 use crate::codec::head::PROTECTED;
-use crate::codec::losses::report_leftovers;
+use crate::codec::losses::{self, report_leftovers};
 use crate::codec::target::{Exchange, Origin, Refusal, Target};
 use crate::codec::tool_map::ToolMap;
+use crate::codec::without::without;
 use crate::codec::{dispatch, gemini, openai_responses};
 use crate::config::{ConflictResolution, Fidelity};
+use crate::provider::Features;
 use crate::provider::refused::is_same_name;
 use crate::proxy::call::Call;
 use crate::proxy::gateway::Gateway;
@@ -50,6 +53,10 @@ const COUNTED_RESPONSES: [&str; 10] = [
     "parallel_tool_calls",
     "previous_response_id",
 ];
+
+/// Stands among refused parameters for the thoughts in the conversation, whose state a target did not
+/// accept.
+pub const THOUGHTS: &str = "(thoughts)";
 
 /// Why a request cannot be written for a target.
 #[derive(Debug)]
@@ -108,12 +115,13 @@ pub fn write(
     call: &Call,
     prepared: &Prepared,
     reader: Reader<'_>,
+    missing: Features,
 ) -> Result<Outgoing, Refused> {
     let neutral = prepared.neutral(gateway, call).map_err(Refused::Wrong)?;
     let upstream = reader.endpoint.dialect;
     let mut report = Report::default();
     check_state(&neutral.request, upstream)?;
-    let request = resolved(&neutral.request, reader, &mut report);
+    let request = resolved(&neutral.request, reader, missing, &mut report);
     let model = &*reader.offer.upstream;
     let knowledge = reader.offer.knowledge();
     let tools = ToolMap::new(&request, upstream);
@@ -166,9 +174,30 @@ fn unwritable(error: &serde_json::Error) -> Refused {
     )))
 }
 
+/// The request as this target is to get it: without what it lacks, and without what it was seen to refuse.
+fn resolved<'r>(
+    request: &'r Request,
+    reader: Reader<'_>,
+    missing: Features,
+    report: &mut Report,
+) -> Cow<'r, Request> {
+    let mut resolved = one_of_both(request, reader, report);
+    if !missing.is_empty() {
+        resolved = Cow::Owned(without(&resolved, missing, report));
+    }
+    if reader.refused.iter().any(|refused| **refused == *THOUGHTS) {
+        report.drop(Field::Reasoning.name(request.dialect));
+        resolved.to_mut().forget_thoughts();
+    }
+    resolved
+}
+
 /// A step of a route may say which of tools and form of the answer stays when a request has both.
-fn resolved<'r>(request: &'r Request, reader: Reader<'_>, report: &mut Report) -> Cow<'r, Request> {
-    use crate::codec::field_names::Field;
+fn one_of_both<'r>(
+    request: &'r Request,
+    reader: Reader<'_>,
+    report: &mut Report,
+) -> Cow<'r, Request> {
     let keep = reader.offer.rules.as_ref().and_then(|rules| rules.keep);
     let has_both = !request.tools.is_empty() && request.format.is_some();
     match keep.filter(|_| has_both) {
@@ -194,6 +223,10 @@ fn resolved<'r>(request: &'r Request, reader: Reader<'_>, report: &mut Report) -
 /// Whoever goes on with a conversation by its id means one that is stored somewhere else.
 fn check_state(request: &Request, upstream: Dialect) -> Result<(), Refusal> {
     let is_at_home = request.dialect == upstream;
+    if let Some(field) = losses::essential(request).filter(|_| !is_at_home) {
+        let message = format!("`{field}` asks for what this model's provider cannot give");
+        return Err(Refusal::new(field, message));
+    }
     match openai_responses::stateful_fields(request).next() {
         Some(field) if !is_at_home => {
             let message = format!(
@@ -278,6 +311,7 @@ fn exchange(
     neutral: &Neutral,
     reader: Reader<'_>,
 ) -> Exchange {
+    let is_stored = storing(gateway, prepared, neutral).is_some();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Exchange {
         model: reader.offer.name.to_string(),
@@ -289,9 +323,25 @@ fn exchange(
         } else {
             0
         },
-        echo: neutral.echo.clone(),
+        echo: echo(prepared, neutral, is_stored),
         legacy_functions: neutral.legacy_functions,
     }
+}
+
+/// What the answer repeats, and what became of its state.
+fn echo(prepared: &Prepared, neutral: &Neutral, is_stored: bool) -> Map<String, Value> {
+    let mut echo = neutral.echo.clone();
+    if neutral.request.dialect == Dialect::OpenAiResponses {
+        echo.insert("store".to_owned(), is_stored.into());
+        let previous = prepared
+            .resumed
+            .as_ref()
+            .and_then(|resumed| resumed.previous.clone());
+        if let Some(previous) = previous {
+            echo.insert("previous_response_id".to_owned(), previous.into());
+        }
+    }
+    echo
 }
 
 /// How the answer is to be stored: by the client's wish, which is yes unless it says no.
