@@ -12,7 +12,7 @@ use super::{Crossing, Neutral};
 use crate::chat::{Blame, Next, Stage};
 use crate::chat::{Dialect, Failure, FailureClass, Operation, Report, Request};
 use crate::codec::head::PROTECTED;
-use crate::codec::losses::report_leftovers;
+use crate::codec::losses::{refuse_leftovers, report_leftovers};
 use crate::codec::target::{Exchange, Origin, Refusal, Target};
 use crate::codec::tool_map::ToolMap;
 use crate::codec::{dispatch, gemini, openai_responses};
@@ -127,6 +127,7 @@ pub fn write(
     };
     let mut body = dispatch::encode_request(upstream, &request, &target, &mut report)?;
     if upstream != request.dialect {
+        refuse_leftovers(&request)?;
         report_leftovers(&request, &mut report);
     }
     for field in reader.refused {
