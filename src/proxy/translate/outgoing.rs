@@ -207,7 +207,7 @@ fn check_state(request: &Request, upstream: Dialect) -> Result<(), Refusal> {
 }
 
 /// Under `strict` a loss is a refusal that names everything that would be lost.
-pub(super) fn strictly(fidelity: Fidelity, report: &Report) -> Result<(), Refusal> {
+pub(in crate::proxy) fn strictly(fidelity: Fidelity, report: &Report) -> Result<(), Refusal> {
     let mut lost = report.dropped().peekable();
     let Some(first) = lost
         .peek()
