@@ -140,6 +140,7 @@ pub fn write(
         body = counted(upstream, body, model);
     }
     merge_extras(&mut body, prepared, reader, &report);
+    let storing = storing(gateway, prepared, neutral);
     let origin = Origin {
         provider: reader.provider.name.to_string(),
         model: model.to_owned(),
@@ -147,10 +148,13 @@ pub fn write(
     let crossing = Crossing {
         client: call.endpoint.dialect,
         upstream,
-        exchange: Arc::new(exchange(gateway, prepared, neutral, reader)),
+        exchange: Arc::new(Exchange {
+            echo: echo(neutral, storing.as_ref()),
+            ..exchange(gateway, prepared, neutral, reader)
+        }),
         origin,
         tools,
-        storing: storing(gateway, prepared, neutral),
+        storing,
     };
     Ok(Outgoing {
         body: serde_json::to_vec(&body)
@@ -290,9 +294,19 @@ fn exchange(
         } else {
             0
         },
-        echo: neutral.echo.clone(),
+        echo: Map::new(),
         legacy_functions: neutral.legacy_functions,
     }
+}
+
+/// What the answer repeats of the request, and whether it is stored, behind which other one.
+fn echo(neutral: &Neutral, storing: Option<&Storing>) -> Map<String, Value> {
+    let mut echo = neutral.echo.clone();
+    echo.insert("store".to_owned(), storing.is_some().into());
+    if let Some(previous) = storing.and_then(|storing| storing.previous.clone()) {
+        echo.insert("previous_response_id".to_owned(), previous.into());
+    }
+    echo
 }
 
 /// How the answer is to be stored: by the client's wish, which is yes unless it says no.
@@ -300,6 +314,10 @@ fn storing(gateway: &Gateway, prepared: &Prepared, neutral: &Neutral) -> Option<
     let is_wanted = neutral.request.store != Some(false)
         && neutral.request.dialect == Dialect::OpenAiResponses
         && prepared.endpoint.operation == Operation::Generate;
-    gateway.memory().filter(|_| is_wanted)?;
+    // What goes on from an answer that the upstream holds is of no use without that.
+    let is_whole = openai_responses::stateful_fields(&neutral.request)
+        .next()
+        .is_none();
+    gateway.memory().filter(|_| is_wanted && is_whole)?;
     Some(prepared.storing())
 }
