@@ -31,6 +31,7 @@ mod streams;
 mod support;
 mod tls;
 mod translate;
+mod translate_choice;
 mod translate_count;
 mod translate_embed;
 mod translate_errors;

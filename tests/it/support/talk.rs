@@ -16,7 +16,7 @@ pub(crate) const SAID: &str = "gr\u{fc}\u{df}e \u{1f389}";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Talk {
     /// The same dialect with everything odd in it.
-    pub(crate) tongue: Tongue,
+    pub(crate) tongue: &'static Tongue,
     /// The type of a provider that is spoken to in it.
     pub(crate) kind: &'static str,
     /// A model that is served in this dialect and in no other.
@@ -34,7 +34,7 @@ pub(crate) const TALKS: [Talk; 4] = [TO_CHAT, TO_RESPONSES, TO_ANTHROPIC, TO_GEM
 
 /// OpenAI Chat Completions.
 pub(crate) const TO_CHAT: Talk = Talk {
-    tongue: CHAT,
+    tongue: &CHAT,
     kind: "openai_compatible",
     model: "llama-9",
     path: "/v1/chat/completions",
@@ -44,7 +44,7 @@ pub(crate) const TO_CHAT: Talk = Talk {
 
 /// OpenAI Responses.
 pub(crate) const TO_RESPONSES: Talk = Talk {
-    tongue: RESPONSES,
+    tongue: &RESPONSES,
     kind: "openai",
     model: "gpt-5-codex",
     path: "/v1/responses",
@@ -54,7 +54,7 @@ pub(crate) const TO_RESPONSES: Talk = Talk {
 
 /// Anthropic Messages.
 pub(crate) const TO_ANTHROPIC: Talk = Talk {
-    tongue: ANTHROPIC,
+    tongue: &ANTHROPIC,
     kind: "anthropic",
     model: "claude-sonnet-4-5",
     path: "/v1/messages",
@@ -64,7 +64,7 @@ pub(crate) const TO_ANTHROPIC: Talk = Talk {
 
 /// Google Gemini.
 pub(crate) const TO_GEMINI: Talk = Talk {
-    tongue: GEMINI,
+    tongue: &GEMINI,
     kind: "google",
     model: "gemini-3-pro",
     path: "/v1/models/gemini-3-pro:generateContent",
@@ -456,19 +456,17 @@ fn texts(parts: &Value, below: &str) -> String {
 
 /// `events` as lines of data.
 pub(crate) fn events<E: AsRef<str>>(events: impl IntoIterator<Item = E>) -> String {
-    let lines = events.into_iter();
-    lines
-        .map(|event| format!("data: {}\n\n", event.as_ref()))
-        .collect()
+    let events = events.into_iter();
+    events.fold(String::new(), |all, event| {
+        all + "data: " + event.as_ref() + "\n\n"
+    })
 }
 
 /// Events named by their `type`.
 pub(crate) fn named(events: impl IntoIterator<Item = Value>) -> String {
-    let lines = events.into_iter();
-    lines
-        .map(|event| {
-            let name = event["type"].as_str().unwrap_or_default();
-            format!("event: {name}\ndata: {event}\n\n")
-        })
-        .collect()
+    let events = events.into_iter();
+    events.fold(String::new(), |all, event| {
+        let name = event["type"].as_str().unwrap_or_default();
+        all + "event: " + name + "\ndata: " + &event.to_string() + "\n\n"
+    })
 }

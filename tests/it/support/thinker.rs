@@ -31,7 +31,6 @@ pub(crate) const TO_DEEPSEEK: Talk = Talk {
 pub(crate) fn model(talk: Talk) -> &'static str {
     match talk.name() {
         "anthropic" => "claude-opus-5-5",
-        other if other == "responses" => "gpt-5-codex",
         _ => talk.model,
     }
 }
