@@ -40,5 +40,6 @@ mod translate_odd;
 mod translate_state;
 mod translate_streams;
 mod translate_thoughts;
+mod translate_tools;
 mod tunnel;
 mod verbs;

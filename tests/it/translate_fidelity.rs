@@ -96,6 +96,31 @@ async fn a_field_that_nobody_knows_is_named() {
 }
 
 #[tokio::test]
+async fn odd_names_and_many_of_them_are_named_all_the_same() {
+    let upstream = TO_ANTHROPIC.upstream().await;
+    let gateway = TO_ANTHROPIC.over(&upstream).start().await;
+    let odd = with(
+        TO_CHAT,
+        &json!({"seed": 7, "gr\u{fc}\u{df}e": 1, "a,b": 1, "c\r\nx-evil: 1": 1}),
+    );
+    let answer = gateway.chat(odd).send().await.expect_status(200);
+    assert_eq!(dropped(&answer), ["a_b", "c__x-evil: 1", "gr__e", "seed"]);
+    assert_eq!(answer.header("x-evil"), None);
+    let mut many = lossy();
+    for number in 0..900 {
+        many[format!("field_{number}")] = json!(1);
+    }
+    let answer = gateway.chat(many).send().await.expect_status(200);
+    let header = answer.header("x-autogw-dropped").unwrap_or_default();
+    assert!(header.len() < 4096, "{}", header.len());
+    assert!(
+        header.contains("seed") || header.contains("field_0"),
+        "{header}"
+    );
+    assert!(header.ends_with("..."), "{header}");
+}
+
+#[tokio::test]
 async fn what_became_another_value_is_told() {
     let upstream = TO_ANTHROPIC.upstream().await;
     let gateway = TO_ANTHROPIC.over(&upstream).start().await;

@@ -145,7 +145,7 @@ async fn an_event_without_end_is_given_up() {
     let (begun, _) = TO_CHAT.halves();
     let reply = Reply::stream()
         .bytes(format!("{begun}data: {{\"x\":\""))
-        .flood(&[b'x'; 65536]);
+        .flood("x".repeat(65536).as_bytes());
     let answer = told(TO_ANTHROPIC, TO_CHAT, reply).await;
     let text = answer.text();
     assert!(text.len() < 100_000, "nothing of it is passed on");

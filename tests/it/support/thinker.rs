@@ -70,7 +70,7 @@ pub(crate) fn answer(talk: Talk) -> Value {
                 {"text": THOUGHT, "thought": true},
                 {"functionCall": {"name": "look", "args": {"q": "x"}}, "thoughtSignature": TOKEN},
                 {"functionCall": {"name": "look", "args": {"q": "y"}}},
-            ])
+            ]);
         }
         _ => {
             answer["choices"][0]["message"] = message(talk);
