@@ -1,5 +1,8 @@
 //! What becomes of fields that only their own dialect knows, when a request goes to another one.
 
+use serde_json::Value;
+
+use super::target::Refusal;
 use crate::chat::{Dialect, Report, Request};
 
 /// Fields whose absence changes nothing about the answer: a note, never a loss. A name stands for the
@@ -63,21 +66,6 @@ const NOTES: [&[&str]; 4] = [
     ],
 ];
 
-/// Fields without which the answer would be another kind of thing, and that no other dialect can say.
-const ESSENTIAL: [&[&str]; 4] = [
-    &["audio"],
-    &[],
-    &[],
-    &["cachedContent", "generationConfig.responseModalities"],
-];
-
-/// The field for which `request` can go to no other dialect, if there is one.
-pub fn essential(request: &Request) -> Option<&str> {
-    let essential = ESSENTIAL[row(request.dialect)];
-    let mut leftovers = request.leftovers.iter();
-    leftovers.find(|path| essential.contains(path))
-}
-
 /// Reports everything that `request` holds for its own dialect alone.
 pub fn report_leftovers(request: &Request, report: &mut Report) {
     for path in request.leftovers.iter() {
@@ -90,6 +78,38 @@ pub fn report_leftovers(request: &Request, report: &mut Report) {
     for path in request.leftovers.notes() {
         report.note(path.to_owned());
     }
+}
+
+/// Refuses what would make another answer if it were left out: output that is no text, and input that is
+/// held by the vendor.
+///
+/// # Errors
+/// `request` holds such a field.
+pub fn refuse_leftovers(request: &Request) -> Result<(), Refusal> {
+    let mut fields = request
+        .leftovers
+        .iter()
+        .filter(|path| match request.dialect {
+            Dialect::OpenAiChat => *path == "modalities" && speaks(request),
+            Dialect::Gemini => {
+                matches!(
+                    *path,
+                    "generationConfig.responseModalities" | "cachedContent"
+                )
+            }
+            Dialect::OpenAiResponses | Dialect::Anthropic => false,
+        });
+    fields.next().map_or(Ok(()), |field| {
+        let message =
+            format!("this model's provider has nothing like `{field}`, and without it the answer would be to another request");
+        Err(Refusal::new(field, message))
+    })
+}
+
+/// Whether anything but text is asked for.
+fn speaks(request: &Request) -> bool {
+    let modalities = request.extra.get("modalities").and_then(Value::as_array);
+    modalities.is_some_and(|all| all.iter().any(|one| one != "text"))
 }
 
 /// Where a dialect stands in the tables.
@@ -112,15 +132,6 @@ fn is_note(dialect: Dialect, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_in_sound_is_no_answer_in_text() {
-        let mut request = Request::new(Dialect::OpenAiChat);
-        request.leftovers.note("logit_bias".to_owned());
-        assert_eq!(essential(&request), None);
-        request.leftovers.note("audio".to_owned());
-        assert_eq!(essential(&request), Some("audio"));
-    }
 
     #[test]
     fn a_note_covers_what_is_below_it_and_nothing_beside_it() {

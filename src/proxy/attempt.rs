@@ -121,25 +121,36 @@ impl Attempt<'_> {
         let is_fitting = missing.is_empty() || is_chat || !self.call.endpoint.generates();
         let forgets = refused.iter().any(|refused| **refused == *THOUGHTS);
         if is_native && is_fitting && !forgets && !self.prepared.is_foreign() {
-            let mut written = self.prepared.write(self.call, reader, self.needs);
-            let dropped = std::mem::take(&mut written.dropped);
-            return Ok(Sheet {
-                endpoint: reader.endpoint,
-                written,
-                told: Told {
-                    dropped,
-                    ..Told::default()
-                },
-                report: None,
-                crossing: None,
-                embedding: None,
-            });
+            return self.edit(reader).map_err(Refused::failure);
         }
         let sheet = match self.call.endpoint.operation {
             Operation::Embed => self.embed(reader),
             _ => self.translate(reader, missing),
         };
         sheet.map_err(Refused::failure)
+    }
+
+    /// The client's own bytes, without what was asked to be left out.
+    fn edit(&self, reader: Reader<'_>) -> Result<Sheet, Refused> {
+        let mut written = self.prepared.write(self.call, reader, self.needs);
+        let mut report = Report::default();
+        let mut lost = Report::default();
+        for field in std::mem::take(&mut written.dropped) {
+            // How a stream is counted changes nothing about the answer.
+            if field != "stream_options" {
+                lost.drop(field.clone());
+            }
+            report.drop(field);
+        }
+        translate::strictly(self.prepared.fidelity(self.gateway, reader.offer), &lost)?;
+        Ok(Sheet {
+            report: None,
+            endpoint: reader.endpoint,
+            written,
+            told: self.told(&report, reader),
+            crossing: None,
+            embedding: None,
+        })
     }
 
     fn embed(&self, reader: Reader<'_>) -> Result<Sheet, Refused> {

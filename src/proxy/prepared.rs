@@ -141,7 +141,10 @@ impl Prepared {
         let is_own = |field: &str| object.get(field).is_some() || self.has_extra(field);
         let mut added = provider.extra_body.iter();
         self.head.has_effects
-            || (stores_by_default(dialect) && !self.says_not_to_store(object, provider))
+            // Where it is translated, answers are stored here and not there.
+            || (stores_by_default(dialect)
+                && provider.preset.dialects.contains(&dialect)
+                && !self.says_not_to_store(object, provider))
             || added.any(|(field, value)| {
                 has_effect(dialect, field, value.get().as_bytes()) && !is_own(field)
             })

@@ -13,7 +13,7 @@ use crate::chat::{Blame, Next, Stage};
 use crate::chat::{Dialect, Failure, FailureClass, Operation, Report, Request};
 use crate::codec::field_names::Field;
 use crate::codec::head::PROTECTED;
-use crate::codec::losses::{self, report_leftovers};
+use crate::codec::losses::{refuse_leftovers, report_leftovers};
 use crate::codec::target::{Exchange, Origin, Refusal, Target};
 use crate::codec::tool_map::ToolMap;
 use crate::codec::without::without;
@@ -135,6 +135,7 @@ pub fn write(
     };
     let mut body = dispatch::encode_request(upstream, &request, &target, &mut report)?;
     if upstream != request.dialect {
+        refuse_leftovers(&request)?;
         report_leftovers(&request, &mut report);
     }
     for field in reader.refused {
@@ -147,6 +148,7 @@ pub fn write(
         body = counted(upstream, body, model);
     }
     merge_extras(&mut body, prepared, reader, &report);
+    let storing = storing(gateway, prepared, neutral);
     let origin = Origin {
         provider: reader.provider.name.to_string(),
         model: model.to_owned(),
@@ -154,10 +156,13 @@ pub fn write(
     let crossing = Crossing {
         client: call.endpoint.dialect,
         upstream,
-        exchange: Arc::new(exchange(gateway, prepared, neutral, reader)),
+        exchange: Arc::new(Exchange {
+            echo: echo(neutral, storing.as_ref()),
+            ..exchange(gateway, prepared, neutral, reader)
+        }),
         origin,
         tools,
-        storing: storing(gateway, prepared, neutral),
+        storing,
     };
     Ok(Outgoing {
         body: serde_json::to_vec(&body)
@@ -223,10 +228,6 @@ fn one_of_both<'r>(
 /// Whoever goes on with a conversation by its id means one that is stored somewhere else.
 fn check_state(request: &Request, upstream: Dialect) -> Result<(), Refusal> {
     let is_at_home = request.dialect == upstream;
-    if let Some(field) = losses::essential(request).filter(|_| !is_at_home) {
-        let message = format!("`{field}` asks for what this model's provider cannot give");
-        return Err(Refusal::new(field, message));
-    }
     match openai_responses::stateful_fields(request).next() {
         Some(field) if !is_at_home => {
             let message = format!(
@@ -239,7 +240,7 @@ fn check_state(request: &Request, upstream: Dialect) -> Result<(), Refusal> {
 }
 
 /// Under `strict` a loss is a refusal that names everything that would be lost.
-pub(super) fn strictly(fidelity: Fidelity, report: &Report) -> Result<(), Refusal> {
+pub(in crate::proxy) fn strictly(fidelity: Fidelity, report: &Report) -> Result<(), Refusal> {
     let mut lost = report.dropped().peekable();
     let Some(first) = lost
         .peek()
@@ -311,7 +312,6 @@ fn exchange(
     neutral: &Neutral,
     reader: Reader<'_>,
 ) -> Exchange {
-    let is_stored = storing(gateway, prepared, neutral).is_some();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Exchange {
         model: reader.offer.name.to_string(),
@@ -323,23 +323,17 @@ fn exchange(
         } else {
             0
         },
-        echo: echo(prepared, neutral, is_stored),
+        echo: Map::new(),
         legacy_functions: neutral.legacy_functions,
     }
 }
 
-/// What the answer repeats, and what became of its state.
-fn echo(prepared: &Prepared, neutral: &Neutral, is_stored: bool) -> Map<String, Value> {
+/// What the answer repeats of the request, and whether it is stored, behind which other one.
+fn echo(neutral: &Neutral, storing: Option<&Storing>) -> Map<String, Value> {
     let mut echo = neutral.echo.clone();
-    if neutral.request.dialect == Dialect::OpenAiResponses {
-        echo.insert("store".to_owned(), is_stored.into());
-        let previous = prepared
-            .resumed
-            .as_ref()
-            .and_then(|resumed| resumed.previous.clone());
-        if let Some(previous) = previous {
-            echo.insert("previous_response_id".to_owned(), previous.into());
-        }
+    echo.insert("store".to_owned(), storing.is_some().into());
+    if let Some(previous) = storing.and_then(|storing| storing.previous.clone()) {
+        echo.insert("previous_response_id".to_owned(), previous.into());
     }
     echo
 }
@@ -349,6 +343,10 @@ fn storing(gateway: &Gateway, prepared: &Prepared, neutral: &Neutral) -> Option<
     let is_wanted = neutral.request.store != Some(false)
         && neutral.request.dialect == Dialect::OpenAiResponses
         && prepared.endpoint.operation == Operation::Generate;
-    gateway.memory().filter(|_| is_wanted)?;
+    // What goes on from an answer that the upstream holds is of no use without that.
+    let is_whole = openai_responses::stateful_fields(&neutral.request)
+        .next()
+        .is_none();
+    gateway.memory().filter(|_| is_wanted && is_whole)?;
     Some(prepared.storing())
 }
