@@ -313,12 +313,17 @@ fn exchange(
     reader: Reader<'_>,
 ) -> Exchange {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    // The others are told of no counts but the upstream's.
+    let is_told = matches!(
+        neutral.request.dialect,
+        Dialect::Anthropic | Dialect::OpenAiResponses
+    );
     Exchange {
         model: reader.offer.name.to_string(),
         created: now.map_or(0, |since| since.as_secs()),
         seed: gateway.next_seed(),
         include_usage: prepared.head.include_usage,
-        estimated_input: if prepared.streams {
+        estimated_input: if prepared.streams && is_told {
             neutral.input_tokens()
         } else {
             0
