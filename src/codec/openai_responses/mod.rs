@@ -11,6 +11,8 @@ pub mod observe;
 pub mod request;
 pub mod response;
 pub mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use request::{decode_request, encode_request, stateful_fields};
 pub use response::{decode_response, echo, encode_response};

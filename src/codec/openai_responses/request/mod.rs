@@ -4,6 +4,8 @@ mod decode;
 mod encode;
 mod items;
 mod parts;
+#[cfg(test)]
+mod tests;
 mod thought;
 mod tools;
 mod write_items;

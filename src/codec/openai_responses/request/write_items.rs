@@ -156,7 +156,9 @@ impl<'a> Items<'a> {
                 spoken.push(part);
                 continue;
             }
-            self.spoken(role, spoken.drain(..), Some(message))?;
+            if !spoken.is_empty() {
+                self.spoken(role, spoken.drain(..), Some(message))?;
+            }
             self.item(part, message)?;
         }
         if !spoken.is_empty() || message.parts.is_empty() && self.cx.is_own {

@@ -3,6 +3,8 @@
 mod envelope;
 mod failure;
 mod output;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 use std::sync::Arc;

@@ -67,37 +67,39 @@ impl Decoder {
         };
         let text = text.into_owned();
         let place = (section, part);
-        let at = self.item(glance.item(), item)?;
+        let Some(at) = self.item(glance.item(), item)? else {
+            return Ok(true);
+        };
         let (item, out) = (&mut self.items[at], &mut self.deltas);
-        match kind {
-            b"response.output_text.delta" => {
+        match (kind, item.kind) {
+            (b"response.output_text.delta", Kind::Message) => {
                 item.text(place, Delta::Text(text), out);
                 if let Some(logprobs) = glance.logprobs() {
                     item.logprobs(logprobs, out);
                 }
             }
-            b"response.refusal.delta" => item.text(place, Delta::Refusal(text), out),
-            _ if section == Section::Summary || item.kind == Kind::Reasoning => {
-                item.thought(place, text, out);
+            (b"response.refusal.delta", Kind::Message) => {
+                item.text(place, Delta::Refusal(text), out);
             }
-            _ => item.arguments(text, out),
+            (_, Kind::Reasoning) => item.thought(place, text, out),
+            (_, Kind::Call(_)) => item.arguments(text, out),
+            _ => {}
         }
         Ok(true)
     }
 
-    /// Where the item is kept that stands at `index` of the output; a new one of `kind` if it is not known.
-    fn item(&mut self, index: Option<u64>, kind: Kind) -> Result<usize, ErrorBody> {
+    /// Where the item is kept that stands at `index` of the output. One that nobody announced is begun as
+    /// of this kind, but for a call: without its name nothing can be told of it before its end.
+    fn item(&mut self, index: Option<u64>, kind: Kind) -> Result<Option<usize>, ErrorBody> {
         let last = self.items.last().map_or(0, |item| item.index);
         let index = index.unwrap_or(last);
         if let Some(at) = self.items.iter().rposition(|item| item.index == index) {
-            return Ok(at);
+            return Ok(Some(at));
         }
-        let at = self.push(index, kind)?;
-        if let Kind::Call(kind) = kind {
-            // A call that nobody announced still has arguments.
-            self.items[at].begin_call(&Value::Null, kind, &mut self.deltas);
+        if matches!(kind, Kind::Call(_)) {
+            return Ok(None);
         }
-        Ok(at)
+        self.push(index, kind).map(Some)
     }
 
     fn push(&mut self, index: u64, kind: Kind) -> Result<usize, ErrorBody> {
@@ -163,7 +165,9 @@ impl Decoder {
             b"response.custom_tool_call_input.done" => Kind::Call(ToolKind::Freeform),
             _ => return Ok(()),
         };
-        let at = self.item(index, item)?;
+        let Some(at) = self.item(index, item)? else {
+            return Ok(());
+        };
         let (item, out) = (&mut self.items[at], &mut self.deltas);
         match (kind, item.kind) {
             (b"response.content_part.added", Kind::Message) => {
@@ -211,7 +215,7 @@ impl Decoder {
         let kind = Kind::of(item);
         // Without a number, it is one more.
         let index = index.unwrap_or_else(|| self.items.last().map_or(0, |item| item.index + 1));
-        if self.items.iter().any(|item| item.index == index) {
+        if !item.is_object() || self.items.iter().any(|item| item.index == index) {
             return Ok(());
         }
         let at = self.push(index, kind)?;

@@ -6,6 +6,8 @@ mod encode;
 mod glance;
 mod item;
 mod message;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use decode::Decoder;
