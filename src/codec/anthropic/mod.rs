@@ -19,3 +19,6 @@ pub use stream::{Decoder, Encoder};
 
 /// The event that Anthropic itself keeps silent streams alive with.
 pub const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
+#[cfg(test)]
+mod tests;

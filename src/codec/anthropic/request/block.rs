@@ -1,5 +1,7 @@
 //! Blocks of a request's messages, read.
 
+use std::collections::VecDeque;
+
 use serde_json::{Map, Value};
 
 use super::media;
@@ -45,22 +47,35 @@ pub(super) fn content(
 }
 
 /// A thought without words that stands before a call carries what the call was signed with (Gemini):
-/// calls have no slot for it here.
+/// calls have no slot for it here. Some clients put all thoughts first, so that they are given out in turn.
 fn sign_calls(parts: Vec<Part>) -> Vec<Part> {
+    if !parts.iter().any(is_state) {
+        return parts;
+    }
+    let mut states = VecDeque::new();
     let mut signed: Vec<Part> = Vec::with_capacity(parts.len());
     for mut part in parts {
+        if is_state(&part) {
+            states.push_back(part);
+            continue;
+        }
         if let Content::ToolCall(call) = &mut part.content
-            && let Some(Content::Reasoning(thought)) = signed.last().map(|last| &last.content)
-            && thought.text.is_empty()
-            && let Some(opaque) = &thought.opaque
-            && opaque.kind == OpaqueKind::Thought
+            && let Some(Content::Reasoning(state)) = states.pop_front().map(|part| part.content)
         {
-            call.signature = Some(opaque.clone());
-            signed.pop();
+            call.signature = state.opaque;
         }
         signed.push(part);
     }
+    signed.extend(states);
     signed
+}
+
+fn is_state(part: &Part) -> bool {
+    let Content::Reasoning(Reasoning { text, opaque }) = &part.content else {
+        return false;
+    };
+    let is_thought = |opaque: &Opaque| opaque.kind == OpaqueKind::Thought;
+    text.is_empty() && opaque.as_ref().is_some_and(is_thought)
 }
 
 /// One block. One that only this dialect has stays as it is.

@@ -1,7 +1,7 @@
 //! A conversation of another dialect in this one's order: two speakers who take turns, the user first,
 //! results right behind their calls.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::spoken::{self, Writer};
 use crate::chat::part::Content;

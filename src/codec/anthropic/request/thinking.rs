@@ -55,10 +55,11 @@ pub(super) fn plan(request: &Request, must_not: Option<&str>, writer: &mut Write
                 ..Plan::default()
             }
         }
-        Thinking::ClaudeAdaptive { off, .. } => {
+        Thinking::ClaudeAdaptive { off, budget_ok, .. } => {
             let mut plan = adaptive(wish, level, *off, writer);
             plan.thinks = thinks;
-            plan.show(request);
+            // Those that still take a budget (4.6) show their thoughts unasked.
+            plan.show(request, !budget_ok);
             plan
         }
         _ => budget(wish, level, thinks, writer),
@@ -123,16 +124,14 @@ fn switched_off(off: Off, writer: &mut Writer<'_, '_>) -> Plan {
 impl Plan {
     /// Newer models leave the thoughts out unless they are asked for. A Chat client that asks for effort
     /// has no way to say that it would read them, so it is taken to.
-    fn show(&mut self, request: &Request) {
+    fn show(&mut self, request: &Request, is_new: bool) {
         let Some(switch) = &mut self.switch else {
             return;
         };
-        if switch["type"] != "adaptive" {
-            return;
-        }
-        let wish = request.thinking.as_ref().and_then(|wish| wish.is_shown);
-        let is_shown = wish.or((request.dialect == Dialect::OpenAiChat).then_some(true));
-        if let Some(is_shown) = is_shown {
+        let wish = request.thinking.as_ref();
+        let asked = wish.and_then(|wish| wish.is_shown.or(wish.summary.is_some().then_some(true)));
+        let is_shown = asked.or((request.dialect == Dialect::OpenAiChat).then_some(true));
+        if let Some(is_shown) = is_shown.filter(|_| is_new && switch["type"] == "adaptive") {
             switch["display"] = if is_shown { "summarized" } else { "omitted" }.into();
         }
     }

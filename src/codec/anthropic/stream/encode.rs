@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::queue::{Block, Full, Kind, Queue};
 use super::write;
-use crate::chat::part::{Content, ToolKind};
+use crate::chat::part::{Citation, Content, ToolKind};
 use crate::chat::{Delta, Dialect, ErrorBody, Finish, Opaque, Report, StreamEvent, Usage};
 use crate::codec::anthropic::finish::Stop;
 use crate::codec::anthropic::response::{message_id, tokens_of, tool_id, unsaid};
@@ -78,16 +78,7 @@ impl Encoder {
             }
             Delta::Reasoning(text) => self.words(Kind::Thinking, &text, out),
             Delta::PartEnd { signature } => self.end_part(signature),
-            Delta::Citation(citation) => match citation::write(&citation) {
-                Some(citation) => {
-                    self.open(Kind::Text)?;
-                    self.queue.cite(citation)
-                }
-                None => {
-                    self.report.drop("citations");
-                    Ok(())
-                }
-            },
+            Delta::Citation(citation) => self.cite(&citation),
             Delta::Logprobs(_) => {
                 self.report.drop("logprobs");
                 Ok(())
@@ -125,6 +116,15 @@ impl Encoder {
                 }
             },
         }
+    }
+
+    fn cite(&mut self, citation: &Citation) -> Result<(), Full> {
+        let Some(citation) = citation::write(citation) else {
+            self.report.drop("citations");
+            return Ok(());
+        };
+        self.open(Kind::Text)?;
+        self.queue.cite(citation)
     }
 
     /// More of a text or a thought.

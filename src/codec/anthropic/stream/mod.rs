@@ -8,6 +8,8 @@ mod write;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(in crate::codec::anthropic) use tests::check;
 
 pub use decode::Decoder;
 pub use encode::Encoder;

@@ -1,0 +1,116 @@
+//! Whatever comes in, nothing panics, and a stream that is written stays one.
+
+use serde_json::{Value, json};
+
+use super::{decoded, encoded_for, exchange, fixtures, origin, told};
+use crate::chat::{Report, Response};
+use crate::codec::anthropic::{decode_request, decode_response, encode_response};
+
+/// Calls `check` with the value once for each place in it, where something else stands then.
+fn each_place(value: &Value, check: &mut impl FnMut(Value)) {
+    let mut places = Vec::new();
+    collect(value, &mut String::new(), &mut places);
+    assert!(places.len() > 1);
+    for place in places {
+        for other in [
+            json!(null),
+            json!(1.5),
+            json!("x"),
+            json!([]),
+            json!([7]),
+            json!({"a": 1}),
+        ] {
+            let mut changed = value.clone();
+            if let Some(slot) = changed.pointer_mut(&place) {
+                *slot = other;
+            }
+            check(changed);
+        }
+    }
+}
+
+fn collect(value: &Value, path: &mut String, places: &mut Vec<String>) {
+    places.push(path.clone());
+    let length = path.len();
+    let mut down = |key: &str, inner: &Value| {
+        path.push('/');
+        path.push_str(key);
+        collect(inner, path, places);
+        path.truncate(length);
+    };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, inner)| down(key, inner)),
+        Value::Array(list) => {
+            for (at, inner) in list.iter().enumerate() {
+                down(&at.to_string(), inner);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn requests_with_anything_anywhere_are_read_or_refused() {
+    for (_, text) in fixtures("request") {
+        let body: Value = serde_json::from_str(&text).expect("JSON");
+        each_place(&body, &mut |changed| {
+            if let Value::Object(body) = changed
+                && let Ok(request) = decode_request(body)
+            {
+                encoded_for(&request, "claude-opus-5");
+            }
+        });
+    }
+}
+
+#[test]
+fn answers_with_anything_anywhere_are_read_and_written() {
+    for (_, text) in fixtures("response") {
+        let body: Value = serde_json::from_str(&text).expect("JSON");
+        each_place(&body, &mut |changed| {
+            if let Ok(response) = decode_response(changed, &origin()) {
+                encode_response(&response, &exchange(), &mut Report::default());
+                well_formed(response);
+            }
+        });
+    }
+}
+
+#[test]
+fn streams_with_anything_anywhere_are_read_and_written() {
+    for (_, text) in fixtures("stream") {
+        let events: Vec<(&str, &str)> = text
+            .split_terminator("\n\n")
+            .filter_map(|block| block.split_once("\ndata: "))
+            .collect();
+        for (at, (_, data)) in events.iter().enumerate() {
+            let data: Value = serde_json::from_str(data).expect("JSON");
+            each_place(&data, &mut |changed| {
+                let changed = changed.to_string();
+                let mut stream = String::new();
+                for (place, (name, data)) in events.iter().enumerate() {
+                    let data = if place == at { &changed } else { *data };
+                    stream.push_str(&format!("{name}\ndata: {data}\n\n"));
+                }
+                let (events, _) = decoded(&[stream.as_bytes()]);
+                well_formed(Response::fold(events));
+            });
+        }
+    }
+}
+
+#[test]
+fn every_beginning_of_a_stream_is_read() {
+    for (_, text) in fixtures("stream") {
+        for at in (0..text.len()).step_by(7) {
+            let (events, end) = decoded(&[&text.as_bytes()[..at]]);
+            assert!(end != Ok(true) || !events.is_empty());
+        }
+    }
+}
+
+/// Whatever the answer is, the stream that tells it is one of this dialect.
+fn well_formed(response: Response) {
+    let (stream, _) = told(response.into_events());
+    super::super::stream::check(&stream);
+}
