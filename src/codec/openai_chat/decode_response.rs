@@ -67,7 +67,7 @@ fn text(map: &Map<String, Value>, key: &str) -> Option<String> {
 }
 
 fn choice(mut choice: Value, origin: &Origin) -> Result<Choice, ErrorBody> {
-    let logprobs = choice["logprobs"].get_mut("content").map(Value::take);
+    let logprobs = choice.pointer_mut("/logprobs/content").map(Value::take);
     let logprobs = logprobs.filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
     let reason = choice["finish_reason"].as_str().map(str::to_owned);
     let native = choice["native_finish_reason"].as_str().map(str::to_owned);
@@ -110,7 +110,7 @@ fn message_parts(
         parts.push(Part::new(Content::Text(text)));
     }
     parts.extend(refusal.map(|refusal| Part::new(Content::Refusal(refusal))));
-    parts.extend(list(&mut message, "images").filter_map(image));
+    parts.extend(list(&mut message, "images").filter_map(|value| image(&value)));
     if let Some(audio) = message.shift_remove("audio").filter(Value::is_object) {
         parts.push(Part::new(Content::Foreign(Foreign {
             dialect: Dialect::OpenAiChat,
@@ -183,25 +183,25 @@ fn thoughts(message: &mut Map<String, Value>, said: &str, origin: &Origin) -> Ve
     let text = text_of(message, "reasoning_content").or_else(|| text_of(message, "reasoning"));
     let text = text.unwrap_or_else(|| said.to_owned());
     let (sealed, own) = details::split(list(message, "reasoning_details").collect());
-    assemble(text, sealed, own, origin)
+    assemble(text, sealed, &own, origin)
 }
 
 /// Thoughts out of their readable text and the entries of `reasoning_details`.
 pub(super) fn assemble(
     text: String,
     sealed: Vec<Reasoning>,
-    own: Vec<Value>,
+    own: &[Value],
     origin: &Origin,
 ) -> Vec<Reasoning> {
     if !sealed.is_empty() {
         return sealed;
     }
     let text = if text.is_empty() {
-        details::text(&own)
+        details::text(own)
     } else {
         text
     };
-    let opaque = token(&own, &text, origin);
+    let opaque = token(own, &text, origin);
     let is_thought = !text.is_empty() || opaque.is_some();
     is_thought
         .then_some(Reasoning { text, opaque })
@@ -279,7 +279,7 @@ pub(super) fn arguments(value: &Value) -> String {
 }
 
 /// A picture the model made (OpenRouter).
-pub(super) fn image(value: Value) -> Option<Part> {
+pub(super) fn image(value: &Value) -> Option<Part> {
     let url = value.pointer("/image_url/url")?.as_str()?;
     let source = match DataUrl::parse(url).and_then(|parsed| {
         let data = parsed.base64()?.into_owned();

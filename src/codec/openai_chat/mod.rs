@@ -74,6 +74,9 @@ pub(super) fn count(object: &[u8], name: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
+mod translated;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,10 +1,15 @@
 //! Requests in odd shapes: the body of another vendor, or half of one, posted to the Chat endpoint.
 //!
 //! They cannot pass as bytes, so they are decoded and encoded. This is asked of every request, before
-//! anything else is read: only the top level, the first tool and the first message are looked at.
+//! anything else is read, so it looks at the names of the top level and at the beginning of the tools and
+//! of the messages as text: a quote inside a JSON string is escaped, so a name in quotes is a name.
+
+use memchr::memmem;
 
 use crate::json::raw::RawObject;
-use crate::json::scan;
+
+/// Bytes that are looked at of the tools and of the messages: the first few show whose they are.
+const LOOKED_AT: usize = 4096;
 
 /// Fields that only other vendors have at the top of a request.
 pub(super) const FIELDS: [&str; 13] = [
@@ -39,50 +44,41 @@ const PARTS: [&[u8]; 9] = [
 /// Whether the body is not quite one of Chat.
 pub fn is_odd(body: &RawObject) -> bool {
     body.iter().any(|(name, value)| match name {
-        Some("tools") => first(value).is_some_and(is_odd_tool),
-        Some("messages") => first(value).is_some_and(is_odd_message),
+        Some("tools") => has_odd_tool(beginning(value)),
+        Some("messages") => has_odd_message(beginning(value)),
         Some(name) => FIELDS.contains(&name) && value != b"null",
         None => false,
     })
 }
 
-fn first(list: &[u8]) -> Option<&[u8]> {
-    scan::elements(list).next()?.ok()
+fn beginning(value: &[u8]) -> &[u8] {
+    &value[..value.len().min(LOOKED_AT)]
 }
 
-/// A function of Chat has its name one level deeper; hosted tools have a type of their own.
-fn is_odd_tool(tool: &[u8]) -> bool {
-    let (mut is_nested, mut is_flat) = (false, false);
-    for member in scan::members(tool).map_while(Result::ok) {
-        match &tool[member.key..member.key_end] {
-            b"function" | b"custom" => is_nested = true,
-            b"input_schema" | b"functionDeclarations" | b"function_declarations" => return true,
-            b"parameters" => is_flat = true,
-            _ => {}
-        }
-    }
-    is_flat && !is_nested
+/// A function of Chat has its schema one level deeper; hosted tools have none.
+fn has_odd_tool(tools: &[u8]) -> bool {
+    let has = |name: &str| values(tools, name).next().is_some();
+    has("input_schema")
+        || has("functionDeclarations")
+        || has("function_declarations")
+        || (has("parameters") && !has("function"))
 }
 
-fn is_odd_message(message: &[u8]) -> bool {
-    let mut members = scan::members(message).map_while(Result::ok);
-    members.any(|member| {
-        let value = &message[member.value..member.end];
-        match &message[member.key..member.key_end] {
-            b"parts" => value.starts_with(b"["),
-            b"content" if value.starts_with(b"[") => {
-                scan::elements(value).map_while(Result::ok).any(is_odd_part)
-            }
-            _ => false,
-        }
-    })
+fn has_odd_message(messages: &[u8]) -> bool {
+    let mut types = values(messages, "type");
+    types.any(|value| PARTS.iter().any(|kind| value.starts_with(kind)))
+        || values(messages, "parts").any(|value| value.starts_with(b"["))
 }
 
-fn is_odd_part(part: &[u8]) -> bool {
-    let mut members = scan::members(part).map_while(Result::ok);
-    members.any(|member| {
-        &part[member.key..member.key_end] == b"type"
-            && PARTS.contains(&&part[member.value..member.end])
+/// What follows each member called `name`, from its value on.
+fn values<'a>(text: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let quoted = format!("\"{name}\"").into_bytes();
+    let places: Vec<usize> = memmem::find_iter(text, &quoted)
+        .map(|at| at + quoted.len())
+        .collect();
+    places.into_iter().filter_map(|at| {
+        let value = text[at..].trim_ascii_start().strip_prefix(b":")?;
+        Some(value.trim_ascii_start())
     })
 }
 

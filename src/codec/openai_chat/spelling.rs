@@ -52,3 +52,11 @@ pub(super) fn restore(extra: &Extra, map: &mut Map<String, Value>) {
     extra.merge_into(map);
     map.shift_remove(SPELLED);
 }
+
+/// Writes what was left over of the object at `key` of a node back into it.
+pub(super) fn restore_inner(extra: &Extra, key: &str, map: &mut Map<String, Value>) {
+    let left = of(extra, "inner").and_then(Value::as_object);
+    if let (Some(left), Some(Value::Object(inner))) = (left, map.get_mut(key)) {
+        inner.extend(left.clone());
+    }
+}

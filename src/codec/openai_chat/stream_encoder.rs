@@ -41,6 +41,10 @@ pub struct Encoder {
 
 /// One answer under way.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about what was written"
+)]
 struct Choice {
     has_role: bool,
     has_refused: bool,
@@ -359,10 +363,11 @@ impl Encoder {
         for number in open {
             self.call_end(index, number, None, out);
         }
-        if let Some(words) = finish.explanation.as_deref() {
-            if finish.reason == FinishReason::Filtered && !has_refused {
-                self.words(index, "refusal", words, out);
-            }
+        if let Some(words) = finish.explanation.as_deref()
+            && finish.reason == FinishReason::Filtered
+            && !has_refused
+        {
+            self.words(index, "refusal", words, out);
         }
         let Some(choice) = self.choice(index, out) else {
             return;

@@ -122,7 +122,7 @@ impl Reader {
         let name = result.text("name")?;
         let id = result.text("id")?;
         let answer = result.take("response").unwrap_or_default();
-        let (is_error, text) = answer_text(answer);
+        let (is_error, text) = answer_text(&answer);
         Ok(Content::ToolResult(ToolResult {
             id: self.calls.result(id, name.as_deref()),
             name,
@@ -134,7 +134,7 @@ impl Reader {
 }
 
 /// What a function's response says, out of the object Gemini wraps it in.
-fn answer_text(answer: Value) -> (bool, String) {
+fn answer_text(answer: &Value) -> (bool, String) {
     let only = answer.as_object().filter(|map| map.len() == 1);
     let found = only.and_then(|map| {
         let keys = ["output", "result", "content", "error"];
@@ -209,6 +209,6 @@ pub(super) fn foreign(kind: String, value: Value) -> Part {
 }
 
 /// A conversation in one text, as an item.
-pub(super) fn said(text: String) -> Value {
+pub(super) fn said(text: &str) -> Value {
     json!({"role": "user", "content": text})
 }

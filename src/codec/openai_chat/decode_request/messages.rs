@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::Reader;
 use super::items::{foreign, said};
 use super::parts::arguments;
-use crate::chat::part::{Content, Reasoning, ToolCall, ToolKind, ToolResult};
+use super::thoughts::{take_signature, text_extras, thoughts};
+use crate::chat::part::{Content, ToolCall, ToolKind, ToolResult};
 use crate::chat::request::Message;
-use crate::chat::{Opaque, OpaqueKind, Part, Role};
+use crate::chat::{Part, Role};
 use crate::codec::openai_chat::spelling::{LIST, Spelling};
-use crate::codec::openai_chat::{annotations, details};
 use crate::json::fields::{BadField, Fields};
 
 impl Reader {
@@ -20,7 +20,7 @@ impl Reader {
         }
         let messages = match fields.take_any(&["messages", "contents", "input"]) {
             Some(Value::Array(messages)) => messages,
-            Some(Value::String(text)) => vec![said(text)],
+            Some(Value::String(text)) => vec![said(&text)],
             Some(message @ Value::Object(_)) => vec![message],
             _ => return Err(fields.bad("messages", "an array")),
         };
@@ -42,7 +42,7 @@ impl Reader {
 
     fn message(&mut self, message: Value) -> Result<(), BadField> {
         let message = match message {
-            Value::String(text) => said(text),
+            Value::String(text) => said(&text),
             message => message,
         };
         let mut fields = Fields::of(message, "messages[]")?;
@@ -60,10 +60,7 @@ impl Reader {
             Some(Role::Assistant) => self.assistant(&mut fields, &mut spelling)?,
             Some(Role::Tool) => self.tool_message(&mut fields)?,
             Some(role) => Message::new(role, self.said_parts(&mut fields, &mut spelling)?),
-            None => {
-                spelling.note("role", "function");
-                self.function_message(&mut fields)?
-            }
+            None => self.function_message(&mut fields, &mut spelling)?,
         };
         message.name = match role {
             Some(Role::Tool) | None => None,
@@ -127,11 +124,11 @@ impl Reader {
         fields: &mut Fields,
         spelling: &mut Spelling,
     ) -> Result<Message, BadField> {
-        let mut parts = self.thoughts(fields, spelling)?;
+        let mut parts = thoughts(fields, spelling)?;
         let mut said = self.said_parts(fields, spelling)?;
         said.retain(|part| part.as_plain_text() != Some(""));
         parts.append(&mut said);
-        self.text_extras(fields, &mut parts);
+        text_extras(fields, &mut parts);
         if let Some(refusal) = fields.text("refusal")? {
             spelling.note("refusal", "field");
             parts.push(Part::new(Content::Refusal(refusal)));
@@ -142,77 +139,22 @@ impl Reader {
         }
         if let Some(call) = fields.object("function_call")? {
             spelling.note("tool_calls", "function_call");
-            let call = self.called(call, None)?;
+            let call = self.called(call, None, spelling)?;
             parts.push(Part::new(Content::ToolCall(call)));
         }
         Ok(Message::new(Role::Assistant, parts))
-    }
-
-    /// Thoughts, under any of the names they go by, with what must come back beside them.
-    fn thoughts(
-        &mut self,
-        fields: &mut Fields,
-        spelling: &mut Spelling,
-    ) -> Result<Vec<Part>, BadField> {
-        let mut text = fields.text("reasoning_content")?;
-        if let Some(Value::String(other)) = fields.peek("reasoning") {
-            let name = if text.is_some() { "both" } else { "reasoning" };
-            spelling.note("reasoning_content", name);
-            text = text.or_else(|| Some(other.clone()));
-            fields.take("reasoning");
-        }
-        let details = fields.list("reasoning_details")?.unwrap_or_default();
-        let has_details = !details.is_empty();
-        let (sealed, own) = details::split(details);
-        let mut thoughts = sealed;
-        if !own.is_empty() {
-            let text = text.take().unwrap_or_else(|| {
-                spelling.note("reasoning_content", "none");
-                details::text(&own)
-            });
-            let opaque = Opaque::unsealed(OpaqueKind::Details, Value::Array(own).to_string());
-            thoughts.insert(
-                0,
-                Reasoning {
-                    text,
-                    opaque: Some(opaque),
-                },
-            );
-        } else if !has_details {
-            let text = text.filter(|text| !text.is_empty());
-            thoughts.extend(text.map(|text| Reasoning { text, opaque: None }));
-        }
-        let part = |thought| Part::new(Content::Reasoning(thought));
-        Ok(thoughts.into_iter().map(part).collect())
-    }
-
-    /// Annotations and the state of a text, which belong to the last text of the message.
-    fn text_extras(&mut self, fields: &mut Fields, parts: &mut [Part]) {
-        let mut texts = parts.iter_mut().filter_map(|part| match &mut part.content {
-            Content::Text(text) => Some(text),
-            _ => None,
-        });
-        let Some(text) = texts.next_back() else {
-            return;
-        };
-        if let Some(Value::Array(list)) = fields.peek("annotations") {
-            if !list.is_empty() {
-                text.citations = list.iter().cloned().map(annotations::read).collect();
-                fields.take("annotations");
-            }
-        }
-        text.signature = take_signature(fields);
     }
 
     fn call(&mut self, mut call: Fields) -> Result<Part, BadField> {
         let id = call.text("id")?;
         let kind = call.text("type")?;
         let signature = take_signature(&mut call);
+        let mut spelling = Spelling::default();
         let mut content = match call.object("custom")? {
             Some(mut custom) if kind.as_deref() == Some("custom") => {
                 let name = custom.need_text("name")?;
                 let input = custom.text("input")?.unwrap_or_default();
-                self.leftovers.collect(custom);
+                self.keep_inner(custom, &mut spelling);
                 ToolCall {
                     id: self.calls.call(id, &name),
                     name,
@@ -222,23 +164,29 @@ impl Reader {
                 }
             }
             _ => match call.object("function")? {
-                Some(function) => self.called(function, id)?,
+                Some(function) => self.called(function, id, &mut spelling)?,
                 None => return Err(call.bad("function", "an object")),
             },
         };
         content.signature = signature;
         call.take("index");
-        let extra = self.leftovers.collect(call);
+        let mut extra = self.leftovers.collect(call);
+        spelling.keep(&mut extra);
         Ok(Part {
             extra,
             ..Part::new(Content::ToolCall(content))
         })
     }
 
-    fn called(&mut self, mut function: Fields, id: Option<String>) -> Result<ToolCall, BadField> {
+    fn called(
+        &mut self,
+        mut function: Fields,
+        id: Option<String>,
+        spelling: &mut Spelling,
+    ) -> Result<ToolCall, BadField> {
         let name = function.need_text("name")?;
         let arguments = arguments(function.take("arguments"));
-        self.leftovers.collect(function);
+        self.keep_inner(function, spelling);
         Ok(ToolCall {
             id: self.calls.call(id, &name),
             name,
@@ -271,10 +219,15 @@ impl Reader {
         Ok(Message::new(Role::Tool, vec![part]))
     }
 
-    fn function_message(&mut self, fields: &mut Fields) -> Result<Message, BadField> {
+    fn function_message(
+        &mut self,
+        fields: &mut Fields,
+        spelling: &mut Spelling,
+    ) -> Result<Message, BadField> {
         if fields.peek("parts").is_some() {
             return self.tool_message(fields);
         }
+        spelling.note("role", "function");
         let name = fields.need_text("name")?;
         let content = fields.take("content").unwrap_or_default();
         let result = ToolResult {
@@ -288,21 +241,6 @@ impl Reader {
             vec![Part::new(Content::ToolResult(result))],
         ))
     }
-}
-
-/// The state Gemini gives with texts and calls, in the place its own Chat endpoint puts it.
-fn take_signature(fields: &mut Fields) -> Option<Opaque> {
-    let extra = fields.peek("extra_content")?;
-    let slot = extra.pointer("/google/thought_signature")?.as_str()?;
-    let signature = Opaque::open(slot, OpaqueKind::Thought);
-    let is_all = extra.as_object().is_some_and(|map| map.len() == 1)
-        && extra["google"]
-            .as_object()
-            .is_some_and(|map| map.len() == 1);
-    if is_all {
-        fields.take("extra_content");
-    }
-    signature
 }
 
 /// The speaker; `None` for a legacy function.

@@ -9,6 +9,7 @@ mod messages;
 mod odd_fields;
 mod parts;
 mod settings;
+mod thoughts;
 mod tools;
 
 use serde_json::{Map, Value};
@@ -48,6 +49,15 @@ struct Reader {
 }
 
 impl Reader {
+    /// What is left of an object inside a part or call goes back into it.
+    fn keep_inner(&mut self, fields: Fields, spelling: &mut Spelling) {
+        let mut left = Map::new();
+        self.leftovers.collect(fields).merge_into(&mut left);
+        if !left.is_empty() {
+            spelling.note("inner", left);
+        }
+    }
+
     fn finish(mut self, fields: Fields) -> Request {
         let mut extra = self.leftovers.collect(fields);
         self.spelling.keep(&mut extra);

@@ -40,10 +40,10 @@ const GENERATION: [(&str, &str); 15] = [
 /// Brings what other vendors call differently to Chat's names.
 pub(super) fn rename(fields: &mut Fields, leftovers: &mut Leftovers) {
     for (odd, own) in SYNONYMS {
-        if fields.peek(own).is_none() {
-            if let Some(value) = fields.take(odd) {
-                fields.put_back(own, value);
-            }
+        if fields.peek(own).is_none()
+            && let Some(value) = fields.take(odd)
+        {
+            fields.put_back(own, value);
         }
     }
     if let Some(Value::Object(config)) = take_object(fields, "generationConfig") {

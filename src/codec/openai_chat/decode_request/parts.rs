@@ -68,18 +68,20 @@ impl Reader {
     ) -> Result<Content, BadField> {
         Ok(match kind {
             "refusal" => Content::Refusal(part.need_text("refusal")?),
-            "image_url" | "input_image" => image(part, spelling)?,
+            "image_url" | "input_image" => self.image(part, spelling)?,
             "image" => Content::Image(Image {
                 source: claude_source(part, "image/png")?,
                 detail: None,
             }),
-            "file" | "input_file" => self.file(part)?,
+            "file" | "input_file" => self.file(part, spelling)?,
             "document" => Content::Document(Document {
                 source: claude_source(part, "application/pdf")?,
                 name: part.text("title")?,
             }),
             "input_audio" => self.audio(part, spelling)?,
-            "video_url" | "input_video" => Content::Video(url_source(part, "video_url", spelling)?),
+            "video_url" | "input_video" => {
+                Content::Video(self.url_source(part, "video_url", spelling)?)
+            }
             "tool_use" => self.tool_use(part)?,
             "tool_result" => self.tool_result(part)?,
             "thinking" => thinking(part, spelling)?,
@@ -94,7 +96,7 @@ impl Reader {
         })
     }
 
-    fn file(&mut self, part: &mut Fields) -> Result<Content, BadField> {
+    fn file(&mut self, part: &mut Fields, spelling: &mut Spelling) -> Result<Content, BadField> {
         let mut nested = part.object("file")?;
         let file = nested.as_mut().unwrap_or(part);
         let name = file.text("filename")?;
@@ -107,14 +109,54 @@ impl Reader {
         } else {
             return Err(file.bad("file_data", "a string"));
         };
-        nested.map(|file| self.leftovers.collect(file));
+        if let Some(file) = nested {
+            self.keep_inner(file, spelling);
+        }
         Ok(Content::Document(Document { source, name }))
     }
 
+    fn image(&mut self, part: &mut Fields, spelling: &mut Spelling) -> Result<Content, BadField> {
+        if let Some(id) = part.text("file_id")? {
+            return Ok(Content::Image(Image {
+                source: file_id(id),
+                detail: part.text("detail")?,
+            }));
+        }
+        let detail = match part.peek("image_url") {
+            Some(Value::Object(image)) => image.get("detail").and_then(Value::as_str),
+            _ => None,
+        };
+        let detail = detail.map(str::to_owned);
+        let detail = detail.or(part.text("detail")?);
+        let source = self.url_source(part, "image_url", spelling)?;
+        Ok(Content::Image(Image { source, detail }))
+    }
+
+    /// The address in `key`, in an object of its own or bare.
+    fn url_source(
+        &mut self,
+        part: &mut Fields,
+        key: &str,
+        spelling: &mut Spelling,
+    ) -> Result<Source, BadField> {
+        if let Some(url) = part.peek_text(key) {
+            let source = data_source(url);
+            part.take(key);
+            spelling.note("url", "bare");
+            return Ok(source);
+        }
+        let Some(mut object) = part.object(key)? else {
+            return Err(part.bad(key, "an object"));
+        };
+        let source = data_source(&object.need_text("url")?);
+        object.take("detail");
+        self.keep_inner(object, spelling);
+        Ok(source)
+    }
+
     fn audio(&mut self, part: &mut Fields, spelling: &mut Spelling) -> Result<Content, BadField> {
-        let mut audio = match part.object("input_audio")? {
-            Some(audio) => audio,
-            None => return Err(part.bad("input_audio", "an object")),
+        let Some(mut audio) = part.object("input_audio")? else {
+            return Err(part.bad("input_audio", "an object"));
         };
         let data = audio.need_text("data")?;
         let format = audio.text("format")?.unwrap_or_default();
@@ -123,7 +165,7 @@ impl Reader {
             None => format!("audio/{format}"),
         };
         spelling.note("format", format);
-        self.leftovers.collect(audio);
+        self.keep_inner(audio, spelling);
         Ok(Content::Audio(Source::Data { mime, data }))
     }
 
@@ -203,50 +245,15 @@ fn is_foreign(kind: &str, part: &Fields) -> bool {
     }
 }
 
-fn image(part: &mut Fields, spelling: &mut Spelling) -> Result<Content, BadField> {
-    let outer = part.text("detail").ok().flatten();
-    if let Some(id) = part.text("file_id")? {
-        let source = file_id(id);
-        return Ok(Content::Image(Image {
-            source,
-            detail: outer,
-        }));
-    }
-    let detail = match part.peek("image_url") {
-        Some(Value::Object(image)) => image.get("detail").and_then(Value::as_str),
-        _ => None,
-    };
-    let detail = detail.map(str::to_owned).or(outer);
-    Ok(Content::Image(Image {
-        source: url_source(part, "image_url", spelling)?,
-        detail,
-    }))
-}
-
-/// The address in `key`, in an object of its own or bare.
-fn url_source(part: &mut Fields, key: &str, spelling: &mut Spelling) -> Result<Source, BadField> {
-    match part.take(key) {
-        Some(Value::String(url)) => {
-            spelling.note("url", "bare");
-            Ok(data_source(&url))
-        }
-        Some(Value::Object(mut object)) => match object.get_mut("url").map(Value::take) {
-            Some(Value::String(url)) => Ok(data_source(&url)),
-            _ => Err(BadField::new(format!("{PATH}.{key}.url"), "a string")),
-        },
-        _ => Err(part.bad(key, "an object")),
-    }
-}
-
 /// An address, a data URL taken apart, or bare base64.
 pub(super) fn data_source(url: &str) -> Source {
-    if let Some(parsed) = DataUrl::parse(url) {
-        if let Some(data) = parsed.base64() {
-            return Source::Data {
-                mime: parsed.media_type.into_owned(),
-                data: data.into_owned(),
-            };
-        }
+    if let Some(parsed) = DataUrl::parse(url)
+        && let Some(data) = parsed.base64()
+    {
+        return Source::Data {
+            mime: parsed.media_type.into_owned(),
+            data: data.into_owned(),
+        };
     }
     let is_address = url.contains("://") || media::is_data_url(url);
     if is_address {

@@ -26,7 +26,8 @@ impl Reader {
             let search = web_search::read_options(options, &mut self.leftovers)?;
             self.request.tools.push(Tool::WebSearch(search));
         }
-        self.choice(fields)
+        self.choice(fields);
+        Ok(())
     }
 
     fn tool(&mut self, mut tool: Fields) -> Result<(), BadField> {
@@ -146,7 +147,7 @@ impl Reader {
         self.request.tools.push(tool);
     }
 
-    fn choice(&mut self, fields: &mut Fields) -> Result<(), BadField> {
+    fn choice(&mut self, fields: &mut Fields) {
         if let Some(choice) = fields.take("tool_choice") {
             if let Some(Value::Bool(is_serial)) = choice.get("disable_parallel_tool_use") {
                 let welcome = Some(!is_serial);
@@ -164,7 +165,6 @@ impl Reader {
                 .note_field("tool_choice", "function_call", spelled);
             self.request.tool_choice = Some(tool_choice(choice));
         }
-        Ok(())
     }
 }
 
@@ -227,9 +227,7 @@ fn allowed(choice: Value) -> ToolChoice {
         chosen_name(tool, kind)
     };
     let tools = inner["tools"].as_array();
-    let names: Option<Vec<String>> = tools
-        .map(|tools| tools.iter().map(names).collect())
-        .flatten();
+    let names: Option<Vec<String>> = tools.and_then(|tools| tools.iter().map(names).collect());
     match names {
         Some(names) => ToolChoice::Allowed {
             is_required: inner["mode"] == "required",

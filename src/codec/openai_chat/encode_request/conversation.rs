@@ -101,18 +101,15 @@ impl Writer<'_, '_> {
         id: &str,
         moved: &mut Moved,
     ) -> Result<Value, Refusal> {
-        match answer.result {
-            Some((result, part)) => {
-                let result = ToolResult {
-                    id: id.to_owned(),
-                    ..result.clone()
-                };
-                self.tool_result(&result, part, moved)
-            }
-            None => {
-                let id = self.id(id).into_owned();
-                Ok(json!({"role": "tool", "tool_call_id": id, "content": NO_RESULT}))
-            }
+        if let Some((result, part)) = answer.result {
+            let result = ToolResult {
+                id: id.to_owned(),
+                ..result.clone()
+            };
+            self.tool_result(&result, part, moved)
+        } else {
+            let id = self.id(id).into_owned();
+            Ok(json!({"role": "tool", "tool_call_id": id, "content": NO_RESULT}))
         }
     }
 
@@ -169,15 +166,12 @@ impl Writer<'_, '_> {
             .take_while(|message| message["role"] == "system" || message["role"] == "developer")
             .count();
         let last = leads.checked_sub(1).and_then(|last| messages.get_mut(last));
-        match last.and_then(|last| last.get_mut("content")) {
-            Some(Value::String(text)) => {
-                text.push_str("\n\n");
-                text.push_str(&notes);
-            }
-            _ => {
-                let role = self.instructor(Role::System);
-                messages.insert(leads, json!({"role": role, "content": notes}));
-            }
+        if let Some(Value::String(text)) = last.and_then(|last| last.get_mut("content")) {
+            text.push_str("\n\n");
+            text.push_str(&notes);
+        } else {
+            let role = self.instructor(Role::System);
+            messages.insert(leads, json!({"role": role, "content": notes}));
         }
     }
 

@@ -193,7 +193,6 @@ impl Writer<'_, '_> {
         }
         match spelling::of(extra, "content").and_then(Value::as_str) {
             Some("empty") if self.is_own() => json!(""),
-            Some(LIST) if self.is_own() => json!([]),
             _ if self.target.has(Quirk::EmptyContent) => json!(""),
             _ => Value::Null,
         }
@@ -234,6 +233,7 @@ impl Writer<'_, '_> {
         }
         if self.is_own() {
             spelling::restore(&part.extra, &mut written);
+            spelling::restore_inner(&part.extra, key, &mut written);
         }
         written.into()
     }

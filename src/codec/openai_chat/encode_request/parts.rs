@@ -39,6 +39,8 @@ impl Writer<'_, '_> {
             self.mark(part, written);
             if self.is_own() {
                 spelling::restore(&part.extra, written);
+                let key = written["type"].as_str().unwrap_or_default().to_owned();
+                spelling::restore_inner(&part.extra, &key, written);
             }
         }
         Ok(Some(written))
@@ -198,11 +200,11 @@ impl Writer<'_, '_> {
 
 /// A data URL; bare base64 where nobody said what it is.
 fn media_url(mime: &str, data: &str) -> String {
-    match (mime, media::sniff(data)) {
-        ("", None) => data.to_owned(),
-        ("", Some(mime)) => media::data_url(mime, data),
-        (mime, _) => media::data_url(mime, data),
-    }
+    let mime = match mime {
+        "" => media::sniff(data),
+        mime => Some(mime),
+    };
+    mime.map_or_else(|| data.to_owned(), |mime| media::data_url(mime, data))
 }
 
 /// Whether a name is that of GPT-5.6 or a later one.

@@ -58,10 +58,10 @@ pub(super) fn apply(
     }
     names(body, target);
     tool_choice(body, request, target, report);
-    if target.has(Quirk::RandomSeed) {
-        if let Some(seed) = body.shift_remove("seed") {
-            body.insert("random_seed".to_owned(), seed);
-        }
+    if target.has(Quirk::RandomSeed)
+        && let Some(seed) = body.shift_remove("seed")
+    {
+        body.insert("random_seed".to_owned(), seed);
     }
     let is_zero =
         |body: &Map<String, Value>| body.get("temperature").and_then(Value::as_f64) == Some(0.0);
@@ -142,7 +142,7 @@ fn merge_roles(body: &mut Map<String, Value>) {
         };
         match merged.last_mut().filter(joins) {
             Some(last) => {
-                last["content"] = joined(last["content"].take(), message["content"].take())
+                last["content"] = joined(last["content"].take(), message["content"].take());
             }
             None => merged.push(message),
         }

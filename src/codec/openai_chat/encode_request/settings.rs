@@ -196,10 +196,10 @@ impl Writer<'_, '_> {
         metadata: Option<&Map<String, Value>>,
         store: Option<bool>,
     ) {
-        if let Some(user) = user {
-            if !self.spelled("user") {
-                self.user(user);
-            }
+        if let Some(user) = user
+            && !self.spelled("user")
+        {
+            self.user(user);
         }
         if self.takes_all() {
             self.option("metadata", metadata.cloned());

@@ -80,16 +80,13 @@ impl Writer<'_, '_> {
     fn reasoning_object(&mut self, thinking: &Thinking, level: Option<Effort>) {
         let mut object = Map::new();
         let budget = thinking.budget.filter(|budget| *budget > 0);
-        match (thinking.effort, budget) {
-            (None, Some(budget)) => {
-                object.insert("max_tokens".to_owned(), json!(budget));
-            }
-            _ => {
-                let known = &self.target.knowledge.thinking;
-                let level = level.map(|asked| known.level(asked).unwrap_or(asked));
-                let level = level.map(|level| ("effort".to_owned(), json!(level.name())));
-                object.extend(level);
-            }
+        if let (None, Some(budget)) = (thinking.effort, budget) {
+            object.insert("max_tokens".to_owned(), json!(budget));
+        } else {
+            let known = &self.target.knowledge.thinking;
+            let level = level.map(|asked| known.level(asked).unwrap_or(asked));
+            let level = level.map(|level| ("effort".to_owned(), json!(level.name())));
+            object.extend(level);
         }
         if let Some(is_shown) = thinking.is_shown {
             object.insert("exclude".to_owned(), json!(!is_shown));

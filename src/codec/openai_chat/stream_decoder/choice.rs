@@ -102,11 +102,10 @@ impl ChoiceState {
         if let Some(logprobs) = fields
             .logprobs
             .and_then(|logprobs| member(logprobs, b"content"))
+            && !scan::is_blank(logprobs)
         {
-            if !scan::is_blank(logprobs) {
-                self.open(Open::Text, origin, out)?;
-                self.say(Delta::Logprobs(value(logprobs)), logprobs.len(), out)?;
-            }
+            self.open(Open::Text, origin, out)?;
+            self.say(Delta::Logprobs(value(logprobs)), logprobs.len(), out)?;
         }
         self.native = text(fields.native).or(self.native.take());
         if let Some(reason) = text(fields.finish) {
@@ -151,11 +150,10 @@ impl ChoiceState {
         if let Some(refusal) = text(later.refusal) {
             self.speak(Open::Refusal, refusal, origin, out)?;
         }
-        if later.has_signature {
-            if let Value::Object(delta) = value(delta) {
-                self.signature =
-                    decode_response::signature(&delta, origin).or(self.signature.take());
-            }
+        if later.has_signature
+            && let Value::Object(delta) = value(delta)
+        {
+            self.signature = decode_response::signature(&delta, origin).or(self.signature.take());
         }
         self.extras(&later, origin, out)?;
         for call in later
@@ -184,10 +182,7 @@ impl ChoiceState {
             let size = later.annotations.map_or(0, <[u8]>::len);
             self.say(Delta::Citation(annotations::read(annotation)), size, out)?;
         }
-        for image in list(later.images)
-            .into_iter()
-            .filter_map(decode_response::image)
-        {
+        for image in list(later.images).iter().filter_map(decode_response::image) {
             self.open(Open::Nothing, origin, out)?;
             debug_assert!(matches!(image.content, Content::Image(_)));
             let size = later.images.map_or(0, <[u8]>::len);
@@ -326,9 +321,8 @@ impl ChoiceState {
             _ => decode_response::token(&entries, "", origin),
         };
         match open {
-            Open::Thought => self.say(Delta::PartEnd { signature: token }, 0, out),
             Open::Nothing if token.is_none() => Ok(()),
-            Open::Nothing => self.say(Delta::PartEnd { signature: token }, 0, out),
+            Open::Thought | Open::Nothing => self.say(Delta::PartEnd { signature: token }, 0, out),
             Open::Text | Open::Refusal => {
                 self.say(Delta::PartEnd { signature: None }, 0, out)?;
                 match token {
