@@ -1,6 +1,7 @@
 //! What a translation cannot carry over: leftovers, and the report of what became of them.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde_json::{Map, Value};
 
@@ -154,7 +155,7 @@ impl Report {
     }
 
     /// A field came over as `value`.
-    pub fn adjust(&mut self, field: impl Into<Cow<'static, str>>, value: impl ToString) {
+    pub fn adjust(&mut self, field: impl Into<Cow<'static, str>>, value: impl fmt::Display) {
         let field = field.into();
         if self.adjustments.iter().all(|known| known.field != field) {
             let value = value.to_string();

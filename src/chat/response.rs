@@ -324,7 +324,7 @@ fn last(choice: &mut Choice) -> Option<&mut Content> {
 fn join_logprobs(text: &mut Text, more: serde_json::Value) {
     match (&mut text.logprobs, more) {
         (Some(serde_json::Value::Array(known)), serde_json::Value::Array(more)) => {
-            known.extend(more)
+            known.extend(more);
         }
         (slot, more) => *slot = Some(more),
     }

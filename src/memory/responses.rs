@@ -40,8 +40,8 @@ impl Responses {
     pub fn keep(&self, client: &str, id: &str, stored: Stored, now: Instant) {
         let input: usize = stored.input.iter().map(weight).sum();
         let bytes = input + weight(&stored.answer);
-        let mut shelf = self.0.lock();
-        shelf.put(name(client, id), Arc::new(stored), bytes, now);
+        let mut kept = self.0.lock();
+        kept.put(name(client, id), Arc::new(stored), bytes, now);
     }
 
     /// The answer of `client` called `id`.

@@ -49,24 +49,24 @@ impl Thoughts {
                     .map_or(0, |opaque| opaque.payload.len())
         };
         let bytes: usize = reasoning.iter().map(weight).sum();
-        let mut shelf = self.0.lock();
+        let mut kept = self.0.lock();
         for (id, signature) in listener.calls {
             if reasoning.is_empty() && signature.is_none() {
                 continue;
             }
             let own = signature.as_ref().map_or(0, |opaque| opaque.payload.len());
             let reasoning = reasoning.clone();
-            let kept = Kept {
+            let thought = Kept {
                 reasoning,
                 signature,
             };
-            shelf.put(name(client, &id), kept, bytes + own, now);
+            kept.put(name(client, &id), thought, bytes + own, now);
         }
     }
 
     /// Gives the thoughts behind the calls in `request` back to them, where the client did not.
     pub fn recall(&self, client: &str, request: &mut Request, now: Instant) {
-        let shelf = self.0.lock();
+        let kept = self.0.lock();
         let mut has_thought = false;
         for message in &mut request.messages {
             if message.role != Role::Assistant {
@@ -74,7 +74,7 @@ impl Thoughts {
                 continue;
             }
             has_thought |= message.parts.iter().any(is_thought);
-            recall_message(&shelf, client, message, &mut has_thought, now);
+            recall_message(&kept, client, message, &mut has_thought, now);
         }
     }
 }
@@ -91,11 +91,11 @@ fn recall_message(
         let Content::ToolCall(call) = &mut part.content else {
             continue;
         };
-        let Some(kept) = shelf.get(&name(client, &call.id), now) else {
+        let Some(known) = shelf.get(&name(client, &call.id), now) else {
             continue;
         };
-        call.signature = call.signature.take().or_else(|| kept.signature.clone());
-        recalled.get_or_insert_with(|| kept.reasoning.clone());
+        call.signature = call.signature.take().or_else(|| known.signature.clone());
+        recalled.get_or_insert_with(|| known.reasoning.clone());
     }
     if let Some(reasoning) = recalled.filter(|_| !*has_thought) {
         *has_thought = true;

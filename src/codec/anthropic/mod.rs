@@ -5,6 +5,7 @@ pub mod cache;
 pub mod citation;
 pub mod error;
 pub mod finish;
+mod object;
 pub mod observe;
 pub mod request;
 pub mod response;

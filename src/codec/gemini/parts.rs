@@ -1,5 +1,7 @@
 //! Media in parts: `inlineData` and `fileData`, which say what they are by their media type alone.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::wire;
@@ -23,7 +25,7 @@ pub struct Media {
 pub fn take_media(part: &mut Fields) -> Result<Option<Media>, BadField> {
     if let Some(mut blob) = wire::child(part, "inlineData")? {
         let mime = blob.text("mimeType")?.unwrap_or_default();
-        let data = blob.text("data")?.unwrap_or_default();
+        let data = standard(blob.text("data")?.unwrap_or_default());
         let kind = kind(&mime);
         let source = Source::Data { mime, data };
         return Ok(Some(Media::new(kind, source, "inlineData", blob)));
@@ -40,6 +42,14 @@ pub fn take_media(part: &mut Fields) -> Result<Option<Media>, BadField> {
         return Ok(Some(Media::new(kind, source, "fileData", file)));
     }
     Ok(None)
+}
+
+/// Google reads both alphabets of base64, and its SDKs write the other one.
+fn standard(data: String) -> String {
+    match media::normal_base64(&data) {
+        Some(Cow::Owned(standard)) => standard,
+        Some(Cow::Borrowed(_)) | None => data,
+    }
 }
 
 impl Media {

@@ -2,7 +2,7 @@
 //!
 //! One item is one neutral message, so that a request of this dialect is written again as it came;
 //! encoders of other dialects join neighbours. How a thing was spelled, where two spellings mean the same,
-//! is kept beside what is left over ([`node`]).
+//! is kept beside what is left over.
 
 mod annotation;
 pub mod error;

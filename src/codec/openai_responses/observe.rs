@@ -42,7 +42,13 @@ impl Observer {
         if data == b"[DONE]" {
             return Sight::Preamble;
         }
-        self.event(event.name, data)
+        let next = self.next_number;
+        let sight = self.event(event.name, data);
+        // An error is not passed on: what is told in its place has its number.
+        if matches!(sight, Sight::Error(_)) {
+            self.next_number = next;
+        }
+        sight
     }
 
     fn event(&mut self, name: Option<&[u8]>, data: &[u8]) -> Sight {

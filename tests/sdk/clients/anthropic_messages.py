@@ -52,6 +52,8 @@ class AnthropicMessages:
         if thinking:
             # The two ways to ask for it.
             adaptive = {"type": "adaptive", "display": "summarized"}
+            if stream:
+                options["output_config"] = options.get("output_config", {}) | {"effort": "high"}
             options["thinking"] = adaptive if stream else {"type": "enabled", "budget_tokens": 8000}
         return options
 

@@ -139,6 +139,8 @@ def merge(message, calls, delta):
     for name, value in delta.items():
         if name == "reasoning_details":
             message[name] = [*message.get(name, []), *value]
+        elif isinstance(value, dict):
+            message[name] = (message.get(name) or {}) | value
         elif name != "role":
             message[name] = (message.get(name) or "") + value
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Map, Value};
 
 use super::media;
-use super::node::{LIST, Node, whole};
+use super::node::{LIST, Node, others, whole};
 use crate::chat::part::{
     CacheMark, Content, Document, Foreign, Image, Reasoning, Source, Text, ToolCall, ToolKind,
     ToolResult,
@@ -90,22 +90,26 @@ pub(super) fn block(value: Value, leftovers: &mut Leftovers) -> Result<Part, Bad
         _ => return Err(BadField::new(format!("{PATH}.type"), "a string")),
     };
     match kind.as_str() {
-        "search_result" | "mid_conv_system" => return Ok(paraphrase(&kind, map)),
+        "search_result" | "mid_conv_system" => return Ok(paraphrase(&kind, map, leftovers)),
         "text" | "image" | "document" | "tool_use" | "tool_result" | "thinking"
         | "redacted_thinking" => {}
         _ => return Ok(foreign(kind, map)),
     }
-    if matches!(kind.as_str(), "image" | "document") && media::source(&map).is_none() {
-        return Ok(foreign(kind, map));
-    }
+    let source = match kind.as_str() {
+        "image" | "document" => match media::source(&map) {
+            Some(source) => source,
+            None => return Ok(foreign(kind, map)),
+        },
+        _ => Source::Text(String::new()),
+    };
     let mut fields = Fields::new(map, PATH);
     fields.take("type");
     let mut node = Node::new(fields);
-    let cache = cache_mark(&mut node);
+    let cache = cache_mark(&mut node, leftovers);
     let content = match kind.as_str() {
         "text" => text(&mut node)?,
-        "image" => image(&mut node),
-        "document" => document(&mut node)?,
+        "image" => image(source, &mut node),
+        "document" => document(source, &mut node)?,
         "tool_use" => tool_use(&mut node)?,
         "tool_result" => tool_result(&mut node, leftovers)?,
         "thinking" => thinking(&mut node)?,
@@ -119,9 +123,13 @@ pub(super) fn block(value: Value, leftovers: &mut Leftovers) -> Result<Part, Bad
 }
 
 /// The mark of a node.
-pub(super) fn cache_mark(node: &mut Node) -> Option<CacheMark> {
+pub(super) fn cache_mark(node: &mut Node, leftovers: &mut Leftovers) -> Option<CacheMark> {
     let (mark, raw) = cache::take(&mut node.fields)?;
     if let Some(raw) = raw {
+        let path = node.fields.path_of(cache::FIELD);
+        for path in others(&raw, &["type", "ttl"], &path) {
+            leftovers.note_idle(path);
+        }
         node.keep(cache::FIELD, raw);
     }
     Some(mark)
@@ -136,7 +144,12 @@ fn foreign(kind: String, map: Map<String, Value>) -> Part {
 }
 
 /// What other dialects can only be told in words; its own gets it back whole.
-fn paraphrase(kind: &str, map: Map<String, Value>) -> Part {
+fn paraphrase(kind: &str, map: Map<String, Value>, leftovers: &mut Leftovers) -> Part {
+    for key in map.keys() {
+        if !["type", "title", "source", "content", cache::FIELD].contains(&key.as_str()) {
+            leftovers.note(format!("{PATH}.{key}"));
+        }
+    }
     let content = texts(map.get("content").unwrap_or(&Value::Null));
     let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
     let words = if kind == "search_result" {
@@ -189,34 +202,27 @@ fn count(text: &str) -> u64 {
     text.chars().count() as u64
 }
 
-fn image(node: &mut Node) -> Content {
+fn image(source: Source, node: &mut Node) -> Content {
+    keep_source(node);
     Content::Image(Image {
-        source: source(node),
+        source,
         detail: None,
     })
 }
 
-fn document(node: &mut Node) -> Result<Content, BadField> {
-    Ok(Content::Document(Document {
-        source: source(node),
-        name: node.fields.text("title")?,
-    }))
+fn document(source: Source, node: &mut Node) -> Result<Content, BadField> {
+    keep_source(node);
+    let name = node.fields.text("title")?;
+    Ok(Content::Document(Document { source, name }))
 }
 
-/// The source, of which is known that it is one.
-fn source(node: &mut Node) -> Source {
-    let mut map = Map::new();
-    map.extend(
-        node.fields
-            .take("source")
-            .map(|value| ("source".to_owned(), value)),
-    );
-    let source = media::source(&map).unwrap_or(Source::Text(String::new()));
-    let value = map.shift_remove("source").unwrap_or_default();
-    if media::own(&source).as_ref() != Some(&value) {
-        node.keep("source", value);
+/// Keeps a source that says more than the neutral form.
+fn keep_source(node: &mut Node) {
+    match node.fields.take("source") {
+        Some(Value::Object(source)) if media::is_plain(&source) => {}
+        Some(source) => node.keep("source", source),
+        None => {}
     }
-    source
 }
 
 fn tool_use(node: &mut Node) -> Result<Content, BadField> {

@@ -2,22 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::node::Node;
+use super::node::{Node, others};
 use super::tool::WEB_SEARCH;
-use crate::chat::Request;
 use crate::chat::request::{Tool, ToolChoice};
+use crate::chat::{Leftovers, Request};
 
 /// Switches parallel calls off; it stands inside the choice.
 pub(super) const SERIAL: &str = "disable_parallel_tool_use";
 
 /// Reads the choice of the body. One that says more than the neutral form is kept as it came.
-pub(super) fn read(node: &mut Node, request: &mut Request) {
+pub(super) fn read(node: &mut Node, request: &mut Request, leftovers: &mut Leftovers) {
     let Some(value) = node.fields.take("tool_choice") else {
         return;
     };
     request.parallel_tool_calls = value[SERIAL].as_bool().map(|is_serial| !is_serial);
     request.tool_choice = Some(choice(&value, &request.tools));
     if own(request).as_ref() != Some(&value) {
+        let known = ["type", "name", SERIAL];
+        for path in others(&value, &known, "tool_choice") {
+            leftovers.note(path);
+        }
         node.keep("tool_choice", value);
     }
 }

@@ -1,11 +1,12 @@
 //! A conversation of another dialect in this one's order: two speakers who take turns, the user first,
 //! results right behind their calls.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::spoken::{self, Writer};
 use crate::chat::part::Content;
 use crate::chat::{Part, Request};
+use crate::codec::anthropic::object::object;
 use crate::codec::field_names::Field;
 use crate::codec::target::Refusal;
 use crate::codec::turns::{self, Speaker, Spoken, Turn};
@@ -32,6 +33,14 @@ pub(super) fn write(
         system: lead.filter_map(|part| instruction(part, writer)).collect(),
         ..Talk::default()
     };
+    if request
+        .messages
+        .iter()
+        .any(|message| message.name.is_some())
+    {
+        let field = format!("{}[].name", writer.name(Field::Messages));
+        writer.report.drop(field);
+    }
     for turn in turns::turns(rest, writer.report) {
         match turn.speaker {
             Speaker::User => talk.user(&turn, writer)?,
@@ -66,8 +75,8 @@ struct Talk {
 impl Talk {
     fn push(&mut self, role: &str, content: Vec<Value>) {
         if !content.is_empty() {
-            self.messages
-                .push(json!({"role": role, "content": content}));
+            let message = object([("role", role.into()), ("content", Value::Array(content))]);
+            self.messages.push(Value::Object(message));
         }
     }
 
@@ -197,6 +206,9 @@ impl Conversation {
     /// Takes the last words away from the model and asks for them instead.
     pub(super) fn ask_for(&mut self, prefill: &str) {
         self.messages.pop();
+        if prefill.is_empty() {
+            return;
+        }
         let words = format!("Continue exactly from: {prefill}");
         match self.messages.last_mut().map(|last| &mut last["content"]) {
             Some(Value::Array(blocks)) => blocks.push(json!({"type": "text", "text": words})),

@@ -24,7 +24,7 @@ pub fn decode_request(body: Map<String, Value>) -> Result<Request, BadField> {
     request.instructions = system(&mut node, &mut leftovers)?;
     request.messages = messages(&mut node, &mut leftovers)?;
     request.tools = tool::tools(&mut node, &mut leftovers)?;
-    choice::read(&mut node, &mut request);
+    choice::read(&mut node, &mut request, &mut leftovers);
     settings::read(&mut node, &mut request, &mut leftovers)?;
     request.extra = node.finish(&mut leftovers);
     request.leftovers = leftovers;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::block::texts;
 use crate::chat::Dialect;
 use crate::chat::part::Source;
+use crate::codec::anthropic::object::object;
 use crate::codec::media::{self, DataUrl};
 
 /// The source of a picture or a document; `None` if it is of a kind that only this dialect has.
@@ -33,6 +34,22 @@ pub(super) fn source(block: &Map<String, Value>) -> Option<Source> {
             Some(Source::Text(texts(&source["content"])))
         }
         _ => None,
+    }
+}
+
+/// Whether a source says nothing beyond what the neutral form holds.
+pub(super) fn is_plain(source: &Map<String, Value>) -> bool {
+    let is_text = |key: &str| source.get(key).is_some_and(Value::is_string);
+    match source.get("type").and_then(Value::as_str) {
+        Some("base64") => source.len() == 3 && is_text("media_type"),
+        Some("text") => {
+            source.len() == 3
+                && source
+                    .get("media_type")
+                    .is_some_and(|mime| mime == "text/plain")
+        }
+        Some("url" | "file") => source.len() == 2,
+        _ => false,
     }
 }
 
@@ -88,7 +105,12 @@ fn bytes(mime: &str, data: &str) -> Result<Written, String> {
     let data = media::normal_base64(data).ok_or("the data is not valid base64")?;
     let said = media::media_type(mime);
     let mime = media::sniff(&data).map_or(said, Cow::Borrowed);
-    let source = json!({"type": "base64", "media_type": mime, "data": data});
+    let source = object([
+        ("type", "base64".into()),
+        ("media_type", mime.as_ref().into()),
+        ("data", data.as_ref().into()),
+    ]);
+    let source = Value::Object(source);
     match &*mime {
         "image/jpeg" | "image/png" | "image/gif" | "image/webp" => Ok(Written::Image(source)),
         "application/pdf" => Ok(Written::Document(source)),

@@ -61,3 +61,11 @@ impl Node {
 pub(super) fn whole(map: Map<String, Value>) -> Extra {
     map.into()
 }
+
+/// Paths of what an object says beyond `known`, for something that is kept as it came.
+pub(super) fn others(value: &Value, known: &[&str], path: &str) -> Vec<String> {
+    let keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
+    keys.filter(|key| !known.contains(&key.as_str()))
+        .map(|key| format!("{path}.{key}"))
+        .collect()
+}

@@ -8,6 +8,7 @@ use super::own::mark_of;
 use crate::chat::part::{Content, Document, Reasoning, Text, ToolCall, ToolResult};
 use crate::chat::signature::SEAL;
 use crate::chat::{Dialect, Extra, OpaqueKind, Part, Report};
+use crate::codec::anthropic::object::object;
 use crate::codec::anthropic::{cache, citation};
 use crate::codec::field_names::Field;
 use crate::codec::target::Target;
@@ -65,16 +66,19 @@ impl Blocks<'_, '_> {
             self.strip();
         }
         let input = serde_json::from_str(&call.arguments);
-        object(json!({
-            "type": "tool_use",
-            "id": call.id,
-            "name": call.name,
-            "input": input.unwrap_or_else(|_| json!({})),
-        }))
+        object([
+            ("type", "tool_use".into()),
+            ("id", call.id.as_str().into()),
+            ("name", call.name.as_str().into()),
+            ("input", input.unwrap_or_else(|_| json!({}))),
+        ])
     }
 
     fn tool_result(&mut self, result: &ToolResult, extra: &Extra) -> Map<String, Value> {
-        let mut map = object(json!({"type": "tool_result", "tool_use_id": result.id}));
+        let mut map = object([
+            ("type", "tool_result".into()),
+            ("tool_use_id", result.id.as_str().into()),
+        ]);
         if !result.parts.is_empty() || extra.get(LIST).is_some() {
             let content = self.content(&result.parts, extra);
             map.insert("content".to_owned(), content);
@@ -88,7 +92,10 @@ impl Blocks<'_, '_> {
     fn reasoning(&mut self, reasoning: &Reasoning, extra: &Extra) -> Option<Map<String, Value>> {
         let text = &reasoning.text;
         let thinking = |signature: Option<&str>| {
-            let mut map = object(json!({"type": "thinking", "thinking": text}));
+            let mut map = object([
+                ("type", "thinking".into()),
+                ("thinking", text.as_str().into()),
+            ]);
             map.extend(signature.map(|token| ("signature".to_owned(), token.into())));
             map
         };
@@ -97,9 +104,10 @@ impl Blocks<'_, '_> {
             Some(opaque) if may_have(opaque, OpaqueKind::Signature) => {
                 Some(thinking(Some(&opaque.payload)))
             }
-            Some(opaque) if may_have(opaque, OpaqueKind::Redacted) => Some(object(
-                json!({"type": "redacted_thinking", "data": opaque.payload}),
-            )),
+            Some(opaque) if may_have(opaque, OpaqueKind::Redacted) => Some(object([
+                ("type", "redacted_thinking".into()),
+                ("data", opaque.payload.as_str().into()),
+            ])),
             None if !is_sealed(extra) => Some(thinking(None)),
             _ => {
                 self.strip();
@@ -120,7 +128,7 @@ fn is_sealed(extra: &Extra) -> bool {
 }
 
 fn text(text: &Text) -> Map<String, Value> {
-    let mut map = object(json!({"type": "text", "text": text.text}));
+    let mut map = object([("type", "text".into()), ("text", text.text.as_str().into())]);
     let citations: Vec<Value> = text.citations.iter().filter_map(citation::write).collect();
     if !citations.is_empty() {
         map.insert("citations".to_owned(), citations.into());
@@ -138,12 +146,8 @@ fn document(document: &Document, extra: &Extra) -> Map<String, Value> {
 
 fn medium(kind: &str, source: Option<Value>, extra: &Extra) -> Map<String, Value> {
     let source = extra.get("source").cloned().or(source);
-    object(json!({"type": kind, "source": source}))
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
+    object([
+        ("type", kind.into()),
+        ("source", source.unwrap_or_default()),
+    ])
 }

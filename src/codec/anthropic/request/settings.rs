@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::block::cache_mark;
-use super::node::Node;
+use super::node::{Node, others};
 use crate::chat::request::{Format, Thinking, ThinkingMode};
 use crate::chat::{Effort, Leftovers, Request};
 use crate::json::fields::{BadField, Fields};
@@ -19,10 +19,10 @@ pub(super) fn read(
     request.sampling.top_p = node.fields.number("top_p")?;
     request.sampling.top_k = node.fields.number("top_k")?;
     request.sampling.stop = node.texts("stop_sequences")?;
-    request.cache = cache_mark(node);
+    request.cache = cache_mark(node, leftovers);
     request.thinking = thinking(node, leftovers)?;
     output_config(node, request, leftovers)?;
-    output_format(node, request);
+    output_format(node, request, leftovers);
     metadata(node, request)?;
     request.service_tier = service_tier(node);
     Ok(())
@@ -50,6 +50,12 @@ fn thinking(node: &mut Node, leftovers: &mut Leftovers) -> Result<Option<Thinkin
     };
     let mut inner = Node::new(fields);
     if own_thinking(&thinking).as_ref() != Some(&value) {
+        if kind.is_some() && thinking.mode.is_none() {
+            leftovers.note("thinking.type".to_owned());
+        }
+        if display.is_some() && thinking.is_shown.is_none() {
+            leftovers.note("thinking.display".to_owned());
+        }
         inner.keep(RAW, value);
     }
     thinking.extra = inner.finish(leftovers);
@@ -116,6 +122,7 @@ fn output_config(
         match format(&value) {
             Some(format) => {
                 if own_format(&format).as_ref() != Some(&value) {
+                    note_format(&value, "output_config.format", leftovers);
                     raw.insert("format".to_owned(), value);
                 }
                 request.format = Some(format);
@@ -147,6 +154,14 @@ fn format(value: &Value) -> Option<Format> {
     })
 }
 
+/// Notes what a format says beyond its schema.
+fn note_format(value: &Value, path: &str, leftovers: &mut Leftovers) {
+    let known = ["type", "schema", "name"];
+    for path in others(value, &known, path) {
+        leftovers.note(path);
+    }
+}
+
 /// The format in the client's own words; `None` for one that this dialect has no word for.
 pub(super) fn own_format(format: &Format) -> Option<Value> {
     match format {
@@ -156,13 +171,14 @@ pub(super) fn own_format(format: &Format) -> Option<Value> {
 }
 
 /// The format's older place.
-fn output_format(node: &mut Node, request: &mut Request) {
+fn output_format(node: &mut Node, request: &mut Request, leftovers: &mut Leftovers) {
     let Some(value) = node.fields.take("output_format") else {
         return;
     };
     match format(&value).filter(|_| request.format.is_none()) {
         Some(format) => {
             request.format = Some(format);
+            note_format(&value, "output_format", leftovers);
             node.keep("output_format", value);
         }
         None => node.fields.put_back("output_format", value),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::media::{self, Written};
 use crate::chat::part::{Content, Document, Foreign, Image, Reasoning, Source, ToolCall, ToolKind};
 use crate::chat::{Dialect, OpaqueKind, Part, Report};
+use crate::codec::anthropic::object::object;
 use crate::codec::anthropic::{arguments, cache};
 use crate::codec::call_id::{self, IdRule};
 use crate::codec::field_names::Field;
@@ -69,6 +70,10 @@ impl Writer<'_, '_> {
                 if text.signature.is_some() {
                     self.report.note(self.name(Field::Reasoning));
                 }
+                if !text.citations.is_empty() {
+                    let field = format!("{}.annotations", content_path(self.source));
+                    self.report.note(field);
+                }
                 self::text(&text.text)
             }
             Content::Refusal(text) => self::text(text),
@@ -102,7 +107,7 @@ impl Writer<'_, '_> {
             Written::Document(source) => ("document", source),
             Written::Address(source) => (kind, source),
         };
-        let mut block = object(json!({"type": kind, "source": source}));
+        let mut block = object([("type", kind.into()), ("source", source)]);
         if let Some(name) = name.filter(|name| kind == "document" && !name.is_empty()) {
             block.insert("title".to_owned(), name.into());
         }
@@ -140,7 +145,12 @@ impl Writer<'_, '_> {
             .target
             .tools
             .outward(&call.name, call.namespace.as_deref());
-        object(json!({"type": "tool_use", "id": id, "name": name, "input": input}))
+        object([
+            ("type", "tool_use".into()),
+            ("id", id.into()),
+            ("name", name.into()),
+            ("input", input),
+        ])
     }
 
     fn input(&mut self, text: &str) -> Value {
@@ -174,7 +184,7 @@ impl Writer<'_, '_> {
         let Some((result, part)) = answer.result else {
             return Ok(self.no_answer(id));
         };
-        let mut block = object(json!({"type": "tool_result", "tool_use_id": id}));
+        let mut block = object([("type", "tool_result".into()), ("tool_use_id", id.into())]);
         let content = self.answered(&result.parts)?;
         if !content.is_null() {
             block.insert("content".to_owned(), content);
@@ -240,7 +250,7 @@ fn is_needed(kind: &str) -> bool {
 
 /// Text that says something; empty blocks are refused.
 pub(super) fn text(text: &str) -> Option<Block> {
-    (!text.trim().is_empty()).then(|| object(json!({"type": "text", "text": text})))
+    (!text.trim().is_empty()).then(|| object([("type", "text".into()), ("text", text.into())]))
 }
 
 /// The block with its part's mark.
@@ -266,12 +276,5 @@ fn arguments_path(source: Dialect) -> &'static str {
         Dialect::OpenAiResponses => "input[].arguments",
         Dialect::Anthropic => "messages[].content[].input",
         Dialect::Gemini => "contents[].parts[].functionCall.args",
-    }
-}
-
-fn object(value: Value) -> Block {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
     }
 }

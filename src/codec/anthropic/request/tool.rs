@@ -52,7 +52,7 @@ fn function(mut node: Node, leftovers: &mut Leftovers) -> Result<Function, BadFi
         description: node.fields.text("description")?,
         parameters: node.fields.take("input_schema"),
         strict: node.fields.boolean("strict")?,
-        cache: cache_mark(&mut node),
+        cache: cache_mark(&mut node, leftovers),
         extra: node.finish(leftovers),
     })
 }
@@ -64,6 +64,7 @@ fn web_search(
 ) -> Result<WebSearch, BadField> {
     for key in ["name", cache::FIELD] {
         if let Some(value) = node.fields.take(key).filter(|value| value != WEB_SEARCH) {
+            leftovers.note_idle(node.fields.path_of(key));
             node.keep(key, value);
         }
     }

@@ -43,7 +43,7 @@ pub(super) fn encode(
     body.insert("max_tokens".to_owned(), max_tokens.into());
     body.insert("stream".to_owned(), target.streams.into());
     let choice = if tools.is_empty() {
-        None
+        written_tool::no_choice(request, &mut writer)
     } else {
         written_tool::choice(request, plan.thinks, &mut writer, &mut lines)
     };
@@ -136,7 +136,19 @@ fn format(
             lines.push("Answer with one valid JSON object and nothing else.".to_owned());
             writer.emulate(Field::Format, "instruction");
         }
-        Some(Format::Schema { schema, .. }) if writer.target.knowledge.structured_output => {
+        Some(Format::Schema {
+            name,
+            description,
+            schema,
+            strict: _,
+        }) if writer.target.knowledge.structured_output => {
+            // The model is shown the schema alone.
+            for (key, text) in [("name", name), ("description", description)] {
+                if text.is_some() {
+                    let field = format!("{}.{key}", writer.name(Field::Format));
+                    writer.report.note(field);
+                }
+            }
             let schema = writer.rewritten(for_anthropic_strict(schema), Field::Format);
             let format = json!({"type": "json_schema", "schema": schema});
             config.insert("format".to_owned(), format);

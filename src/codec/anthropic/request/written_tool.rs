@@ -199,6 +199,17 @@ pub(super) fn is_forced(request: &Request) -> bool {
     )
 }
 
+/// Without tools there is no choice, and saying one would be refused.
+pub(super) fn no_choice(request: &Request, writer: &mut Writer<'_, '_>) -> Option<Value> {
+    if request.tool_choice.is_some() {
+        writer.report.note(writer.name(Field::ToolChoice));
+    }
+    if request.parallel_tool_calls.is_some() {
+        writer.report.note(writer.name(Field::ParallelToolCalls));
+    }
+    None
+}
+
 /// The value of `tool_choice`; where none may be forced, `lines` ask for it instead.
 pub(super) fn choice(
     request: &Request,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::chat::part::{Content, Text, ToolCall, ToolKind};
 use crate::chat::{Choice, Dialect, Part, Report, Response};
 use crate::codec::anthropic::finish::Stop;
+use crate::codec::anthropic::object::object;
 use crate::codec::anthropic::usage::Counts;
 use crate::codec::anthropic::{arguments, citation, thought};
 use crate::codec::call_id::{self, IdRule};
@@ -44,11 +45,12 @@ pub fn encode_response(response: &Response, exchange: &Exchange, report: &mut Re
         "type": "message",
         "role": "assistant",
         "model": exchange.model,
-        "content": content,
+        "content": null,
         "stop_reason": stop.reason,
         "stop_sequence": stop.sequence,
         "usage": usage.write(),
     });
+    body["content"] = Value::Array(content);
     if let Some(details) = stop.details(&choice.finish) {
         body["stop_details"] = details;
     }
@@ -146,8 +148,13 @@ impl Blocks<'_> {
         self.calls += 1;
         let id = tool_id(&call.id, self.seed, self.calls);
         let input = self.input(call);
-        self.content
-            .push(json!({"type": "tool_use", "id": id, "name": call.name, "input": input}));
+        let block = object([
+            ("type", "tool_use".into()),
+            ("id", id.into()),
+            ("name", call.name.as_str().into()),
+            ("input", input),
+        ]);
+        self.content.push(Value::Object(block));
     }
 
     fn input(&mut self, call: &ToolCall) -> Value {

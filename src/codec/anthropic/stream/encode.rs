@@ -20,6 +20,8 @@ use crate::codec::target::Exchange;
 pub struct Encoder {
     exchange: Arc<Exchange>,
     stage: Stage,
+    /// The answer's id, as the upstream gave it.
+    id: Option<String>,
     queue: Queue,
     usage: Option<Usage>,
     finish: Option<Finish>,
@@ -32,7 +34,11 @@ pub struct Encoder {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Nothing has come.
     Before,
+    /// The answer was announced. It is told of once it is known whether its tokens are counted.
+    Announced,
+    /// It is being told.
     Within,
     Over,
 }
@@ -43,6 +49,7 @@ impl Encoder {
         Self {
             exchange,
             stage: Stage::Before,
+            id: None,
             queue: Queue::default(),
             usage: None,
             finish: None,
@@ -53,8 +60,8 @@ impl Encoder {
         }
     }
 
-    fn start(&mut self, id: Option<&str>, out: &mut Vec<u8>) {
-        if self.stage != Stage::Before {
+    fn start(&mut self, out: &mut Vec<u8>) {
+        if matches!(self.stage, Stage::Within | Stage::Over) {
             return;
         }
         self.stage = Stage::Within;
@@ -65,7 +72,7 @@ impl Encoder {
             },
             Counts::of,
         );
-        let id = message_id(id, self.exchange.seed);
+        let id = message_id(self.id.as_deref(), self.exchange.seed);
         write::start(&id, &self.exchange.model, &counts.write(), out);
     }
 
@@ -200,23 +207,31 @@ impl StreamEncoder for Encoder {
             return;
         }
         match event {
-            StreamEvent::Start { id, .. } => self.start(id.as_deref(), out),
+            StreamEvent::Start { id, .. } if self.stage == Stage::Before => {
+                (self.stage, self.id) = (Stage::Announced, id);
+            }
+            StreamEvent::Start { .. } => {}
             StreamEvent::Delta { choice: 0, delta } => {
-                self.start(None, out);
+                self.start(out);
                 if self.delta(delta, out) == Err(Full) {
                     self.report.drop("content");
                 }
                 self.queue.settle(out);
             }
             StreamEvent::Finish { choice: 0, finish } => {
-                self.start(None, out);
+                self.start(out);
                 self.queue.end_all();
                 self.queue.settle(out);
                 self.finish = Some(finish);
             }
             StreamEvent::Delta { .. } | StreamEvent::Finish { .. } => self.report.drop("choices"),
             StreamEvent::Usage(usage) => self.usage = Some(usage),
-            StreamEvent::Ping => out.extend_from_slice(write::PING),
+            StreamEvent::Ping => {
+                if self.stage == Stage::Announced {
+                    self.start(out);
+                }
+                out.extend_from_slice(write::PING);
+            }
         }
     }
 
@@ -224,7 +239,7 @@ impl StreamEncoder for Encoder {
         if self.stage == Stage::Over {
             return;
         }
-        self.start(None, out);
+        self.start(out);
         self.stage = Stage::Over;
         self.queue.end_all();
         self.queue.settle(out);

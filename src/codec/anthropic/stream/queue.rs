@@ -136,7 +136,8 @@ impl Queue {
             write::delta(self.index, kind, text, out);
             return Ok(());
         }
-        if self.bytes.saturating_add(text.len()) > MAX_BYTES {
+        // What the first holds is told with the next event at the latest.
+        if place > 0 && self.bytes.saturating_add(text.len()) > MAX_BYTES {
             return Err(Full);
         }
         self.bytes += text.len();

@@ -35,7 +35,7 @@ pub(in crate::codec::anthropic) fn check(stream: &str) {
     let (mut index, mut is_open, mut stage) = (0, false, 0);
     for event in &events {
         match event["type"].as_str().expect("a type") {
-            "ping" => continue,
+            "ping" => {}
             "message_start" => {
                 assert_eq!(stage, 0);
                 stage = 1;
@@ -421,6 +421,24 @@ fn nobody_counted_is_estimated_and_not_nothing() {
     let usage = &events[events.len() - 2]["usage"];
     assert_eq!(usage["input_tokens"], 99);
     assert!(usage["output_tokens"].as_u64() > Some(0));
+}
+
+#[test]
+fn an_answer_begins_with_its_counts_where_they_are_known() {
+    let usage = Usage {
+        input: 30,
+        cached: 10,
+        ..Usage::default()
+    };
+    let (stream, _) = told([
+        start(),
+        StreamEvent::Usage(usage),
+        text("a"),
+        finish(FinishReason::End),
+    ]);
+    let message = &events(&stream)[0]["message"];
+    assert_eq!(message["usage"]["input_tokens"], 20);
+    assert_eq!(message["usage"]["cache_read_input_tokens"], 10);
 }
 
 #[test]

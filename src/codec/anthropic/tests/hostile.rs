@@ -1,5 +1,8 @@
 //! Whatever comes in, nothing panics, and a stream that is written stays one.
 
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::{decoded, encoded_for, exchange, fixtures, origin, told};
@@ -78,6 +81,7 @@ fn answers_with_anything_anywhere_are_read_and_written() {
 
 #[test]
 fn streams_with_anything_anywhere_are_read_and_written() {
+    let mut seen = HashSet::new();
     for (_, text) in fixtures("stream") {
         let events: Vec<(&str, &str)> = text
             .split_terminator("\n\n")
@@ -85,12 +89,22 @@ fn streams_with_anything_anywhere_are_read_and_written() {
             .collect();
         for (at, (_, data)) in events.iter().enumerate() {
             let data: Value = serde_json::from_str(data).expect("JSON");
+            // One of each kind is enough.
+            let kinds = [
+                "/type",
+                "/delta/type",
+                "/content_block/type",
+                "/delta/stop_reason",
+            ];
+            if !seen.insert(kinds.map(|kind| data.pointer(kind).cloned())) {
+                continue;
+            }
             each_place(&data, &mut |changed| {
                 let changed = changed.to_string();
                 let mut stream = String::new();
                 for (place, (name, data)) in events.iter().enumerate() {
                     let data = if place == at { &changed } else { *data };
-                    stream.push_str(&format!("{name}\ndata: {data}\n\n"));
+                    write!(stream, "{name}\ndata: {data}\n\n").expect("a string takes text");
                 }
                 let (events, _) = decoded(&[stream.as_bytes()]);
                 well_formed(Response::fold(events));

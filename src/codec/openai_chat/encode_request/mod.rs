@@ -12,7 +12,7 @@ mod thinking;
 mod thoughts;
 mod tools;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::spelling;
 use crate::chat::{Dialect, Report, Request};
@@ -81,6 +81,10 @@ impl Writer<'_, '_> {
         self.out.insert("messages".to_owned(), Value::Null);
         if self.target.streams {
             self.put("stream", true);
+            if !self.target.has(Quirk::NoStreamOptions) {
+                // Otherwise a stream says nothing of its cost.
+                self.put("stream_options", json!({ "include_usage": true }));
+            }
         }
         self.tools(tools)?;
         self.tool_choice(tool_choice.as_ref());
@@ -147,7 +151,7 @@ impl Writer<'_, '_> {
         self.report.note(field.name(self.request.dialect));
     }
 
-    fn adjust(&mut self, field: Field, value: impl ToString) {
+    fn adjust(&mut self, field: Field, value: impl std::fmt::Display) {
         self.report.adjust(field.name(self.request.dialect), value);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Number, Value, json};
 use super::super::node::{INPUT, Node, TOOLS};
 use super::write_items::Items;
 use super::{write_parts, write_tools};
-use crate::chat::request::{Format, Sampling, Thinking};
+use crate::chat::request::{Format, Sampling, Thinking, ThinkingMode};
 use crate::chat::{Dialect, Effort, Report, Request};
 use crate::codec::field_names::Field;
 use crate::codec::fingerprint;
@@ -272,7 +272,7 @@ fn write_thinking(
     let Thinking {
         effort,
         budget: _,
-        mode: _,
+        mode,
         is_shown,
         summary,
         extra,
@@ -295,9 +295,10 @@ fn write_thinking(
     if let Some(level) = level.filter(|level| Some(*level) != asked) {
         report.adjust(cx.name(Field::Thinking), level.name());
     }
-    let shown = summary
-        .as_deref()
-        .or((*is_shown == Some(true)).then_some("auto"));
+    // Who switches thinking on by Anthropic's switch reads it, unless it says not to.
+    let is_on = matches!(mode, Some(ThinkingMode::Enabled | ThinkingMode::Adaptive));
+    let wants = is_shown.unwrap_or(is_on);
+    let shown = summary.as_deref().or(wants.then_some("auto"));
     let reasoning = Node::default()
         .maybe("effort", level.map(Effort::name))
         .maybe("summary", shown)

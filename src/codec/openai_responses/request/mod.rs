@@ -14,8 +14,8 @@ mod write_tools;
 
 use serde_json::Value;
 
-use crate::chat::Request;
 use crate::chat::extra::is_blank;
+use crate::chat::{Dialect, Request};
 
 pub use decode::decode_request;
 pub use encode::encode_request;
@@ -33,7 +33,7 @@ const STATEFUL: [&str; 4] = [
 /// of another dialect.
 pub fn stateful_fields(request: &Request) -> impl Iterator<Item = &'static str> {
     let says = |value: &Value| !is_blank(value) && *value != Value::Bool(false);
-    STATEFUL
-        .into_iter()
-        .filter(move |key| request.extra.get(key).is_some_and(says))
+    let is_own = request.dialect == Dialect::OpenAiResponses;
+    let fields = STATEFUL.into_iter().filter(move |_| is_own);
+    fields.filter(move |key| request.extra.get(key).is_some_and(says))
 }

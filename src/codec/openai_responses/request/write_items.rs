@@ -33,7 +33,7 @@ pub(super) struct Written {
 pub(super) struct Items<'a> {
     cx: &'a Context<'a>,
     report: &'a mut Report,
-    items: Vec<Value>,
+    written: Vec<Value>,
     /// Ids of the calls of free-form tools: other dialects do not tell their results apart.
     freeform: HashSet<&'a str>,
     /// How many marks are to be left out before the ones that count.
@@ -50,7 +50,7 @@ impl<'a> Items<'a> {
         let mut items = Items {
             cx,
             report,
-            items: Vec::new(),
+            written: Vec::new(),
             freeform: freeform_calls(&request.messages),
             surplus: marks(cx).saturating_sub(MARKS),
             lost_marks: false,
@@ -68,7 +68,7 @@ impl<'a> Items<'a> {
         items.drop_lone_thoughts();
         Ok(Written {
             instructions,
-            input: Some(Value::Array(items.items)),
+            input: Some(Value::Array(items.written)),
             lost_marks: items.lost_marks,
         })
     }
@@ -92,7 +92,7 @@ impl<'a> Items<'a> {
                 for message in messages {
                     self.message(message)?;
                 }
-                Some(Value::Array(std::mem::take(&mut self.items)))
+                Some(Value::Array(std::mem::take(&mut self.written)))
             }
         };
         Ok(Written {
@@ -139,7 +139,7 @@ impl<'a> Items<'a> {
     fn message(&mut self, message: &'a Message) -> Result<(), Refusal> {
         if self.cx.is_own && is_marked(&message.extra, "type", "additional_tools") {
             let item = Node::new(Some(&message.extra), &[]);
-            self.items.push(item.into());
+            self.written.push(item.into());
             return Ok(());
         }
         if message.name.is_some() {
@@ -173,7 +173,7 @@ impl<'a> Items<'a> {
             Content::ToolCall(call) => self.call(call, message),
             Content::ToolResult(result) => self.result(result, message)?,
             Content::Reasoning(reasoning) => self.reasoning(reasoning, message),
-            Content::Foreign(foreign) => self.items.push(foreign.value.clone()),
+            Content::Foreign(foreign) => self.written.push(foreign.value.clone()),
             _ => {}
         }
         self.lost_marks |= part.cache.is_some() && !self.cx.is_own;
@@ -228,7 +228,7 @@ impl<'a> Items<'a> {
             node.put("type", "message");
         }
         let node = node.with("role", role_name(role)).with("content", content);
-        self.items.push(node.into());
+        self.written.push(node.into());
     }
 
     /// The part with its mark, if it is one of those that count.
@@ -267,7 +267,7 @@ impl<'a> Items<'a> {
             }
             ToolKind::Function => node.with("arguments", arguments),
         };
-        self.items.push(node.into());
+        self.written.push(node.into());
     }
 
     fn result(&mut self, result: &ToolResult, message: &Message) -> Result<(), Refusal> {
@@ -285,7 +285,7 @@ impl<'a> Items<'a> {
             .with("call_id", call_id::outward(&result.id, IdRule::OpenAi))
             .maybe("name", result.name.as_deref().filter(|_| self.cx.is_own))
             .with("output", output);
-        self.items.push(node.into());
+        self.written.push(node.into());
         Ok(())
     }
 
@@ -331,7 +331,7 @@ impl<'a> Items<'a> {
                 "encrypted_content",
                 given.map(|given| given.payload.as_str()),
             );
-        self.items.push(node.into());
+        self.written.push(node.into());
     }
 
     /// A state that came with a text or a call: here it stands before them.
@@ -345,14 +345,14 @@ impl<'a> Items<'a> {
         let node = Node::typed("reasoning")
             .with("summary", summary)
             .with("encrypted_content", opaque.payload.as_str());
-        self.items.push(node.into());
+        self.written.push(node.into());
     }
 
     /// A thought has to be followed by what it led to.
     fn drop_lone_thoughts(&mut self) {
         let mut is_followed = false;
-        let mut kept: Vec<Value> = Vec::with_capacity(self.items.len());
-        for item in self.items.drain(..).rev() {
+        let mut kept: Vec<Value> = Vec::with_capacity(self.written.len());
+        for item in self.written.drain(..).rev() {
             match item.get("type").and_then(Value::as_str) {
                 Some("reasoning") if !is_followed => {
                     self.report.drop(self.cx.name(Field::Reasoning));
@@ -364,7 +364,7 @@ impl<'a> Items<'a> {
             kept.push(item);
         }
         kept.reverse();
-        self.items = kept;
+        self.written = kept;
     }
 }
 

@@ -9,7 +9,7 @@ use crate::chat::{ErrorBody, FinishReason};
 use crate::codec::target::Exchange;
 
 /// Fields of a request that its answer repeats.
-const REPEATED: [&str; 24] = [
+const REPEATED: [&str; 26] = [
     "background",
     "conversation",
     "frequency_penalty",
@@ -22,6 +22,7 @@ const REPEATED: [&str; 24] = [
     "previous_response_id",
     "prompt",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "reasoning",
     "safety_identifier",
@@ -34,12 +35,15 @@ const REPEATED: [&str; 24] = [
     "top_logprobs",
     "top_p",
     "truncation",
+    "user",
 ];
 
 /// What an answer to the request `body` repeats of it.
 pub fn echo(body: &Map<String, Value>) -> Map<String, Value> {
-    let keys = REPEATED.into_iter().chain(["user"]);
-    let said = keys.filter_map(|key| Some((key, body.get(key).filter(|value| !value.is_null())?)));
+    let said = |key: &str| body.get(key).filter(|value| !value.is_null());
+    let said = REPEATED
+        .into_iter()
+        .filter_map(|key| Some((key, said(key)?)));
     said.map(|(key, value)| (key.to_owned(), value.clone()))
         .collect()
 }

@@ -20,6 +20,10 @@ const MAX_OPEN: usize = 1024;
 
 /// See the module's head.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the stream so far"
+)]
 pub struct Decoder {
     origin: Origin,
     items: Vec<Item>,
