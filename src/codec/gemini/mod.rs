@@ -6,6 +6,8 @@
 pub mod count;
 pub mod error;
 pub mod observe;
+#[cfg(test)]
+mod fixtures;
 pub mod parts;
 pub mod request;
 pub mod response;

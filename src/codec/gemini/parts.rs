@@ -70,6 +70,7 @@ impl Media {
     }
 }
 
+#[derive(Debug, Clone, Copy)]
 enum Kind {
     Image,
     Audio,
@@ -116,7 +117,8 @@ fn located(uri: String, mime: Option<String>) -> Source {
     }
 }
 
-/// The part that holds `source`; `guess` is its media type where nothing better is known. `None` for what
+/// The part that holds `source`; `guess` is its media type where nothing better is known, empty if it is
+/// in Gemini's own words. `None` for what
 /// Gemini cannot reach: ids of other stores, addresses that are not of the web.
 pub fn write_media(source: &Source, guess: &str) -> Option<Map<String, Value>> {
     let part = match source {
@@ -157,7 +159,13 @@ fn inline(mime: &str, data: &str, guess: &str) -> Value {
     };
     let mut blob = Map::new();
     if !mime.is_empty() {
-        blob.insert("mimeType".to_owned(), media::media_type(mime).into());
+        // Gemini's own words stay as they are: sound has its rate behind its type.
+        let mime = if guess.is_empty() {
+            mime.into()
+        } else {
+            media::media_type(mime)
+        };
+        blob.insert("mimeType".to_owned(), mime.into());
     }
     blob.insert("data".to_owned(), data.into());
     json!({ "inlineData": blob })

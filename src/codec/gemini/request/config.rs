@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
+use super::schemas::{AnswerSchema, schema_for};
 use super::thinking;
-use super::tools::{Place, schema_for};
 use crate::chat::request::{Format, Sampling};
 use crate::chat::{Dialect, Leftovers, Report, Request};
 use crate::codec::field_names::Field;
 use crate::codec::gemini::wire;
 use crate::codec::schema::lower_types;
-use crate::codec::target::{Refusal, Target};
+use crate::codec::target::Target;
 use crate::json::fields::{BadField, Fields};
 
 /// Most texts that may end an answer.
@@ -137,12 +137,12 @@ pub(super) fn encode(
     request: &Request,
     target: &Target<'_>,
     report: &mut Report,
-) -> Result<Map<String, Value>, Refusal> {
+) -> Map<String, Value> {
     let is_own = request.dialect == Dialect::Gemini;
     let mut config = Map::new();
     write_max_tokens(request, target, report, &mut config);
     write_sampling(&request.sampling, request, report, &mut config);
-    write_candidates(request, report, &mut config);
+    write_candidates(request, &mut config);
     if !is_own {
         write_logprobs(request, report, &mut config);
         write_format(request, target, report, &mut config);
@@ -150,7 +150,7 @@ pub(super) fn encode(
             config.insert("thinkingConfig".to_owned(), thinking);
         }
     }
-    Ok(config)
+    config
 }
 
 fn write_max_tokens(
@@ -228,7 +228,7 @@ fn write_sampling(
     }
 }
 
-fn write_candidates(request: &Request, _report: &mut Report, config: &mut Map<String, Value>) {
+fn write_candidates(request: &Request, config: &mut Map<String, Value>) {
     let is_own = request.dialect == Dialect::Gemini;
     // Some models refuse the field altogether, and one answer is what everybody gives.
     if let Some(count) = request.candidates.filter(|count| is_own || *count > 1) {
@@ -246,22 +246,6 @@ fn write_logprobs(request: &Request, report: &mut Report, config: &mut Map<Strin
     }
     if count > 0 {
         config.insert("logprobs".to_owned(), count.min(MAX_LOGPROBS).into());
-    }
-}
-
-/// Where the schema of the answer stands.
-struct AnswerSchema;
-
-impl Place for AnswerSchema {
-    const JSON: &'static str = "responseJsonSchema";
-    const CLASSIC: &'static str = "responseSchema";
-    fn name(dialect: Dialect) -> &'static str {
-        match dialect {
-            Dialect::OpenAiChat => "response_format.json_schema.schema",
-            Dialect::OpenAiResponses => "text.format.schema",
-            Dialect::Anthropic => "output_config.format.schema",
-            Dialect::Gemini => "generationConfig.responseSchema",
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Contents and their parts, written for the upstream.
 //!
 //! A conversation that a Gemini client wrote is written back content by content; any other one is put
-//! into turns first ([`super::turns`]).
+//! into turns first.
 
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,10 @@ pub(super) struct Writer<'a, 'r> {
 
 /// A content: who speaks, and what.
 pub(super) fn content(role: &str, parts: Vec<Value>) -> Value {
-    json!({ "role": role, "parts": parts })
+    let mut content = Map::new();
+    content.insert("role".to_owned(), role.into());
+    content.insert("parts".to_owned(), parts.into());
+    content.into()
 }
 
 impl<'a, 'r> Writer<'a, 'r> {
@@ -246,15 +249,13 @@ impl<'a, 'r> Writer<'a, 'r> {
         if text.trim().is_empty() {
             return json!({});
         }
-        match serde_json::from_str(text) {
-            Ok(Value::Object(map)) => map.into(),
-            _ => {
-                let messages = Field::Messages.name(self.request.dialect);
-                let field = format!("{messages}[].arguments");
-                self.report.adjust(field, "_raw");
-                json!({ "_raw": text })
-            }
+        if let Ok(Value::Object(map)) = serde_json::from_str(text) {
+            return map.into();
         }
+        let messages = Field::Messages.name(self.request.dialect);
+        self.report
+            .adjust(format!("{messages}[].arguments"), "_raw");
+        json!({ "_raw": text })
     }
 
     fn own_result(&mut self, id: &str, name: Option<&str>) -> Value {

@@ -28,7 +28,9 @@ const IDLE: &[&str] = &["safetySettings"];
 /// A field is not of the type that it must be.
 pub fn decode_request(body: Map<String, Value>) -> Result<Request, BadField> {
     let mut fields = wire::node_of(body, "");
-    NOT_OURS.iter().for_each(|key| drop(fields.take(key)));
+    for key in NOT_OURS {
+        fields.take(key);
+    }
     if fields.peek_text("provider").is_some() {
         fields.take("provider");
     }

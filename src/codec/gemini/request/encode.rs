@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::contents::Writer;
-use super::{config, tools};
+use super::{config, offer};
 use crate::chat::{Dialect, Report, Request};
 use crate::codec::field_names::Field;
 use crate::codec::gemini::wire;
@@ -51,14 +51,14 @@ pub fn encode_request(
     if let Some(instructions) = instructions {
         body.insert("systemInstruction".to_owned(), instructions);
     }
-    let list = tools::encode(request, target, report)?;
+    let list = offer::encode(request, target, report)?;
     if !list.is_empty() {
         body.insert("tools".to_owned(), list.into());
     }
-    if let Some(choice) = tools::encode_choice(request, target, report) {
-        body.insert("toolConfig".to_owned(), choice);
+    if let Some(config) = offer::encode_config(request, target, report) {
+        body.insert("toolConfig".to_owned(), config);
     }
-    let config = config::encode(request, target, report)?;
+    let config = config::encode(request, target, report);
     if !config.is_empty() {
         body.insert("generationConfig".to_owned(), config.into());
     }

@@ -124,7 +124,7 @@ impl<'l> Reader<'l> {
             let text = fields.text("text")?.unwrap_or_default();
             self.thought(text, token);
             let rest = self.leave(fields);
-            self.join(rest, own);
+            self.join(&rest, own);
             return Ok(());
         }
         if token
@@ -140,7 +140,7 @@ impl<'l> Reader<'l> {
         }
         if let Some(content) = self.content_of(&mut fields, token, &mut extra)? {
             let mut part = Part::new(content);
-            part.extra = joined(extra, self.leave(fields), own);
+            part.extra = joined(extra, &self.leave(fields), own);
             self.push(part);
         }
         Ok(())
@@ -157,7 +157,9 @@ impl<'l> Reader<'l> {
             return self.call(fields, token, extra).map(Some);
         }
         if let Some(text) = fields.text("text")? {
-            return Ok(Some(signed_text(text, token)));
+            // The last chunk of a stream has an empty text, and clients keep it.
+            let says_nothing = text.is_empty() && token.is_none() && fields.is_empty();
+            return Ok((!says_nothing).then(|| signed_text(text, token)));
         }
         if fields.is_empty() {
             // Nothing but a signature, if that.
@@ -197,7 +199,7 @@ impl<'l> Reader<'l> {
         Ok(signed)
     }
 
-    fn join(&mut self, rest: Extra, own: Option<String>) {
+    fn join(&mut self, rest: &Extra, own: Option<String>) {
         let message = self.messages.last_mut();
         if let Some(part) = message.and_then(|message| message.parts.last_mut()) {
             part.extra = joined(std::mem::take(&mut part.extra), rest, own);
@@ -354,7 +356,7 @@ fn foreign(fields: Fields) -> Option<Foreign> {
     })
 }
 
-fn joined(mut extra: Extra, rest: Extra, own: Option<String>) -> Extra {
+fn joined(mut extra: Extra, rest: &Extra, own: Option<String>) -> Extra {
     let mut map = Map::new();
     rest.merge_into(&mut map);
     map.extend(own.map(|own| ("thoughtSignature".to_owned(), own.into())));

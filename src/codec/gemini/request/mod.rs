@@ -2,12 +2,18 @@
 
 mod calls;
 mod config;
-pub mod contents;
+mod contents;
 mod decode;
 mod encode;
 mod message;
+mod offer;
+mod schemas;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_conversation;
+#[cfg(test)]
+mod tests_settings;
 mod thinking;
 mod thoughts;
 mod tools;

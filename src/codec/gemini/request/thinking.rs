@@ -84,7 +84,7 @@ fn amount(
             let Some(budget) = budget else {
                 return;
             };
-            if is_changed && !(is_off && budget == 0) || is_off && budget != 0 {
+            if budget != 0 && (is_changed || is_off) {
                 report.adjust(field, budget);
             }
             config.insert("thinkingBudget".to_owned(), budget.into());

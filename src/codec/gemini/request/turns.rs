@@ -29,7 +29,7 @@ impl<'a> Writer<'a, '_> {
         for turn in turns(messages, self.report) {
             self.turn(&turn, &mut contents)?;
         }
-        Ok(self.from_the_user(contents.done))
+        Ok(self.with_a_beginning(contents.done))
     }
 
     fn turn(&mut self, turn: &Turn<'a>, contents: &mut Contents) -> Result<(), Refusal> {
@@ -111,8 +111,8 @@ impl<'a> Writer<'a, '_> {
             self.note_mark(part);
             match &part.content {
                 Content::Text(more) => append(&mut text, &more.text),
-                Content::Refusal(more) => append(&mut text, more),
-                Content::Document(Document {
+                Content::Refusal(more)
+                | Content::Document(Document {
                     source: Source::Text(more),
                     ..
                 }) => append(&mut text, more),
@@ -146,7 +146,7 @@ impl<'a> Writer<'a, '_> {
     }
 
     /// A conversation has contents, and the user begins.
-    fn from_the_user(&mut self, mut contents: Vec<Value>) -> Vec<Value> {
+    fn with_a_beginning(&mut self, mut contents: Vec<Value>) -> Vec<Value> {
         let is_users = |content: &Value| content["role"] == "user";
         if !contents.first().is_some_and(is_users) {
             contents.insert(0, content("user", vec![json!({ "text": NOTHING })]));

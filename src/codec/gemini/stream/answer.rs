@@ -212,7 +212,7 @@ impl Answer {
     fn end_part(&mut self, token: Option<Opaque>, out: &mut impl FnMut(Piece<'_>)) {
         match (self.open, token) {
             (Open::Text, Some(token)) => self.write("", Some(signature::write(&token)), out),
-            (Open::Text, None) | (_, None) => {}
+            (_, None) => {}
             (Open::Thought | Open::Nothing, Some(token)) => {
                 let thought = std::mem::take(&mut self.thought);
                 self.release_token(out);

@@ -196,14 +196,12 @@ impl Candidate {
             });
         }
         self.calls += 1;
-        let (mut id, mut name, mut args) = (String::new(), String::new(), "{}");
+        let (mut id, mut name, mut args) = (String::new(), String::new(), "{}".to_owned());
         for (key, value) in members(call) {
             match key {
                 b"id" => id = text(value).unwrap_or_default(),
                 b"name" => name = text(value).unwrap_or_default(),
-                b"args" if value.starts_with(b"{") => {
-                    args = std::str::from_utf8(value).unwrap_or(args);
-                }
+                b"args" if value.starts_with(b"{") => args = compact(value),
                 _ => {}
             }
         }
@@ -216,7 +214,7 @@ impl Candidate {
         });
         out(Delta::ToolArguments {
             call: number,
-            fragment: args.to_owned(),
+            fragment: args,
         });
         out(Delta::ToolEnd {
             call: number,
@@ -263,16 +261,15 @@ fn whole(part: &[u8]) -> Option<Part> {
         // A sketch made while thinking is not the answer.
         content = parts::take_media(&mut fields).ok().flatten();
     }
-    let content = match content {
-        Some(media) => media.content,
-        None => {
-            let value = fields.into_rest();
-            Content::Foreign(Foreign {
-                dialect: Dialect::Gemini,
-                kind: value.keys().next()?.clone(),
-                value: value.into(),
-            })
-        }
+    let content = if let Some(media) = content {
+        media.content
+    } else {
+        let value = fields.into_rest();
+        Content::Foreign(Foreign {
+            dialect: Dialect::Gemini,
+            kind: value.keys().next()?.clone(),
+            value: value.into(),
+        })
     };
     let mut part = Part::new(content);
     if let Some(signature) = signature {
@@ -300,6 +297,22 @@ pub(super) fn text(value: &[u8]) -> Option<String> {
         return None;
     }
     scan::string(value).map(std::borrow::Cow::into_owned)
+}
+
+/// The text of a value without the white space between its tokens: streams are printed with some,
+/// complete answers are not, and both are to say the same. Numbers stay as they were spelled.
+fn compact(value: &[u8]) -> String {
+    let (mut is_inside, mut is_escaped) = (false, false);
+    let mut kept = Vec::with_capacity(value.len());
+    for byte in value {
+        if !is_inside && byte.is_ascii_whitespace() {
+            continue;
+        }
+        kept.push(*byte);
+        is_inside ^= *byte == b'"' && !is_escaped;
+        is_escaped = is_inside && !is_escaped && *byte == b'\\';
+    }
+    String::from_utf8(kept).unwrap_or_else(|_| "{}".to_owned())
 }
 
 fn value(slice: &[u8]) -> Option<Value> {

@@ -66,8 +66,7 @@ fn status(error: &ErrorBody) -> (&'static str, u16) {
     for word in words.into_iter().flatten() {
         let word = word.to_ascii_lowercase();
         for (name, code, signs) in KINDS {
-            let is_it = |sign: &&str| word.contains(*sign);
-            if word.eq_ignore_ascii_case(name) || signs.iter().any(|sign| is_it(&sign)) {
+            if word.eq_ignore_ascii_case(name) || signs.iter().any(|sign| word.contains(sign)) {
                 return (name, *code);
             }
         }

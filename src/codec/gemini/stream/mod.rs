@@ -11,6 +11,8 @@ pub(super) mod logprobs;
 mod offsets;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_client;
 pub(super) mod usage;
 
 pub use decode::Decoder;
