@@ -6,8 +6,10 @@
 //! [`grammar`].
 
 mod answers;
+mod breaks;
 mod corpus;
 mod crossing;
+mod cuts;
 mod folds;
 mod grammar;
 mod identity;

@@ -5,9 +5,9 @@
 
 pub mod count;
 pub mod error;
-pub mod observe;
 #[cfg(test)]
 mod fixtures;
+pub mod observe;
 pub mod parts;
 pub mod request;
 pub mod response;

@@ -145,8 +145,11 @@ impl Encoder {
         });
     }
 
-    /// A chunk with one delta of one text: the hot path.
+    /// A chunk with one delta of one text, if there is any: the hot path.
     fn words(&self, index: u32, key: &str, words: &str, out: &mut Vec<u8>) {
+        if words.is_empty() {
+            return;
+        }
         self.delta(index, out, |out| {
             out.push(b'"');
             out.extend_from_slice(key.as_bytes());
