@@ -122,7 +122,7 @@ fn aftermath(upstream: Dialect) -> &'static str {
 /// The words by which a client would take a stream for complete.
 fn last_words(client: Dialect) -> &'static [&'static str] {
     match client {
-        Dialect::OpenAiChat => &["[DONE]", "\"finish_reason\":\""],
+        Dialect::OpenAiChat => &["[DONE]"],
         Dialect::OpenAiResponses => &["response.completed", "response.incomplete"],
         Dialect::Anthropic => &["message_stop", "message_delta"],
         Dialect::Gemini => &["finishReason"],
