@@ -79,7 +79,6 @@ fn delta() -> impl Strategy<Value = Delta> {
         1 => words().prop_map(Delta::Refusal),
         2 => words().prop_map(Delta::Reasoning),
         2 => opaque().prop_map(|signature| Delta::PartEnd { signature }),
-        1 => citation().prop_map(Delta::Citation),
         1 => Just(Delta::Logprobs(json!([{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}]))),
         3 => (call.clone(), "(|c[0-9]|!odd id)", "[a-z]{1,3}", kind).prop_map(|(call, id, name, kind)| {
             Delta::ToolCall { call, id, name, namespace: None, kind }
@@ -127,6 +126,35 @@ fn usage() -> impl Strategy<Value = Usage> {
     )
 }
 
+/// A cited text: there is nothing to cite where there is no text.
+fn cited() -> impl Strategy<Value = Vec<StreamEvent>> {
+    ("[a-zé]{1,9}", citation()).prop_map(|(text, citation)| {
+        let deltas = [Delta::Text(text), Delta::Citation(citation)];
+        deltas
+            .map(|delta| StreamEvent::Delta { choice: 0, delta })
+            .into()
+    })
+}
+
+fn events_at_once() -> impl Strategy<Value = Vec<StreamEvent>> {
+    prop_oneof![9 => event().prop_map(|event| vec![event]), 1 => cited()]
+}
+
+/// No upstream gives two calls the same id.
+fn with_own_ids(mut events: Vec<StreamEvent>) -> Vec<StreamEvent> {
+    for (number, event) in events.iter_mut().enumerate() {
+        if let StreamEvent::Delta {
+            delta: Delta::ToolCall { id, .. },
+            ..
+        } = event
+            && !id.is_empty()
+        {
+            id.push_str(&number.to_string());
+        }
+    }
+    events
+}
+
 fn event() -> impl Strategy<Value = StreamEvent> {
     let choice = || prop_oneof![6 => Just(0u32), 1 => Just(1u32)];
     prop_oneof![
@@ -143,9 +171,10 @@ proptest! {
 
     #[test]
     fn whatever_is_told_comes_out_grammatical(
-        events in prop::collection::vec(event(), 0..40),
+        events in prop::collection::vec(events_at_once(), 0..40),
         legacy_functions in any::<bool>(),
     ) {
+        let events = with_own_ids(events.concat());
         for client in Dialect::ALL {
             let mut exchange = exchange();
             exchange.legacy_functions = legacy_functions;

@@ -6,12 +6,14 @@
 //! [`grammar`].
 
 mod answers;
+mod bodies;
 mod breaks;
 mod corpus;
 mod crossing;
 mod cuts;
 mod folds;
 mod grammar;
+mod hostile;
 mod identity;
 mod invented;
 mod layout;
