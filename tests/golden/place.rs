@@ -4,7 +4,7 @@ use autogw::chat::{Dialect, Report, Request};
 use autogw::codec::losses::report_leftovers;
 use autogw::codec::target::{Refusal, Target};
 use autogw::codec::tool_map::ToolMap;
-use autogw::codec::{dispatch, openai_responses};
+use autogw::codec::{dispatch, gemini, openai_responses};
 use autogw::provider::Quirk;
 use autogw::provider::knowledge::{self, Knowledge};
 use serde_json::{Map, Value};
@@ -79,9 +79,9 @@ impl Place {
 
     fn write_knowing(&self, request: &Request, knowledge: &Knowledge) -> Written {
         let is_at_home = request.dialect == self.dialect;
-        if let Some(field) = openai_responses::stateful_fields(request).next()
-            && !is_at_home
-        {
+        let mut bound =
+            openai_responses::stateful_fields(request).chain(gemini::bound_fields(request));
+        if let Some(field) = bound.next().filter(|_| !is_at_home) {
             return Written::Refused(Refusal::new(field, "only its own dialect holds it"));
         }
         let tools = ToolMap::new(request, self.dialect);

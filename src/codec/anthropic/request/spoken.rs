@@ -71,8 +71,7 @@ impl Writer<'_, '_> {
                     self.report.note(self.name(Field::Reasoning));
                 }
                 if !text.citations.is_empty() {
-                    let field = format!("{}.annotations", content_path(self.source));
-                    self.report.note(field);
+                    self.report.note(self.name(Field::Citations));
                 }
                 self::text(&text.text)
             }

@@ -171,8 +171,8 @@ impl<'a, 'r> Writer<'a, 'r> {
             signature,
         } = text;
         if !citations.is_empty() {
-            let messages = Field::Messages.name(self.request.dialect);
-            self.report.note(format!("{messages}[].citations"));
+            let name = Field::Citations.name(self.request.dialect);
+            self.report.note(name);
         }
         let signature = self.given(signature.as_ref());
         if text.is_empty() && signature.is_none() && !self.is_own() {
@@ -280,6 +280,10 @@ impl<'a, 'r> Writer<'a, 'r> {
             return Ok((!text.is_empty()).then(|| object(json!({ "text": text }))));
         }
         let mut map = self.media(source, "application/pdf")?;
+        if name.is_some() && !self.is_own() {
+            self.report
+                .note(Field::FileNames.name(self.request.dialect));
+        }
         let blob = map.get_mut("inlineData").or(None);
         if self.is_own()
             && let Some(name) = name
