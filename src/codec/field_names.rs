@@ -68,6 +68,8 @@ pub enum Field {
     FormatName,
     /// Strictness of its schema.
     FormatStrict,
+    /// How closely to look at a picture.
+    Detail,
     /// Whether thoughts are shown, and how they are summed up.
     ShownThinking,
 }
@@ -192,6 +194,12 @@ impl Field {
                 "text.format.strict",
                 "output_config.format.strict",
                 "responseSchema.strict",
+            ],
+            Field::Detail => [
+                "messages[].content[].image_url.detail",
+                "input[].content[].detail",
+                "messages[].content[].detail",
+                "contents[].parts[].mediaResolution",
             ],
             Field::ShownThinking => [
                 "reasoning.summary",

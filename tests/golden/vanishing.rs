@@ -14,7 +14,7 @@ use crate::place::{Place, Written, places};
 use crate::tree::{Path, Step, are_akin, node, paths, spelled, with, without};
 
 /// Leaves that are not looked for, of one dialect or all, and why.
-const SPARED: [(Option<Dialect>, &str, &str); 34] = [
+const SPARED: [(Option<Dialect>, &str, &str); 39] = [
     (
         None,
         "model",
@@ -181,6 +181,31 @@ const SPARED: [(Option<Dialect>, &str, &str); 34] = [
         "text.format.strict",
         "Anthropic's are always to the letter",
     ),
+    (
+        Some(Dialect::Gemini),
+        "contents[].parts[].functionResponse.id",
+        "results belong to their calls, by id or in their order",
+    ),
+    (
+        Some(Dialect::Gemini),
+        "contents[].parts[].functionResponse.name",
+        "the same",
+    ),
+    (
+        Some(Dialect::Gemini),
+        "contents[].parts[].functionResponse.parts[].inlineData.mimeType",
+        "what the bytes say counts",
+    ),
+    (
+        Some(Dialect::Gemini),
+        "contents[].parts[].text",
+        "of a thought, told as `contents[].thought`",
+    ),
+    (
+        Some(Dialect::Gemini),
+        "contents[].parts[].thoughtSignature",
+        "the same",
+    ),
 ];
 
 #[test]
@@ -218,7 +243,9 @@ fn accepted(
             let rest = write(dialect, &without(&body, path), place);
             rest.is_some_and(|rest| rest != Written::Refused(refusal.clone()))
         };
-        let named = |path: &Path| !path.is_empty() && are_akin(&spelled(path), &refusal.field);
+        let named = |path: &Path| {
+            !path.is_empty() && are_akin(&short(&spelled(path)), &short(&refusal.field))
+        };
         let (mut named, other): (Vec<Path>, Vec<Path>) =
             paths(&body, |_| true).into_iter().partition(named);
         named.sort_by_key(|path| (matches!(path.last(), Some(Step::Place(_))), path.len()));
@@ -281,9 +308,9 @@ fn names(body: &Value, path: &Path) -> Vec<String> {
         let way = spelled(&path[..length]);
         let kind = node(body, &path[..length]).and_then(|node| node.get("type")?.as_str());
         names.extend(kind.map(|kind| short(&format!("{way}.{kind}"))));
-        // Of a kind with a date the report may name the kind alone.
-        let kind = kind.map(|kind| kind.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_'));
-        names.extend(kind.map(|kind| short(&format!("{way}.{kind}"))));
+        // Of a kind with a date or a version the report may name the kind alone.
+        let kind = kind.filter(|kind| kind.starts_with("web_search"));
+        names.extend(kind.map(|_| short(&format!("{way}.web_search"))));
         names.push(short(&way));
     }
     names

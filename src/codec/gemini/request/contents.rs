@@ -319,7 +319,11 @@ impl<'a, 'r> Writer<'a, 'r> {
         })
     }
 
-    fn with_detail(&self, mut map: Map<String, Value>, detail: Option<&str>) -> Map<String, Value> {
+    fn with_detail(
+        &mut self,
+        mut map: Map<String, Value>,
+        detail: Option<&str>,
+    ) -> Map<String, Value> {
         let level = match detail {
             Some("low") => "MEDIA_RESOLUTION_LOW",
             Some("high") => "MEDIA_RESOLUTION_HIGH",
@@ -328,6 +332,8 @@ impl<'a, 'r> Writer<'a, 'r> {
         // Older models refuse it; their one resolution is what they have.
         if self.is_own() || self.target.knowledge.thought_signatures {
             map.insert("mediaResolution".to_owned(), json!({ "level": level }));
+        } else {
+            self.report.note(Field::Detail.name(self.request.dialect));
         }
         map
     }
