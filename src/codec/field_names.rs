@@ -58,6 +58,20 @@ pub enum Field {
     Messages,
     /// Instructions.
     Instructions,
+    /// Where the texts of earlier answers were taken from.
+    Citations,
+    /// Log probabilities of earlier answers.
+    SaidLogprobs,
+    /// Names of files.
+    FileNames,
+    /// A name for the form of the answer.
+    FormatName,
+    /// Strictness of its schema.
+    FormatStrict,
+    /// How closely to look at a picture.
+    Detail,
+    /// Whether thoughts are shown, and how they are summed up.
+    ShownThinking,
 }
 
 impl Field {
@@ -151,6 +165,48 @@ impl Field {
             ],
             Field::Messages => ["messages", "input", "messages", "contents"],
             Field::Instructions => ["messages", "instructions", "system", "systemInstruction"],
+            Field::Citations => [
+                "messages[].annotations",
+                "input[].content[].annotations",
+                "messages[].content[].citations",
+                "contents[].parts[].citations",
+            ],
+            Field::SaidLogprobs => [
+                "messages[].logprobs",
+                "input[].content[].logprobs",
+                "messages[].content[].logprobs",
+                "contents[].parts[].logprobs",
+            ],
+            Field::FileNames => [
+                "messages[].content[].file.filename",
+                "input[].content[].filename",
+                "messages[].content[].title",
+                "contents[].parts[].inlineData.displayName",
+            ],
+            Field::FormatName => [
+                "response_format.json_schema.name",
+                "text.format.name",
+                "output_config.format.name",
+                "responseSchema.title",
+            ],
+            Field::FormatStrict => [
+                "response_format.json_schema.strict",
+                "text.format.strict",
+                "output_config.format.strict",
+                "responseSchema.strict",
+            ],
+            Field::Detail => [
+                "messages[].content[].image_url.detail",
+                "input[].content[].detail",
+                "messages[].content[].detail",
+                "contents[].parts[].mediaResolution",
+            ],
+            Field::ShownThinking => [
+                "reasoning.summary",
+                "reasoning.summary",
+                "thinking.display",
+                "thinkingConfig.includeThoughts",
+            ],
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::field_names::Field;
 use super::target::Refusal;
-use crate::chat::{Dialect, Report, Request};
+use crate::chat::{Content, Dialect, Report, Request};
 
 /// Fields whose absence changes nothing about the answer: a note, never a loss. A name stands for the
 /// field and everything below it; places in lists are written `[]`.
@@ -68,6 +69,7 @@ const NOTES: [&[&str]; 4] = [
 
 /// Reports everything that `request` holds for its own dialect alone.
 pub fn report_leftovers(request: &Request, report: &mut Report) {
+    report_measures(request, report);
     for path in request.leftovers.iter() {
         if is_note(request.dialect, path) {
             report.note(path.to_owned());
@@ -77,6 +79,20 @@ pub fn report_leftovers(request: &Request, report: &mut Report) {
     }
     for path in request.leftovers.notes() {
         report.note(path.to_owned());
+    }
+}
+
+/// Measures of the texts of earlier answers, which no other dialect takes back.
+fn report_measures(request: &Request, report: &mut Report) {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let texts = parts.filter_map(|part| match &part.content {
+        Content::Text(text) => Some(text),
+        _ => None,
+    });
+    for text in texts {
+        if text.logprobs.is_some() {
+            report.note(Field::SaidLogprobs.name(request.dialect));
+        }
     }
 }
 

@@ -40,8 +40,12 @@ impl<'a> Stop<'a> {
         let sequence = finish.stop_sequence.as_deref();
         let reason = match finish.reason {
             _ if has_refused => "refusal",
-            FinishReason::End | FinishReason::ToolCalls if has_calls => "tool_use",
             FinishReason::StopSequence if sequence.is_some() => "stop_sequence",
+            FinishReason::End | FinishReason::ToolCalls | FinishReason::StopSequence
+                if has_calls =>
+            {
+                "tool_use"
+            }
             // A text nobody names did not stop it.
             FinishReason::End | FinishReason::ToolCalls | FinishReason::StopSequence => "end_turn",
             FinishReason::Length => "max_tokens",

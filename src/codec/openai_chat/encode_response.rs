@@ -79,10 +79,12 @@ fn write_choice(
     written
 }
 
-/// The finish in the client's words.
+/// The finish in the client's words, which are about calls if and only if there are some.
 pub(super) fn reason(reason: FinishReason, exchange: &Exchange, has_calls: bool) -> &'static str {
     match finish::word(reason) {
-        "tool_calls" if exchange.legacy_functions && has_calls => "function_call",
+        "stop" | "tool_calls" if !has_calls => "stop",
+        "stop" | "tool_calls" if exchange.legacy_functions => "function_call",
+        "stop" => "tool_calls",
         word => word,
     }
 }

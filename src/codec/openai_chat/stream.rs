@@ -103,7 +103,9 @@ struct Chunk<'a> {
 impl<'a> Chunk<'a> {
     fn take(&mut self, key: &[u8], value: &'a [u8]) {
         match key {
-            b"error" => self.is_error = error::is_reported(value),
+            b"error" => self.is_error |= error::is_reported(value),
+            // vLLM's way to break off.
+            b"object" => self.is_error |= value == b"\"error\"",
             b"choices" if scan::is_blank(value) => self.is_without_choices = true,
             b"choices" => scan::elements(value)
                 .flatten()
@@ -208,6 +210,7 @@ mod tests {
             r#"{"id":"x","choices":[{"delta":{"content":""},"finish_reason":"error"}],"error":{"message":"m"}}"#,
             r#"{error: {message: "m"}}"#,
             r#"{"error":"m"}"#,
+            r#"{"object":"error","message":"m","code":400}"#,
         ] {
             match sight(data) {
                 Sight::Error(error) => assert_eq!(error.message, "m"),

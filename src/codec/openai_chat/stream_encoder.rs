@@ -145,8 +145,11 @@ impl Encoder {
         });
     }
 
-    /// A chunk with one delta of one text: the hot path.
+    /// A chunk with one delta of one text, if there is any: the hot path.
     fn words(&self, index: u32, key: &str, words: &str, out: &mut Vec<u8>) {
+        if words.is_empty() {
+            return;
+        }
         self.delta(index, out, |out| {
             out.push(b'"');
             out.extend_from_slice(key.as_bytes());
@@ -245,6 +248,8 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) {
         let id = call_id(id, &self.exchange, &mut self.made);
+        // Its number may have been another's, who gets no more arguments then.
+        self.call_end(index, number, None, out);
         let Some(choice) = self.choice(index, out) else {
             return;
         };
@@ -320,7 +325,12 @@ impl Encoder {
         if !call.has_arguments && call.kind == ToolKind::Function {
             self.arguments(index, number, "{}", out);
         }
-        if let Some(signature) = signature {
+        let Some(signature) = signature else { return };
+        if self.exchange.legacy_functions {
+            // A `function_call` has no place for it.
+            self.report
+                .drop("choices[].delta.tool_calls[].extra_content");
+        } else {
             let slot = json!({"google": {"thought_signature": signature.seal()}});
             let call = json!([{"index": place, "extra_content": slot}]);
             self.member(index, "tool_calls", &call, out);

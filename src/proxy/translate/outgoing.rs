@@ -225,17 +225,26 @@ fn one_of_both<'r>(
     }
 }
 
-/// Whoever goes on with a conversation by its id means one that is stored somewhere else.
+/// Whoever goes on with a conversation by its id means one that is stored somewhere else, and who asks for
+/// a picture is not served by words.
 fn check_state(request: &Request, upstream: Dialect) -> Result<(), Refusal> {
-    let is_at_home = request.dialect == upstream;
-    match openai_responses::stateful_fields(request).next() {
-        Some(field) if !is_at_home => {
+    if request.dialect == upstream {
+        return Ok(());
+    }
+    if let Some(field) = openai_responses::stateful_fields(request).next() {
+        let message = format!(
+            "`{field}` refers to what only a provider of the Responses API holds, and this model's does not speak it"
+        );
+        return Err(Refusal::new(field, message));
+    }
+    match gemini::bound_fields(request).next() {
+        Some(field) => {
             let message = format!(
-                "`{field}` refers to what only a provider of the Responses API holds, and this model's does not speak it"
+                "`{field}` asks for what only a provider of the Gemini API has, and this model's does not speak it"
             );
             Err(Refusal::new(field, message))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

@@ -47,8 +47,7 @@ impl Writer<'_, '_> {
             Content::Refusal(text) => self::text(text),
             Content::Image(Image { source, detail }) => {
                 if detail.is_some() {
-                    self.report
-                        .note(format!("{}.detail", content_path(self.source)));
+                    self.report.note(self.name(Field::Detail));
                 }
                 Some(self.medium("image", source, None)?)
             }
@@ -71,8 +70,7 @@ impl Writer<'_, '_> {
                     self.report.note(self.name(Field::Reasoning));
                 }
                 if !text.citations.is_empty() {
-                    let field = format!("{}.annotations", content_path(self.source));
-                    self.report.note(field);
+                    self.report.note(self.name(Field::Citations));
                 }
                 self::text(&text.text)
             }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::choice::SERIAL;
 use super::spoken::Writer;
 use super::tool::WEB_SEARCH;
-use crate::chat::Request;
 use crate::chat::request::{Freeform, Function, Tool, ToolChoice, WebSearch};
+use crate::chat::{Dialect, Request};
 use crate::codec::anthropic::cache;
 use crate::codec::field_names::Field;
 use crate::codec::schema::{Rewritten, for_anthropic_strict, for_anthropic_tool};
@@ -177,8 +177,11 @@ impl Writer<'_, '_> {
             tool.insert("max_uses".to_owned(), (*uses).into());
         }
         if context_size.is_some() {
-            self.report
-                .drop(format!("{}[].search_context_size", self.name(Field::Tools)));
+            let search = match self.source {
+                Dialect::OpenAiChat => "web_search_options",
+                _ => "tools[]",
+            };
+            self.report.drop(format!("{search}.search_context_size"));
         }
         Value::Object(tool)
     }

@@ -261,11 +261,17 @@ fn write_format(
             config.insert("responseMimeType".to_owned(), "application/json".into());
         }
         Some(Format::Schema {
-            name: _,
+            name,
             description,
             schema,
-            strict: _,
+            strict,
         }) => {
+            if name.is_some() {
+                report.note(Field::FormatName.name(request.dialect));
+            }
+            if strict.is_some() {
+                report.note(Field::FormatStrict.name(request.dialect));
+            }
             config.insert("responseMimeType".to_owned(), "application/json".into());
             if !target.knowledge.structured_output {
                 report.drop(Field::Format.name(request.dialect));

@@ -171,8 +171,8 @@ impl<'a, 'r> Writer<'a, 'r> {
             signature,
         } = text;
         if !citations.is_empty() {
-            let messages = Field::Messages.name(self.request.dialect);
-            self.report.note(format!("{messages}[].citations"));
+            let name = Field::Citations.name(self.request.dialect);
+            self.report.note(name);
         }
         let signature = self.given(signature.as_ref());
         if text.is_empty() && signature.is_none() && !self.is_own() {
@@ -282,6 +282,10 @@ impl<'a, 'r> Writer<'a, 'r> {
             return Ok((!text.is_empty()).then(|| object(json!({ "text": text }))));
         }
         let mut map = self.media(source, "application/pdf")?;
+        if name.is_some() && !self.is_own() {
+            self.report
+                .note(Field::FileNames.name(self.request.dialect));
+        }
         let blob = map.get_mut("inlineData").or(None);
         if self.is_own()
             && let Some(name) = name
@@ -317,7 +321,11 @@ impl<'a, 'r> Writer<'a, 'r> {
         })
     }
 
-    fn with_detail(&self, mut map: Map<String, Value>, detail: Option<&str>) -> Map<String, Value> {
+    fn with_detail(
+        &mut self,
+        mut map: Map<String, Value>,
+        detail: Option<&str>,
+    ) -> Map<String, Value> {
         let level = match detail {
             Some("low") => "MEDIA_RESOLUTION_LOW",
             Some("high") => "MEDIA_RESOLUTION_HIGH",
@@ -326,6 +334,8 @@ impl<'a, 'r> Writer<'a, 'r> {
         // Older models refuse it; their one resolution is what they have.
         if self.is_own() || self.target.knowledge.thought_signatures {
             map.insert("mediaResolution".to_owned(), json!({ "level": level }));
+        } else {
+            self.report.note(Field::Detail.name(self.request.dialect));
         }
         map
     }

@@ -187,7 +187,8 @@ fn search_of(
 fn search_name(dialect: Dialect, field: &str) -> String {
     match dialect {
         Dialect::OpenAiChat => format!("web_search_options{field}"),
-        _ => format!("tools[].web_search{field}"),
+        _ if field.is_empty() => "tools[].web_search".to_owned(),
+        _ => format!("tools[]{field}"),
     }
 }
 

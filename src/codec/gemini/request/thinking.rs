@@ -27,8 +27,12 @@ pub(super) fn decode(
         fields.clone().into_rest().into(),
     );
     let level = fields.text("thinkingLevel")?.unwrap_or_default();
+    let effort = Effort::parse(&wire::constant(&level, "THINKING_LEVEL_"));
+    if effort.is_none() && !level.is_empty() {
+        leftovers.note(fields.path_of("thinkingLevel"));
+    }
     let thinking = Thinking {
-        effort: Effort::parse(&wire::constant(&level, "THINKING_LEVEL_")),
+        effort,
         budget: wire::integer(&mut fields, "thinkingBudget")?,
         is_shown: fields.boolean("includeThoughts")?,
         extra: leftovers.collect(fields),

@@ -21,7 +21,7 @@ pub(super) fn decode(tools: Vec<Value>, leftovers: &mut Leftovers) -> Result<Vec
         }
         for (key, value) in fields.into_rest() {
             if !value.is_null() {
-                decoded.push(hosted(key, value));
+                decoded.push(hosted(key, value, leftovers));
             }
         }
     }
@@ -52,10 +52,10 @@ fn function_of(value: Value, leftovers: &mut Leftovers) -> Result<Function, BadF
     Ok(function)
 }
 
-fn hosted(key: String, value: Value) -> Tool {
+fn hosted(key: String, value: Value, leftovers: &mut Leftovers) -> Tool {
     if SEARCHES.contains(&key.as_str()) {
         let extra = match value {
-            Value::Object(map) => map.into(),
+            Value::Object(map) => leftovers.collect(Fields::new(map, format!("tools[].{key}"))),
             _ => Map::new().into(),
         };
         return Tool::WebSearch(WebSearch {

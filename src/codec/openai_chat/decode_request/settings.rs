@@ -36,6 +36,9 @@ impl Reader {
         let new = fields.count("max_completion_tokens")?;
         let old = fields.count("max_tokens")?;
         self.request.max_tokens = new.or(old);
+        if new.is_some() && old.is_some() {
+            self.leftovers.note_idle("max_tokens".to_owned());
+        }
         for (key, value) in [("max_completion_tokens", new), ("max_tokens", old)] {
             if let Some(value) = value {
                 self.spelling.note_field("max_tokens", key, value.into());
@@ -205,6 +208,9 @@ impl Reader {
                 let spelled = Value::String(value.clone());
                 self.spelling.note_field("user", key, spelled);
             }
+        }
+        if newer.is_some() && older.is_some() {
+            self.leftovers.note_idle("user".to_owned());
         }
         self.request.user = newer.or(older);
         Ok(())

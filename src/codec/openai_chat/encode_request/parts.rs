@@ -17,8 +17,7 @@ impl Writer<'_, '_> {
         let mut written = match &part.content {
             Content::Text(text) => {
                 if !self.is_own() && !text.citations.is_empty() {
-                    self.report
-                        .note(format!("{}[].citations", self.name(Field::Messages)));
+                    self.note(Field::Citations);
                 }
                 json!({"type": "text", "text": text.text})
             }

@@ -3,8 +3,8 @@
 use serde_json::{Map, json};
 
 use super::Writer;
-use crate::chat::Effort;
 use crate::chat::request::{Thinking, ThinkingMode};
+use crate::chat::{Dialect, Effort};
 use crate::codec::field_names::Field;
 use crate::provider::Quirk;
 use crate::provider::knowledge::Thinking as Known;
@@ -37,6 +37,10 @@ impl Writer<'_, '_> {
         }
         if self.target.has(Quirk::ThinkingType) {
             self.thinking_type(thinking, level);
+        }
+        let is_at_home = self.request.dialect == Dialect::OpenAiChat;
+        if !is_at_home && (thinking.summary.is_some() || thinking.is_shown.is_some()) {
+            self.note(Field::ShownThinking);
         }
         self.effort(level);
     }

@@ -171,7 +171,9 @@ struct Chunk<'a> {
 impl<'a> Chunk<'a> {
     fn take(&mut self, key: &[u8], value: &'a [u8]) {
         match key {
-            b"error" => self.is_error = error::is_reported(value),
+            b"error" => self.is_error |= error::is_reported(value),
+            // vLLM's way to break off.
+            b"object" => self.is_error |= value == b"\"error\"",
             b"id" => self.id = Some(value),
             b"model" => self.model = Some(value),
             b"created" => self.created = Some(value),

@@ -87,8 +87,7 @@ fn write_text(
     let length = text.text.chars().count() as u64;
     let (annotations, is_short) = annotation::write_all(&text.citations, length, cx.is_own);
     if is_short {
-        let list = cx.name(Field::Messages);
-        report.drop(format!("{list}[].citations"));
+        report.drop(cx.name(Field::Citations));
     }
     let is_bare = message.is_some_and(|message| is_marked(&message.extra, CONTENT, BARE));
     let node = if cx.is_own && is_bare {

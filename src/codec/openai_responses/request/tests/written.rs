@@ -494,6 +494,6 @@ fn texts_taken_from_the_web_say_so() {
     );
     assert_eq!(
         report.dropped().collect::<Vec<_>>(),
-        ["messages[].citations"]
+        ["messages[].content[].citations"]
     );
 }

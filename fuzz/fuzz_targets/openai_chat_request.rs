@@ -1,0 +1,10 @@
+//! Requests of OpenAI Chat, for upstreams of all dialects.
+#![no_main]
+
+#[path = "../../tests/golden/bodies.rs"]
+#[allow(dead_code, unreachable_pub, reason = "each target needs one of the bodies")]
+mod bodies;
+
+use autogw::chat::Dialect;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| bodies::request(Dialect::OpenAiChat, input));

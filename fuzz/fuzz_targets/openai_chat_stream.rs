@@ -1,0 +1,10 @@
+//! Streams of OpenAI Chat, for clients of all dialects.
+#![no_main]
+
+#[path = "../../tests/golden/bodies.rs"]
+#[allow(dead_code, unreachable_pub, reason = "each target needs one of the bodies")]
+mod bodies;
+
+use autogw::chat::Dialect;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| bodies::stream(Dialect::OpenAiChat, input));
