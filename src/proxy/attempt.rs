@@ -213,7 +213,9 @@ impl Attempt<'_> {
         };
         let mut good = self.ask(asking, written).await?;
         if let Some((more, embedding)) = embedding {
-            good.body = self.gather(asking, good.body, more, &embedding).await?;
+            // Boxed: it holds a second call, which few requests make.
+            let gathered = Box::pin(self.gather(asking, good.body, more, &embedding));
+            good.body = gathered.await?;
         }
         good.body = self.settled(good.body, crossing.as_deref(), &mut told);
         good.told = told;
