@@ -63,7 +63,7 @@ pub struct Sheet {
     told: Told,
     crossing: Option<Arc<Crossing>>,
     /// Further calls, and how all their answers become one.
-    embedding: Option<(Vec<Written>, Embedding)>,
+    embedding: Option<Box<(Vec<Written>, Embedding)>>,
 }
 
 /// Everything an attempt needs to know.
@@ -130,7 +130,7 @@ impl Attempt<'_> {
             written: written.next().unwrap_or_else(|| write(Bytes::new())),
             told: self.told(&calls.report, reader),
             crossing: None,
-            embedding: Some((written.collect(), calls.embedding)),
+            embedding: Some(Box::new((written.collect(), calls.embedding))),
         })
     }
 
@@ -173,8 +173,10 @@ impl Attempt<'_> {
             crossing: crossing.as_ref(),
         };
         let mut good = self.ask(asking, written).await?;
-        if let Some((more, embedding)) = embedding {
-            good.body = self.gather(asking, good.body, more, &embedding).await?;
+        if let Some(embedding) = embedding {
+            let (more, embedding) = *embedding;
+            // Boxed: it has room for another call, which hardly anybody needs.
+            good.body = Box::pin(self.gather(asking, good.body, more, &embedding)).await?;
         }
         good.body = self.settled(good.body, crossing.as_deref(), &mut told);
         good.told = told;
