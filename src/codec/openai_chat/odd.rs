@@ -46,8 +46,10 @@ pub fn is_odd(body: &RawObject) -> bool {
     })
 }
 
+/// The list from its first element on. Where that ends is for its members to say: a long first message is
+/// walked once less.
 fn first(list: &[u8]) -> Option<&[u8]> {
-    scan::elements(list).next()?.ok()
+    list.strip_prefix(b"[")
 }
 
 /// A function of Chat has its name one level deeper; hosted tools have a type of their own.
@@ -80,10 +82,9 @@ fn is_odd_message(message: &[u8]) -> bool {
 
 fn is_odd_part(part: &[u8]) -> bool {
     let mut members = scan::members(part).map_while(Result::ok);
-    members.any(|member| {
-        &part[member.key..member.key_end] == b"type"
-            && PARTS.contains(&&part[member.value..member.end])
-    })
+    // It mostly stands before the text, which is then not walked again.
+    let kind = members.find(|member| &part[member.key..member.key_end] == b"type");
+    kind.is_some_and(|kind| PARTS.contains(&&part[kind.value..kind.end]))
 }
 
 #[cfg(test)]
