@@ -92,12 +92,12 @@ pub(crate) fn small_in(tongue: Tongue, model: &str, streams: bool) -> Asked {
 }
 
 /// A request of Claude Code in the middle of its work: 12 tools, a conversation of calls and results, 60 KB; asks
-/// for a stream of one token.
+/// for a stream of two tokens.
 pub(crate) fn agent(model: &str) -> Asked {
     let mut recorded: Value = serde_json::from_str(RECORDED).expect("a recording is JSON");
     let mut body = recorded["body"].take();
     body["model"] = model.into();
-    body["max_tokens"] = 1.into();
+    body["max_tokens"] = 2.into();
     let instructions = body["system"][2]["text"].as_str().unwrap_or_default();
     body["system"][2]["text"] = (instructions.to_owned() + &TEXT.repeat(60)).into();
     for turn in 0.. {

@@ -83,7 +83,7 @@ pub struct Sheet {
     report: Option<Report>,
     crossing: Option<Arc<Crossing>>,
     /// Further calls, and how all their answers become one.
-    embedding: Option<(Vec<Written>, Embedding)>,
+    embedding: Option<Box<(Vec<Written>, Embedding)>>,
 }
 
 /// Everything an attempt needs to know.
@@ -167,7 +167,7 @@ impl Attempt<'_> {
             told: self.told(&calls.report, reader),
             report: Some(calls.report),
             crossing: None,
-            embedding: Some((written.collect(), calls.embedding)),
+            embedding: Some(Box::new((written.collect(), calls.embedding))),
         })
     }
 
@@ -212,10 +212,10 @@ impl Attempt<'_> {
             crossing: crossing.as_ref(),
         };
         let mut good = self.ask(asking, written).await?;
-        if let Some((more, embedding)) = embedding {
-            // Boxed: it holds a second call, which few requests make.
-            let gathered = Box::pin(self.gather(asking, good.body, more, &embedding));
-            good.body = gathered.await?;
+        if let Some(embedding) = embedding {
+            let (more, embedding) = *embedding;
+            // Boxed: it has room for another call, which hardly anybody needs.
+            good.body = Box::pin(self.gather(asking, good.body, more, &embedding)).await?;
         }
         good.body = self.settled(good.body, crossing.as_deref(), &mut told);
         good.told = told;

@@ -135,10 +135,15 @@ pub async fn handle(
     let hold = promised_after(&gateway, &call).filter(|_| prepared.streams);
     let id = record.request_id().clone();
     let tongue = call.tongue();
-    let search = search(gateway, call, prepared, plan, record);
+    // Not a variable of its own: a future that is moved before it is awaited has room twice in this one.
     let reply = match hold {
-        None => search.await.map(Reply::from),
-        Some(hold) => answer_within(hold, tongue.dialect, id, Box::pin(search)).await,
+        None => search(gateway, call, prepared, plan, record)
+            .await
+            .map(Reply::from),
+        Some(hold) => {
+            let search = Box::pin(search(gateway, call, prepared, plan, record));
+            answer_within(hold, tongue.dialect, id, search).await
+        }
     }?;
     Ok(framed(reply, tongue.framing))
 }

@@ -40,8 +40,9 @@ pub struct Prepared {
     pub timeout: Option<Duration>,
     /// What a loss in translation leads to, if the client says.
     pub fidelity: Option<Fidelity>,
-    /// The same request in neutral form, read when a translation first asks for it.
-    pub(super) neutral: OnceLock<Result<Neutral, Problem>>,
+    /// The same request in neutral form, read when a translation first asks for it. Boxed: what is prepared
+    /// is moved from future to future, whether or not it is translated.
+    pub(super) neutral: OnceLock<Box<Result<Neutral, Problem>>>,
     /// The stored conversation that it goes on with.
     pub(super) resumed: Option<Storing>,
 }
@@ -203,10 +204,8 @@ impl Prepared {
             Payload::Json(object) => Neutral::read(gateway, call, object.text()),
             Payload::Form { .. } => Err(Problem::bad_request("a form cannot be translated")),
         };
-        self.neutral
-            .get_or_init(read)
-            .as_ref()
-            .map_err(Problem::clone)
+        let neutral = self.neutral.get_or_init(|| Box::new(read()));
+        Result::as_ref(neutral).map_err(Problem::clone)
     }
 
     /// What a loss in translation leads to: as the client says, or the route, or the configuration.
