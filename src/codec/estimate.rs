@@ -36,6 +36,20 @@ pub fn input_tokens(request: &Request) -> u64 {
     instructions + messages.sum::<u64>() + tools.sum::<u64>() + format
 }
 
+/// Whether anything in `request` costs by what it shows and not by its bytes.
+pub fn holds_media(request: &Request) -> bool {
+    fn any(parts: &[Part]) -> bool {
+        parts.iter().any(|part| match &part.content {
+            Content::Image(_) | Content::Document(_) | Content::Audio(_) | Content::Video(_) => {
+                true
+            }
+            Content::ToolResult(result) => any(&result.parts),
+            _ => false,
+        })
+    }
+    request.messages.iter().any(|message| any(&message.parts))
+}
+
 fn parts(parts: &[Part]) -> u64 {
     parts.iter().map(part).sum()
 }

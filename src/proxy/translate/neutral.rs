@@ -12,6 +12,12 @@ use crate::proxy::call::Call;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
 
+/// From here on a body is weighed rather than read, where a rough count will do.
+const LONG: usize = 16 * 1024;
+
+/// Bytes of JSON that make a token, on average.
+const BYTES_PER_TOKEN: u64 = 4;
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct Neutral {
@@ -21,6 +27,8 @@ pub struct Neutral {
     pub echo: Map<String, Value>,
     /// Chat: whether the client still calls tools functions.
     pub legacy_functions: bool,
+    /// Bytes of the body.
+    weight: usize,
     estimate: OnceLock<u64>,
 }
 
@@ -53,8 +61,19 @@ impl Neutral {
             request,
             echo,
             legacy_functions,
+            weight: body.len(),
             estimate: OnceLock::new(),
         })
+    }
+
+    /// The same, good enough for the first event of a stream, whose last one tells the upstream's count: a
+    /// long text is weighed and not read.
+    pub fn rough_input_tokens(&self) -> u64 {
+        if self.weight < LONG || estimate::holds_media(&self.request) {
+            self.input_tokens()
+        } else {
+            self.weight as u64 / BYTES_PER_TOKEN
+        }
     }
 
     /// Tokens of the input, estimated when first asked for.

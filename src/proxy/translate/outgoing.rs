@@ -333,7 +333,7 @@ fn exchange(
         seed: gateway.next_seed(),
         include_usage: prepared.head.include_usage,
         estimated_input: if prepared.streams && is_told {
-            neutral.input_tokens()
+            neutral.rough_input_tokens()
         } else {
             0
         },
