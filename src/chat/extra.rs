@@ -45,6 +45,9 @@ impl From<Map<String, Value>> for Extra {
     }
 }
 
+/// Most paths that are told apart: no API has so many fields, and a hostile body may.
+const MAX_PATHS: usize = 256;
+
 /// Paths of the fields that a decoder left over; those that hold nothing are not worth a word.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Leftovers {
@@ -74,16 +77,12 @@ impl Leftovers {
 
     /// Notes a path that is left over as a whole.
     pub fn note(&mut self, path: String) {
-        if !self.losses.contains(&path) {
-            self.losses.push(path);
-        }
+        add(&mut self.losses, path);
     }
 
     /// Notes a path that is left over and carries no meaning for the answer.
     pub fn note_idle(&mut self, path: String) {
-        if !self.notes.contains(&path) {
-            self.notes.push(path);
-        }
+        add(&mut self.notes, path);
     }
 
     /// The paths that carry a meaning, each once.
@@ -94,6 +93,15 @@ impl Leftovers {
     /// The paths that carry none.
     pub fn notes(&self) -> impl Iterator<Item = &str> {
         self.notes.iter().map(String::as_str)
+    }
+}
+
+/// Adds a path unless it is there, or there are more than anybody reads: then that is said.
+fn add(paths: &mut Vec<String>, path: String) {
+    match paths.len() {
+        MAX_PATHS => paths.push("…".to_owned()),
+        0..MAX_PATHS if !paths.contains(&path) => paths.push(path),
+        _ => {}
     }
 }
 
@@ -184,6 +192,11 @@ impl Report {
     /// What came over with another value.
     pub fn adjustments(&self) -> &[Adjustment] {
         &self.adjustments
+    }
+
+    /// Whether everything came over as it was.
+    pub fn is_empty(&self) -> bool {
+        self.losses.is_empty() && self.adjustments.is_empty()
     }
 
     /// Adds what another report holds.

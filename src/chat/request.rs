@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 use super::dialect::Dialect;
 use super::effort::Effort;
 use super::extra::{Extra, Leftovers};
-use super::part::{CacheMark, Part};
+use super::part::{CacheMark, Content, Part};
 
 /// See the module's head.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +83,25 @@ impl Request {
             extra: Extra::default(),
             leftovers: Leftovers::default(),
         }
+    }
+
+    /// Takes every thought out of the conversation, and every state that belongs to one.
+    pub fn forget_thoughts(&mut self) {
+        for message in &mut self.messages {
+            message.parts.retain_mut(|part| match &mut part.content {
+                Content::Reasoning(_) => false,
+                Content::ToolCall(call) => {
+                    call.signature = None;
+                    true
+                }
+                Content::Text(text) => {
+                    text.signature = None;
+                    true
+                }
+                _ => true,
+            });
+        }
+        self.messages.retain(|message| !message.parts.is_empty());
     }
 
     /// The conversation in two: instructions that stand before everything else (from both places), and

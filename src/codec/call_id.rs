@@ -55,6 +55,28 @@ pub fn made(seed: u64, n: usize, prefix: &str) -> String {
     id
 }
 
+/// Gives ids to calls that their upstream gave none.
+#[derive(Debug)]
+pub struct Maker {
+    seed: u64,
+    made: usize,
+}
+
+impl Maker {
+    /// A maker for one answer.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, made: 0 }
+    }
+
+    /// Makes `id` one, unless it is.
+    pub fn fill(&mut self, id: &mut String) {
+        if id.is_empty() {
+            self.made += 1;
+            *id = made(self.seed, self.made, "call_");
+        }
+    }
+}
+
 fn conforms(id: &str, rule: IdRule) -> bool {
     match rule {
         IdRule::Anthropic => !id.is_empty() && id.chars().all(is_plain),

@@ -124,6 +124,10 @@ impl StreamDecoder for Decoder {
 
 /// Writes a client's stream.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives behind the one box of its translator"
+)]
 pub enum Encoder {
     /// Chunks.
     OpenAiChat(openai_chat::Encoder),

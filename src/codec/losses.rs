@@ -1,6 +1,9 @@
 //! What becomes of fields that only their own dialect knows, when a request goes to another one.
 
+use serde_json::Value;
+
 use super::field_names::Field;
+use super::target::Refusal;
 use crate::chat::{Content, Dialect, Report, Request};
 
 /// Fields whose absence changes nothing about the answer: a note, never a loss. A name stands for the
@@ -93,14 +96,50 @@ fn report_measures(request: &Request, report: &mut Report) {
     }
 }
 
+/// Refuses what would make another answer if it were left out: output that is no text, and input that is
+/// held by the vendor.
+///
+/// # Errors
+/// `request` holds such a field.
+pub fn refuse_leftovers(request: &Request) -> Result<(), Refusal> {
+    let mut fields = request
+        .leftovers
+        .iter()
+        .filter(|path| match request.dialect {
+            Dialect::OpenAiChat => *path == "modalities" && speaks(request),
+            Dialect::Gemini => {
+                matches!(
+                    *path,
+                    "generationConfig.responseModalities" | "cachedContent"
+                )
+            }
+            Dialect::OpenAiResponses | Dialect::Anthropic => false,
+        });
+    fields.next().map_or(Ok(()), |field| {
+        let message =
+            format!("this model's provider has nothing like `{field}`, and without it the answer would be to another request");
+        Err(Refusal::new(field, message))
+    })
+}
+
+/// Whether anything but text is asked for.
+fn speaks(request: &Request) -> bool {
+    let modalities = request.extra.get("modalities").and_then(Value::as_array);
+    modalities.is_some_and(|all| all.iter().any(|one| one != "text"))
+}
+
+/// Where a dialect stands in the tables.
+fn row(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::OpenAiChat => 0,
+        Dialect::OpenAiResponses => 1,
+        Dialect::Anthropic => 2,
+        Dialect::Gemini => 3,
+    }
+}
+
 fn is_note(dialect: Dialect, path: &str) -> bool {
-    let notes = match dialect {
-        Dialect::OpenAiChat => NOTES[0],
-        Dialect::OpenAiResponses => NOTES[1],
-        Dialect::Anthropic => NOTES[2],
-        Dialect::Gemini => NOTES[3],
-    };
-    notes.iter().any(|note| {
+    NOTES[row(dialect)].iter().any(|note| {
         let rest = path.strip_prefix(note);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     })

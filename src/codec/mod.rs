@@ -28,6 +28,7 @@ pub mod tokens;
 pub mod tool_map;
 pub mod tool_names;
 pub mod turns;
+pub mod without;
 
 use crate::chat::Dialect;
 use crate::sse;

@@ -51,7 +51,7 @@ impl Restore {
                 namespace,
                 kind,
             } => {
-                let tool = declared(&self.tools, name, namespace, kind);
+                let tool = declared(&self.tools, &name, namespace, kind);
                 if tool.is_emulated {
                     self.held.push(Held {
                         choice,
@@ -114,7 +114,7 @@ pub fn restore(response: &mut Response, tools: &ToolMap) {
 
 fn restore_call(tools: &ToolMap, call: &mut ToolCall) {
     let name = std::mem::take(&mut call.name);
-    let tool = declared(tools, name, call.namespace.take(), call.kind);
+    let tool = declared(tools, &name, call.namespace.take(), call.kind);
     if tool.is_emulated {
         call.arguments = free_text(std::mem::take(&mut call.arguments));
     }
@@ -130,8 +130,8 @@ struct Declared {
     is_emulated: bool,
 }
 
-fn declared(tools: &ToolMap, name: String, namespace: Option<String>, kind: ToolKind) -> Declared {
-    let origin = tools.back(&name);
+fn declared(tools: &ToolMap, name: &str, namespace: Option<String>, kind: ToolKind) -> Declared {
+    let origin = tools.back(name);
     let own = origin.namespace.map(str::to_owned);
     let (back, declared) = (origin.name.into_owned(), origin.kind);
     Declared {

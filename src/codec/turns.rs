@@ -178,7 +178,7 @@ mod tests {
             let mut text = format!("{:?}", turn.speaker)[..1].to_owned();
             for answer in turn.answers {
                 let missing = if answer.result.is_none() { "!" } else { "" };
-                text += &format!(" {missing}{}", answer.call.id);
+                text.extend([" ", missing, &answer.call.id]);
             }
             for spoken in turn.parts {
                 text += match spoken {

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_chain_tells_the_whole_conversation() {
-        let responses = Responses::new(1 << 20, Duration::from_secs(60));
+        let responses = Responses::new(1 << 20, Duration::from_mins(1));
         let now = Instant::now();
         responses.keep("me", "r1", stored(None, "a"), now);
         responses.keep("me", "r2", stored(Some("r1"), "b"), now);
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_missing_link_is_no_history() {
-        let responses = Responses::new(1 << 20, Duration::from_secs(60));
+        let responses = Responses::new(1 << 20, Duration::from_mins(1));
         let now = Instant::now();
         responses.keep("me", "r2", stored(Some("r1"), "b"), now);
         assert_eq!(responses.history("me", "r2", now), None);
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_circle_ends() {
-        let responses = Responses::new(1 << 20, Duration::from_secs(60));
+        let responses = Responses::new(1 << 20, Duration::from_mins(1));
         let now = Instant::now();
         responses.keep("me", "r1", stored(Some("r1"), "a"), now);
         assert_eq!(responses.history("me", "r1", now), None);

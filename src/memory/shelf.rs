@@ -99,7 +99,7 @@ impl<V> Shelf<V> {
 mod tests {
     use super::*;
 
-    const TTL: Duration = Duration::from_secs(60);
+    const TTL: Duration = Duration::from_mins(1);
 
     #[test]
     fn the_oldest_make_room() {

@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_thought_comes_back_once_before_its_calls() {
-        let thoughts = Thoughts::new(1 << 20, Duration::from_secs(60));
+        let thoughts = Thoughts::new(1 << 20, Duration::from_mins(1));
         let now = Instant::now();
         thoughts.keep("me", heard("s", &["1", "2"]), now);
         let mut request = asking(&["1", "2"]);
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn nobody_gets_the_thoughts_of_others() {
-        let thoughts = Thoughts::new(1 << 20, Duration::from_secs(60));
+        let thoughts = Thoughts::new(1 << 20, Duration::from_mins(1));
         let now = Instant::now();
         thoughts.keep("me", heard("s", &["1"]), now);
         let mut request = asking(&["1"]);
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_call_gets_its_own_token_back() {
-        let thoughts = Thoughts::new(1 << 20, Duration::from_secs(60));
+        let thoughts = Thoughts::new(1 << 20, Duration::from_mins(1));
         let now = Instant::now();
         let mut listener = Listener::default();
         let call = Content::ToolCall(ToolCall {

@@ -11,16 +11,19 @@ use super::gateway::Gateway;
 use super::prepared::Prepared;
 use super::receive::{Flaw, GoodBody, Receiver, read_error};
 use super::tongue;
-use super::translate::{self, Calls, Carried, Crossing, Embedding, Refused};
+use super::translate::{self, Calls, Carried, Crossing, Embedding, Refused, THOUGHTS};
 use super::upstream::{Answer, Outgoing, SendError};
 use super::written::{Reader, Written};
-use crate::chat::{Blame, ErrorBody, Failure, FailureClass, Next, Operation, Report, Stage};
+use crate::chat::{
+    Blame, Dialect, ErrorBody, Failure, FailureClass, Next, Operation, Report, Stage,
+};
 use crate::codec::gemini;
 use crate::codec::openai_chat::error;
 use crate::config::{Fidelity, Timeouts};
 use crate::provider::classify::{self, Asked};
 use crate::provider::retry_after::MAX_RETRY_AFTER;
 use crate::provider::{Features, Provider};
+use crate::route::plan::missing;
 use crate::route::{Offer, Target};
 
 /// An answer that may be given to the client.
@@ -47,6 +50,22 @@ pub struct Told {
     pub native_stop: Option<String>,
 }
 
+impl Sheet {
+    /// What the request lost on its way, notes included.
+    pub fn log(&self, request_id: &str) {
+        if let Some(report) = self.report.as_ref().filter(|report| !report.is_empty()) {
+            let losses: Vec<_> = report.losses().iter().map(|loss| &*loss.field).collect();
+            tracing::debug!(
+                target: "autogw::fidelity",
+                request_id,
+                dropped = losses.join(","),
+                adjusted = self.told.adjusted.join(","),
+                "the request was changed in translation"
+            );
+        }
+    }
+}
+
 /// Whom one call goes to, and how its answer comes back.
 #[derive(Clone, Copy)]
 struct Asking<'a> {
@@ -61,6 +80,7 @@ pub struct Sheet {
     endpoint: &'static Endpoint,
     written: Written,
     told: Told,
+    report: Option<Report>,
     crossing: Option<Arc<Crossing>>,
     /// Further calls, and how all their answers become one.
     embedding: Option<(Vec<Written>, Embedding)>,
@@ -96,25 +116,41 @@ impl Attempt<'_> {
             refused,
         };
         let is_native = reader.endpoint.dialect == self.call.endpoint.dialect;
-        if is_native && !self.prepared.is_foreign() {
-            let mut written = self.prepared.write(self.call, reader, self.needs);
-            let dropped = std::mem::take(&mut written.dropped);
-            return Ok(Sheet {
-                endpoint: reader.endpoint,
-                written,
-                told: Told {
-                    dropped,
-                    ..Told::default()
-                },
-                crossing: None,
-                embedding: None,
-            });
+        let missing = missing(self.needs, target.offer.features);
+        let is_chat = self.call.endpoint.dialect == Dialect::OpenAiChat;
+        let is_fitting = missing.is_empty() || is_chat || !self.call.endpoint.generates();
+        let forgets = refused.iter().any(|refused| **refused == *THOUGHTS);
+        if is_native && is_fitting && !forgets && !self.prepared.is_foreign() {
+            return self.edit(reader).map_err(Refused::failure);
         }
         let sheet = match self.call.endpoint.operation {
             Operation::Embed => self.embed(reader),
-            _ => self.translate(reader),
+            _ => self.translate(reader, missing),
         };
         sheet.map_err(Refused::failure)
+    }
+
+    /// The client's own bytes, without what was asked to be left out.
+    fn edit(&self, reader: Reader<'_>) -> Result<Sheet, Refused> {
+        let mut written = self.prepared.write(self.call, reader, self.needs);
+        let mut report = Report::default();
+        let mut lost = Report::default();
+        for field in std::mem::take(&mut written.dropped) {
+            // How a stream is counted changes nothing about the answer.
+            if field != "stream_options" {
+                lost.drop(field.clone());
+            }
+            report.drop(field);
+        }
+        translate::strictly(self.prepared.fidelity(self.gateway, reader.offer), &lost)?;
+        Ok(Sheet {
+            report: None,
+            endpoint: reader.endpoint,
+            written,
+            told: self.told(&report, reader),
+            crossing: None,
+            embedding: None,
+        })
     }
 
     fn embed(&self, reader: Reader<'_>) -> Result<Sheet, Refused> {
@@ -129,6 +165,7 @@ impl Attempt<'_> {
             endpoint: calls.endpoint,
             written: written.next().unwrap_or_else(|| write(Bytes::new())),
             told: self.told(&calls.report, reader),
+            report: Some(calls.report),
             crossing: None,
             embedding: Some((written.collect(), calls.embedding)),
         })
@@ -141,14 +178,15 @@ impl Attempt<'_> {
         }
     }
 
-    fn translate(&self, reader: Reader<'_>) -> Result<Sheet, Refused> {
-        let outgoing = translate::write(self.gateway, self.call, self.prepared, reader)?;
+    fn translate(&self, reader: Reader<'_>, missing: Features) -> Result<Sheet, Refused> {
+        let outgoing = translate::write(self.gateway, self.call, self.prepared, reader, missing)?;
         let told = self.told(&outgoing.report, reader);
         let streams = self.prepared.streams;
         Ok(Sheet {
             endpoint: reader.endpoint,
             written: Written::translated(self.call, streams, reader, outgoing.body),
             told,
+            report: Some(outgoing.report),
             // A count is a number in every dialect.
             crossing: self.call.endpoint.generates().then_some(outgoing.crossing),
             embedding: None,
@@ -164,6 +202,7 @@ impl Attempt<'_> {
             endpoint,
             written,
             mut told,
+            report: _,
             crossing,
             embedding,
         } = sheet;

@@ -13,6 +13,7 @@ use super::attempt::{Attempt, Good};
 use super::exhausted::{End, Exhausted, Failed};
 use super::problem::{AttemptNote, Problem};
 use super::record::{Record, milliseconds};
+use super::translate::THOUGHTS;
 use crate::chat::{ErrorBody, Failure, FailureClass, Next, Stage};
 use crate::config::Fidelity;
 use crate::provider::refused;
@@ -108,11 +109,12 @@ impl<'a> Failover<'a> {
             };
             let sheet = match self.attempt.write(&target, &self.refused(&target)) {
                 Ok(sheet) => sheet,
-                Err(failure) => match self.leave_out(target, failure) {
+                Err(failure) => match self.leave_out(&target, failure) {
                     Some(end) => break end,
                     None => continue,
                 },
             };
+            sheet.log(self.record.id());
             let number = self.record.attempt();
             let began = Instant::now();
             match self.attempt.run(&target, sheet).await {
@@ -178,7 +180,7 @@ impl<'a> Failover<'a> {
     }
 
     /// A target that would refuse the request is not asked.
-    fn leave_out(&mut self, target: Target, failure: Failure) -> Option<End> {
+    fn leave_out(&mut self, target: &Target, failure: Failure) -> Option<End> {
         tracing::debug!(
             target: "autogw::attempt",
             request_id = self.record.id(),
@@ -189,7 +191,7 @@ impl<'a> Failover<'a> {
         );
         let is_final = failure.next == Next::Return;
         self.queue
-            .retain(|other| !is_same_place(other, &target, &failure));
+            .retain(|other| !is_same_place(other, target, &failure));
         self.failures.push(Failed {
             failure,
             note: None,
@@ -212,7 +214,8 @@ impl<'a> Failover<'a> {
         };
         let parameter = failure
             .status
-            .and_then(|status| refused::parameter(status, &body));
+            .and_then(|status| refused::parameter(status, &body))
+            .or_else(|| is_thoughts(failure).then(|| THOUGHTS.to_owned()));
         let Some(parameter) = parameter.filter(|_| fidelity != Fidelity::Strict) else {
             return false;
         };
@@ -231,7 +234,9 @@ impl<'a> Failover<'a> {
     /// The request went through: what it went through without was to blame.
     fn learn(&self, target: &Target) {
         let now = std::time::Instant::now();
-        for healing in self.healing.iter().filter(|healing| healing.is_at(target)) {
+        let parameters = self.healing.iter().filter(|healing| healing.is_at(target));
+        // Thoughts are refused by the conversation they are in, which the next request is not.
+        for healing in parameters.filter(|healing| *healing.parameter != *THOUGHTS) {
             let unsupported = self.attempt.gateway.unsupported();
             if unsupported.record(&healing.provider, &healing.model, &healing.parameter, now) {
                 tracing::info!(
@@ -347,6 +352,15 @@ impl<'a> Failover<'a> {
         let most = u64::try_from(MAX_JITTER.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(dice % most)
     }
+}
+
+/// Whether the upstream did not accept the state of a thought: OpenAI has a code for it, Anthropic names
+/// the signature.
+fn is_thoughts(failure: &Failure) -> bool {
+    let is_code = failure.code.as_deref() == Some("invalid_encrypted_content");
+    let words = failure.message.to_ascii_lowercase();
+    let is_signature = words.contains("invalid `signature` in `thinking` block");
+    failure.status == Some(400) && (is_code || is_signature)
 }
 
 /// Whether a failure of `target` speaks against `other` as well.

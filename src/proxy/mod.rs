@@ -101,6 +101,13 @@ static PASSED_BACK: [HeaderName; 5] = [
 /// Beginnings of the headers in which upstreams tell their rate limits.
 const LIMITS: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 
+/// Bytes of a list in a header behind which nothing is added: some clients refuse answers with more than
+/// 8 KiB of headers.
+const LONGEST_LIST: usize = 2048;
+
+/// Characters of one word of it.
+const LONGEST_WORD: usize = 256;
+
 /// Answers a call.
 ///
 /// # Cancel safety
@@ -386,18 +393,29 @@ fn describe(headers: &mut HeaderMap, ring: &Keyring, target: &Target, attempts: 
     set("x-autogw-provider", ring.name_header.clone());
     set("x-autogw-model", target.offer.name_header.clone());
     set("x-autogw-attempts", Some(attempts.into()));
-    let list = |words: &[String]| {
-        let joined = words.join(",");
-        let header = HeaderValue::from_str(&joined);
-        header.ok().filter(|_| !joined.is_empty())
-    };
     set("x-autogw-dropped", list(&told.dropped));
     set("x-autogw-adjusted", list(&told.adjusted));
-    let stop = told.native_stop.as_deref();
-    set(
-        "x-autogw-native-stop",
-        stop.and_then(|stop| HeaderValue::from_str(stop).ok()),
-    );
+    set("x-autogw-native-stop", list(told.native_stop.as_slice()));
+}
+
+/// `words` as the value of a header. They may be anybody's: what cannot stand there is replaced, and where
+/// they are too many the end is left out.
+fn list(words: &[String]) -> Option<HeaderValue> {
+    let mut joined = String::new();
+    for word in words {
+        if !joined.is_empty() {
+            joined.push(',');
+        }
+        if joined.len() > LONGEST_LIST {
+            joined.push_str("...");
+            break;
+        }
+        let plain = |c: char| (c == ' ' || c.is_ascii_graphic()) && c != ',';
+        let word = word.chars().take(LONGEST_WORD);
+        joined.extend(word.map(|c| if plain(c) { c } else { '_' }));
+    }
+    let header = HeaderValue::from_str(&joined);
+    header.ok().filter(|_| !joined.is_empty())
 }
 
 impl From<Committed> for Reply {

@@ -1,9 +1,63 @@
-//! Models named inside a Gemini body. The path decides, and Google refuses a body that says otherwise.
+//! Edits below the top level, the rest of which stays as it came: models named inside a Gemini body (the path
+//! decides, and Google refuses a body that says otherwise), and parameters that an upstream refused.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::json::raw::{Edit, RawObject};
 use crate::json::scan;
+use crate::provider::refused::is_same_name;
+
+/// Leaves out the fields at the dotted `paths`, however they are spelled; those that were there.
+pub(super) fn leave_out(
+    object: &RawObject,
+    paths: &[Arc<str>],
+    edit: &mut Edit<'_>,
+) -> Vec<String> {
+    let mut left_out = Vec::new();
+    for (name, value) in object.iter() {
+        let Some(name) = name else { continue };
+        let mut rest = None;
+        for path in paths {
+            let (first, below) = path.split_once('.').unwrap_or((path, ""));
+            if !is_same_name(name, first) {
+                continue;
+            }
+            if below.is_empty() {
+                edit.remove(name);
+                rest = None;
+                left_out.push(path.to_string());
+                break;
+            }
+            if let Some(without) = without(rest.as_deref().unwrap_or(value), below) {
+                rest = Some(without);
+                left_out.push(path.to_string());
+            }
+        }
+        if let Some(rest) = rest {
+            edit.set(name, rest);
+        }
+    }
+    left_out
+}
+
+/// `object` without the field at the dotted `path`; `None` if it has none.
+fn without(object: &[u8], path: &str) -> Option<Bytes> {
+    let (first, below) = path.split_once('.').unwrap_or((path, ""));
+    let object = RawObject::parse(Bytes::copy_from_slice(object)).ok()?;
+    let named = object
+        .iter()
+        .find_map(|(name, value)| Some((name.filter(|name| is_same_name(name, first))?, value)));
+    let (name, value) = named?;
+    let mut edit = object.edit();
+    if below.is_empty() {
+        edit.remove(name);
+    } else {
+        edit.set(name, without(value, below)?);
+    }
+    Some(edit.finish().concat().into())
+}
 
 /// Gives every mention of the request's model the name it has upstream; what names none stays as it is.
 pub(super) fn rename(object: &RawObject, model: &str, edit: &mut Edit<'_>) {
@@ -63,6 +117,28 @@ mod tests {
         let mut edit = object.edit();
         rename(&object, model, &mut edit);
         String::from_utf8(edit.finish().concat()).expect("utf-8")
+    }
+
+    #[test]
+    fn what_is_refused_is_left_out_however_deep_and_the_rest_stays() {
+        let text = r#"{"top_p":1.0, "generationConfig":{"topK":4,"temperature":1.0e+0, "thinkingConfig":{"a":1,"thinkingLevel":"low"}},"x":[1E5]}"#;
+        let paths: Vec<Arc<str>> = [
+            "generation_config.top_k",
+            "generation_config.thinking_config.thinking_level",
+            "top_p",
+            "generation_config.seed",
+            "x.y",
+        ]
+        .map(Arc::from)
+        .into();
+        let object = RawObject::parse(Bytes::copy_from_slice(text.as_bytes())).expect("valid");
+        let mut edit = object.edit();
+        let left_out = leave_out(&object, &paths, &mut edit);
+        assert_eq!(left_out, ["top_p", &*paths[0], &*paths[1]]);
+        let rest = String::from_utf8(edit.finish().concat()).expect("utf-8");
+        let expected =
+            r#"{"generationConfig":{"temperature":1.0e+0, "thinkingConfig":{"a":1}},"x":[1E5]}"#;
+        assert_eq!(rest.replace("{ ", "{"), expected);
     }
 
     #[test]

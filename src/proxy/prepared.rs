@@ -13,6 +13,7 @@ use super::fallbacks;
 use super::gateway::Gateway;
 use super::problem::Problem;
 use super::state;
+use super::tongue;
 use super::translate::{Neutral, Storing};
 use crate::chat::signature::{SEAL, SEAL_IN_BASE64};
 use crate::chat::{Dialect, Operation};
@@ -140,7 +141,10 @@ impl Prepared {
         let is_own = |field: &str| object.get(field).is_some() || self.has_extra(field);
         let mut added = provider.extra_body.iter();
         self.head.has_effects
-            || (stores_by_default(dialect) && !self.says_not_to_store(object, provider))
+            // Where it is translated, answers are stored here and not there.
+            || (stores_by_default(dialect)
+                && provider.preset.dialects.contains(&dialect)
+                && !self.says_not_to_store(object, provider))
             || added.any(|(field, value)| {
                 has_effect(dialect, field, value.get().as_bytes()) && !is_own(field)
             })
@@ -173,8 +177,8 @@ impl Prepared {
             provider: self.head.provider.as_deref(),
             alias: self.head.alias.as_deref(),
             strict_alias: self.head.strict_alias.unwrap_or(true),
-            // Only a chat's parts are known well enough to be taken out.
-            may_strip: may_strip && call.endpoint.dialect == Dialect::OpenAiChat,
+            // Only a conversation's parts are known well enough to be taken out.
+            may_strip: may_strip && tongue::holds_a_conversation(call.endpoint),
             scope: call.scope.as_deref(),
             fluency,
         }
@@ -217,10 +221,8 @@ impl Prepared {
             return false;
         };
         let is_chat = self.endpoint.dialect == Dialect::OpenAiChat;
-        let talks = Endpoint::of(self.endpoint.dialect, self.endpoint.operation)
-            .is_some_and(|first| first.path == self.endpoint.path)
-            && self.endpoint.operation != Operation::Embed;
-        talks && ((is_chat && is_odd(object)) || holds_seals(object.text()))
+        tongue::holds_a_conversation(self.endpoint)
+            && ((is_chat && is_odd(object)) || holds_seals(object.text()))
     }
 
     /// How an answer to it is stored.

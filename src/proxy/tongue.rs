@@ -14,8 +14,8 @@ pub fn fluency(asked: &'static Endpoint, provider: &Provider) -> Option<Fluency>
         return Some(Fluency::Native);
     }
     let is_translated = match asked.operation {
-        // What cannot be asked of the upstream is estimated here.
-        Operation::Generate | Operation::CountTokens => is_first(asked),
+        // Tokens that the upstream cannot count are estimated here.
+        Operation::Generate | Operation::CountTokens => holds_a_conversation(asked),
         Operation::Embed => {
             let embeds = |dialect: &Dialect| Endpoint::of(*dialect, Operation::Embed).is_some();
             dialects.iter().any(embeds)
@@ -25,10 +25,17 @@ pub fn fluency(asked: &'static Endpoint, provider: &Provider) -> Option<Fluency>
     (is_translated && !dialects.is_empty()).then_some(Fluency::Translated)
 }
 
-/// Whether it is the endpoint that a translation knows: `/completions` generates, too, but holds no
-/// conversation.
-fn is_first(asked: &'static Endpoint) -> bool {
-    Endpoint::of(asked.dialect, asked.operation).is_some_and(|first| first.path == asked.path)
+/// Whether its requests hold a conversation, which can be translated: `/completions` generates text, too,
+/// but from nothing but text.
+pub fn holds_a_conversation(asked: &'static Endpoint) -> bool {
+    let is_first = || {
+        let first = Endpoint::of(asked.dialect, asked.operation);
+        first.is_some_and(|first| first.path == asked.path)
+    };
+    matches!(
+        asked.operation,
+        Operation::Generate | Operation::CountTokens
+    ) && is_first()
 }
 
 /// The endpoint of `provider` that serves what `prepared` asks for of `offer`; `None` if it has none.
@@ -52,7 +59,7 @@ fn dialect(prepared: &Prepared, offer: &Offer, provider: &Provider) -> Dialect {
     let has_responses = speaks(Dialect::OpenAiResponses);
     let first = dialects.first().copied().unwrap_or(asked.dialect);
     match asked.dialect {
-        Dialect::OpenAiChat if has_responses && is_first(asked) && asked.generates() => {
+        Dialect::OpenAiChat if has_responses && holds_a_conversation(asked) => {
             if needs_responses(prepared, offer) {
                 Dialect::OpenAiResponses
             } else {

@@ -150,12 +150,7 @@ impl Prepared {
                 strips_usage = self.ask_for_usage(object, provider, &mut edit, &mut dropped);
             }
         }
-        for field in refused {
-            if object.get(field).is_some() {
-                edit.remove(field);
-                dropped.push(field.to_string());
-            }
-        }
+        dropped.extend(nested::leave_out(object, refused, &mut edit));
         self.merge_extras(&mut edit, provider, &dropped);
         (Pieces::new(edit.finish()), dropped, strips_usage)
     }

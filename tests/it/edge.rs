@@ -373,14 +373,11 @@ async fn paths_that_are_no_text_or_of_another_dialect_are_told_in_theirs() {
     let client = gateway.client();
     let answer = client.get("/v1/models/%ff").send().await.expect_status(400);
     assert_eq!(answer.error("type"), "invalid_request_error");
-    let call = client.post("/v1/models/m:generateContent", "{}");
+    let call = client.post("/v1/models/nobodys:generateContent", "{}");
     let answer = call.send().await.expect_status(404);
     assert_eq!(answer.error("status"), "NOT_FOUND");
     let message = answer.error("message");
-    assert!(
-        message.contains("no provider of `m` speaks gemini"),
-        "{message}"
-    );
+    assert!(message.contains("`nobodys`"), "{message}");
     client
         .post("/v1/models/m", "{}")
         .send()

@@ -13,6 +13,16 @@ const READ_AT_MOST: usize = 64 * 1024;
 /// Characters kept of a body that has no known shape.
 const EXCERPT: usize = 300;
 
+/// Types that only Anthropic has, or that mean something else there.
+const ANTHROPIC: [&str; 6] = [
+    "api_error",
+    "billing_error",
+    "not_found_error",
+    "overloaded_error",
+    "request_too_large",
+    "timeout_error",
+];
+
 /// Reads an error body of any shape; never fails, an unknown shape becomes its own message.
 pub fn read(body: &[u8]) -> ErrorBody {
     let body = &body[..body.len().min(READ_AT_MOST)];
@@ -166,17 +176,40 @@ fn excerpt(text: &str) -> ErrorBody {
 /// An upstream's error without a `type` is a server's: errors of our own always have theirs.
 pub fn write(told: &Told<'_>) -> Value {
     let error = told.body;
+    let kind = error.kind.as_deref().unwrap_or("server_error");
+    let is_google = is_google(kind);
+    let is_foreign = is_google || ANTHROPIC.contains(&kind);
+    // Google's code is the status once more.
+    let code = error.code.as_deref().filter(|_| !is_google);
     let mut fields = json!({
         "message": error.message,
-        "type": error.kind.as_deref().unwrap_or("server_error"),
+        "type": if is_foreign { kind_of(told.status) } else { kind },
         "param": error.param,
-        "code": error.code,
+        "code": code,
         "request_id": told.request_id,
     });
     if !told.attempts.is_empty() {
         fields["attempts"] = Value::from(told.attempts);
     }
     json!({ "error": fields })
+}
+
+/// Whether it is a canonical status of Google's.
+fn is_google(kind: &str) -> bool {
+    let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+    kind.len() > 2 && kind.bytes().all(is_capital)
+}
+
+/// The type that goes with a status.
+fn kind_of(status: u16) -> &'static str {
+    match status {
+        402 => "insufficient_quota",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        503 | 529 => "service_unavailable_error",
+        500..=599 => "server_error",
+        _ => "invalid_request_error",
+    }
 }
 
 #[cfg(test)]

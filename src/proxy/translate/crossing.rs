@@ -6,7 +6,9 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::keep::Storing;
+use crate::chat::part::Content;
 use crate::chat::{Dialect, ErrorBody, Report, Response, Usage};
+use crate::codec::call_id::Maker;
 use crate::codec::dispatch::{decode_response, encode_response};
 use crate::codec::restore::restore;
 use crate::codec::target::{Exchange, Origin};
@@ -72,6 +74,7 @@ impl Crossing {
         restore(&mut response, &self.tools);
         let listener = self.client_forgets().then(|| {
             let mut listener = Listener::default();
+            name_calls(&mut response, &mut Maker::new(self.exchange.seed));
             listener.hear_whole(&response);
             listener
         });
@@ -85,6 +88,16 @@ impl Crossing {
             usage: response.usage,
             listener,
         })
+    }
+}
+
+/// What is remembered is remembered by the id of its call, so it must have the one that the client gets.
+fn name_calls(response: &mut Response, maker: &mut Maker) {
+    let choices = response.choices.iter_mut();
+    for part in choices.flat_map(|choice| &mut choice.parts) {
+        if let Content::ToolCall(call) = &mut part.content {
+            maker.fill(&mut call.id);
+        }
     }
 }
 

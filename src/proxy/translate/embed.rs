@@ -128,7 +128,9 @@ fn bytes(value: &Value) -> Bytes {
 
 fn report(losses: Vec<String>) -> Report {
     let mut report = Report::default();
-    losses.into_iter().for_each(|field| report.drop(field));
+    for field in losses {
+        report.drop(field);
+    }
     report
 }
 

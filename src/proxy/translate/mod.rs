@@ -21,5 +21,6 @@ pub use crossing::{Carried, Crossing};
 pub use embed::{Calls, Embedding};
 pub use keep::{Storing, keep};
 pub use neutral::Neutral;
-pub use outgoing::{Refused, write};
+pub(in crate::proxy) use outgoing::strictly;
+pub use outgoing::{Refused, THOUGHTS, write};
 pub use translator::Translator;

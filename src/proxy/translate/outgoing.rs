@@ -11,12 +11,15 @@ use super::keep::Storing;
 use super::{Crossing, Neutral};
 use crate::chat::{Blame, Next, Stage};
 use crate::chat::{Dialect, Failure, FailureClass, Operation, Report, Request};
+use crate::codec::field_names::Field;
 use crate::codec::head::PROTECTED;
-use crate::codec::losses::report_leftovers;
+use crate::codec::losses::{refuse_leftovers, report_leftovers};
 use crate::codec::target::{Exchange, Origin, Refusal, Target};
 use crate::codec::tool_map::ToolMap;
+use crate::codec::without::without;
 use crate::codec::{dispatch, gemini, openai_responses};
 use crate::config::{ConflictResolution, Fidelity};
+use crate::provider::Features;
 use crate::provider::refused::is_same_name;
 use crate::proxy::call::Call;
 use crate::proxy::gateway::Gateway;
@@ -50,6 +53,10 @@ const COUNTED_RESPONSES: [&str; 10] = [
     "parallel_tool_calls",
     "previous_response_id",
 ];
+
+/// Stands among refused parameters for the thoughts in the conversation, whose state a target did not
+/// accept.
+pub const THOUGHTS: &str = "(thoughts)";
 
 /// Why a request cannot be written for a target.
 #[derive(Debug)]
@@ -108,12 +115,13 @@ pub fn write(
     call: &Call,
     prepared: &Prepared,
     reader: Reader<'_>,
+    missing: Features,
 ) -> Result<Outgoing, Refused> {
     let neutral = prepared.neutral(gateway, call).map_err(Refused::Wrong)?;
     let upstream = reader.endpoint.dialect;
     let mut report = Report::default();
     check_state(&neutral.request, upstream)?;
-    let request = resolved(&neutral.request, reader, &mut report);
+    let request = resolved(&neutral.request, reader, missing, &mut report);
     let model = &*reader.offer.upstream;
     let knowledge = reader.offer.knowledge();
     let tools = ToolMap::new(&request, upstream);
@@ -127,6 +135,7 @@ pub fn write(
     };
     let mut body = dispatch::encode_request(upstream, &request, &target, &mut report)?;
     if upstream != request.dialect {
+        refuse_leftovers(&request)?;
         report_leftovers(&request, &mut report);
     }
     for field in reader.refused {
@@ -139,6 +148,7 @@ pub fn write(
         body = counted(upstream, body, model);
     }
     merge_extras(&mut body, prepared, reader, &report);
+    let storing = storing(gateway, prepared, neutral);
     let origin = Origin {
         provider: reader.provider.name.to_string(),
         model: model.to_owned(),
@@ -146,27 +156,53 @@ pub fn write(
     let crossing = Crossing {
         client: call.endpoint.dialect,
         upstream,
-        exchange: Arc::new(exchange(gateway, prepared, neutral, reader)),
+        exchange: Arc::new(Exchange {
+            echo: echo(neutral, storing.as_ref()),
+            ..exchange(gateway, prepared, neutral, reader)
+        }),
         origin,
         tools,
-        storing: storing(gateway, prepared, neutral),
+        storing,
     };
     Ok(Outgoing {
-        body: serde_json::to_vec(&body).map_err(unwritable)?.into(),
+        body: serde_json::to_vec(&body)
+            .map_err(|error| unwritable(&error))?
+            .into(),
         report,
         crossing: Arc::new(crossing),
     })
 }
 
-fn unwritable(error: serde_json::Error) -> Refused {
+fn unwritable(error: &serde_json::Error) -> Refused {
     Refused::Wrong(Problem::bad_request(format!(
         "the request cannot be written: {error}"
     )))
 }
 
+/// The request as this target is to get it: without what it lacks, and without what it was seen to refuse.
+fn resolved<'r>(
+    request: &'r Request,
+    reader: Reader<'_>,
+    missing: Features,
+    report: &mut Report,
+) -> Cow<'r, Request> {
+    let mut resolved = one_of_both(request, reader, report);
+    if !missing.is_empty() {
+        resolved = Cow::Owned(without(&resolved, missing, report));
+    }
+    if reader.refused.iter().any(|refused| **refused == *THOUGHTS) {
+        report.drop(Field::Reasoning.name(request.dialect));
+        resolved.to_mut().forget_thoughts();
+    }
+    resolved
+}
+
 /// A step of a route may say which of tools and form of the answer stays when a request has both.
-fn resolved<'r>(request: &'r Request, reader: Reader<'_>, report: &mut Report) -> Cow<'r, Request> {
-    use crate::codec::field_names::Field;
+fn one_of_both<'r>(
+    request: &'r Request,
+    reader: Reader<'_>,
+    report: &mut Report,
+) -> Cow<'r, Request> {
     let keep = reader.offer.rules.as_ref().and_then(|rules| rules.keep);
     let has_both = !request.tools.is_empty() && request.format.is_some();
     match keep.filter(|_| has_both) {
@@ -189,31 +225,22 @@ fn resolved<'r>(request: &'r Request, reader: Reader<'_>, report: &mut Report) -
     }
 }
 
-/// Whoever goes on with a conversation by its id means one that is stored somewhere else, and who asks for
-/// a picture is not served by words.
+/// Whoever goes on with a conversation by its id means one that is stored somewhere else.
 fn check_state(request: &Request, upstream: Dialect) -> Result<(), Refusal> {
-    if request.dialect == upstream {
-        return Ok(());
-    }
-    if let Some(field) = openai_responses::stateful_fields(request).next() {
-        let message = format!(
-            "`{field}` refers to what only a provider of the Responses API holds, and this model's does not speak it"
-        );
-        return Err(Refusal::new(field, message));
-    }
-    match gemini::bound_fields(request).next() {
-        Some(field) => {
+    let is_at_home = request.dialect == upstream;
+    match openai_responses::stateful_fields(request).next() {
+        Some(field) if !is_at_home => {
             let message = format!(
-                "`{field}` asks for what only a provider of the Gemini API has, and this model's does not speak it"
+                "`{field}` refers to what only a provider of the Responses API holds, and this model's does not speak it"
             );
             Err(Refusal::new(field, message))
         }
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 
 /// Under `strict` a loss is a refusal that names everything that would be lost.
-pub(super) fn strictly(fidelity: Fidelity, report: &Report) -> Result<(), Refusal> {
+pub(in crate::proxy) fn strictly(fidelity: Fidelity, report: &Report) -> Result<(), Refusal> {
     let mut lost = report.dropped().peekable();
     let Some(first) = lost
         .peek()
@@ -286,19 +313,34 @@ fn exchange(
     reader: Reader<'_>,
 ) -> Exchange {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    // The others are told of no counts but the upstream's.
+    let is_told = matches!(
+        neutral.request.dialect,
+        Dialect::Anthropic | Dialect::OpenAiResponses
+    );
     Exchange {
         model: reader.offer.name.to_string(),
         created: now.map_or(0, |since| since.as_secs()),
         seed: gateway.next_seed(),
         include_usage: prepared.head.include_usage,
-        estimated_input: if prepared.streams {
+        estimated_input: if prepared.streams && is_told {
             neutral.input_tokens()
         } else {
             0
         },
-        echo: neutral.echo.clone(),
+        echo: Map::new(),
         legacy_functions: neutral.legacy_functions,
     }
+}
+
+/// What the answer repeats of the request, and whether it is stored, behind which other one.
+fn echo(neutral: &Neutral, storing: Option<&Storing>) -> Map<String, Value> {
+    let mut echo = neutral.echo.clone();
+    echo.insert("store".to_owned(), storing.is_some().into());
+    if let Some(previous) = storing.and_then(|storing| storing.previous.clone()) {
+        echo.insert("previous_response_id".to_owned(), previous.into());
+    }
+    echo
 }
 
 /// How the answer is to be stored: by the client's wish, which is yes unless it says no.
@@ -306,6 +348,10 @@ fn storing(gateway: &Gateway, prepared: &Prepared, neutral: &Neutral) -> Option<
     let is_wanted = neutral.request.store != Some(false)
         && neutral.request.dialect == Dialect::OpenAiResponses
         && prepared.endpoint.operation == Operation::Generate;
-    gateway.memory().filter(|_| is_wanted)?;
+    // What goes on from an answer that the upstream holds is of no use without that.
+    let is_whole = openai_responses::stateful_fields(&neutral.request)
+        .next()
+        .is_none();
+    gateway.memory().filter(|_| is_wanted && is_whole)?;
     Some(prepared.storing())
 }

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::crossing::{Crossing, log_losses};
 use super::keep::keep;
-use crate::chat::{Dialect, ErrorBody, StreamEvent, Usage};
+use crate::chat::{Delta, Dialect, ErrorBody, StreamEvent, Usage};
+use crate::codec::call_id::Maker;
 use crate::codec::dispatch::{Decoder, Encoder};
 use crate::codec::restore::Restore;
 use crate::codec::stream::{StreamDecoder as _, StreamEncoder as _};
@@ -25,6 +26,8 @@ pub struct Translator {
     encoder: Encoder,
     /// What a client that forgets has to be reminded of.
     listener: Option<Listener>,
+    /// Names the calls that it is remembered by.
+    maker: Maker,
     /// The whole answer, if it is to be stored.
     answer: Option<Value>,
     usage: Option<Usage>,
@@ -40,6 +43,7 @@ impl Translator {
             restore: Restore::new(crossing.tools.clone()),
             encoder: Encoder::new(crossing.client, crossing.exchange.clone()),
             listener: crossing.client_forgets().then(Listener::default),
+            maker: Maker::new(crossing.exchange.seed),
             answer: None,
             usage: None,
             events: Vec::new(),
@@ -115,6 +119,7 @@ impl Translator {
             restore,
             encoder,
             listener,
+            maker,
             events,
             usage,
             ..
@@ -123,13 +128,25 @@ impl Translator {
             if let StreamEvent::Usage(counts) = &event {
                 *usage = Some(*counts);
             }
-            restore.pass(event, |event| {
+            restore.pass(event, |mut event| {
                 if let Some(listener) = listener {
+                    name_call(&mut event, maker);
                     listener.hear(&event);
                 }
                 encoder.encode(event, out);
             });
         }
+    }
+}
+
+/// What is remembered is remembered by the id of its call, so it must have the one that the client gets.
+fn name_call(event: &mut StreamEvent, maker: &mut Maker) {
+    if let StreamEvent::Delta {
+        delta: Delta::ToolCall { id, .. },
+        ..
+    } = event
+    {
+        maker.fill(id);
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) mod public;
 pub(crate) mod reply;
 mod shim;
 pub(crate) mod standin;
+pub(crate) mod talk;
+pub(crate) mod thinker;
 pub(crate) mod tongue;
 pub(crate) mod upstream;
 

@@ -196,7 +196,9 @@ impl<'a, 'r> Writer<'a, 'r> {
     /// A thought goes back with its token or not at all: without one it would pass for the model's words.
     fn reasoning(&mut self, reasoning: &Reasoning) -> Option<Map<String, Value>> {
         let Reasoning { text, opaque } = reasoning;
-        let signature = match opaque {
+        // What Gemini thought without a token it does not ask back.
+        let is_bare = |token: &Opaque| token.kind == OpaqueKind::Plain && token.payload.is_empty();
+        let signature = match opaque.as_ref().filter(|token| !is_bare(token)) {
             Some(token) => Some(self.given(Some(token))?),
             None if self.is_own() => None,
             None => {

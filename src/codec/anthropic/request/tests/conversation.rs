@@ -244,7 +244,7 @@ fn a_request_of_claude_code_is_read() {
         (Some(Effort::High), Some(false))
     );
     let mut report = Report::default();
-    request.leftovers.report(&mut report);
+    crate::codec::losses::report_leftovers(&request, &mut report);
     let expected = [
         "messages[].output_config",
         "tools[].defer_loading",
