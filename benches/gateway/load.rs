@@ -1,4 +1,5 @@
-//! The load generator: a fixed number of requests in a closed loop, every answer compared with the upstream's own.
+//! The load generator: a fixed number of requests in a closed loop, every answer compared with the upstream's own; one that
+//! was translated with what the first of its kind said.
 //!
 //! Closed and counted, because CPU per request needs the same work for everyone; an open loop would measure a queue. A
 //! wrong status, a missing event, a changed byte or a request that hangs ends the bench: a broken gateway has no speed.
@@ -19,29 +20,104 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::process::BEARER;
+use super::script::WORD;
+use super::tongue::Tongue;
 
 /// No run takes minutes: one that does hangs.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A request body and the answer to expect.
+/// Where a body is sent.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    /// The path.
+    pub(crate) uri: Uri,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl Asked {
+    /// A chat.
+    pub(crate) fn chat(body: Bytes) -> Self {
+        Self {
+            uri: Tongue::Chat.uri("", false),
+            body,
+        }
+    }
+
+    fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(AUTHORIZATION, HeaderValue::from_static(BEARER));
+        request
+    }
+}
+
+/// A request and the answer to expect.
 #[derive(Clone)]
 pub(crate) struct Question {
-    body: Bytes,
+    asked: Asked,
     answer: Bytes,
+    /// Whether the answer is translated: then it holds ids and times of its own.
+    is_translated: bool,
 }
 
 impl Question {
-    /// Learns the answer by asking `upstream` itself.
+    /// Learns the answer to a chat by asking `upstream` itself.
     pub(crate) async fn new(body: Bytes, upstream: SocketAddr) -> Result<Self> {
-        let mut client = Client::connect(upstream).await?;
-        let answer = client.send(chat(&body)).await?.collect().await?.to_bytes();
-        Ok(Self { body, answer })
+        Self::native(Asked::chat(body), upstream).await
+    }
+
+    /// Learns the answer by asking `upstream` itself.
+    pub(crate) async fn native(asked: Asked, upstream: SocketAddr) -> Result<Self> {
+        Ok(Self {
+            answer: answer(&asked, upstream).await?,
+            asked,
+            is_translated: false,
+        })
+    }
+
+    /// Learns what a translated answer is like by asking `gateway`.
+    pub(crate) async fn translated(asked: Asked, gateway: SocketAddr) -> Result<Self> {
+        let answer = answer(&asked, gateway).await?;
+        ensure!(words(&answer) > 0, "a translated answer has lost its text");
+        Ok(Self {
+            asked,
+            answer,
+            is_translated: true,
+        })
     }
 
     /// Events in the answer, if it is a stream.
     pub(crate) fn events(&self) -> usize {
-        memchr::memmem::find_iter(&self.answer, b"\n\n").count()
+        events(&self.answer)
     }
+
+    /// Reads an answer and returns the longest silence since it was asked for.
+    async fn compare(&self, answer: Response<Incoming>, asked: Instant) -> Result<Duration> {
+        if self.is_translated {
+            like(answer, &self.answer, asked).await
+        } else {
+            compare(answer, &self.answer, asked).await
+        }
+    }
+}
+
+async fn answer(asked: &Asked, address: SocketAddr) -> Result<Bytes> {
+    let mut client = Client::connect(address).await?;
+    let answer = client.send(asked.request()).await?;
+    Ok(answer.collect().await?.to_bytes())
+}
+
+fn events(answer: &[u8]) -> usize {
+    memchr::memmem::find_iter(answer, b"\n\n").count()
+}
+
+fn words(answer: &[u8]) -> usize {
+    memchr::memmem::find_iter(answer, WORD).count()
 }
 
 /// How much to ask.
@@ -123,8 +199,8 @@ async fn ask_repeatedly(
     let mut seen = Vec::with_capacity(times);
     for _ in 0..times {
         let asked = Instant::now();
-        let answer = client.send(chat(&question.body)).await?;
-        let silence = compare(answer, &question.answer, asked).await?;
+        let answer = client.send(question.asked.request()).await?;
+        let silence = question.compare(answer, asked).await?;
         let latency = asked.elapsed();
         seen.push(Answered { latency, silence });
     }
@@ -154,6 +230,28 @@ async fn compare(answer: Response<Incoming>, expected: &[u8], asked: Instant) ->
     ensure!(
         missing == 0,
         "an answer lacks the upstream's last {missing} bytes"
+    );
+    Ok(longest)
+}
+
+/// Reads an answer that must have as many events and as many words as the expected one, and returns the same as
+/// [`compare`].
+async fn like(answer: Response<Incoming>, expected: &[u8], asked: Instant) -> Result<Duration> {
+    let mut body = answer.into_body();
+    let mut seen = Vec::with_capacity(expected.len());
+    let (mut last, mut longest) = (asked, Duration::ZERO);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        let now = Instant::now();
+        longest = longest.max(now - last);
+        last = now;
+        seen.extend_from_slice(&data);
+    }
+    ensure!(
+        events(&seen) == events(expected) && words(&seen) == words(expected),
+        "a translated answer differs from the first of its kind"
     );
     Ok(longest)
 }
@@ -199,7 +297,8 @@ pub(crate) struct Held {
 impl Held {
     async fn open(address: SocketAddr, body: &Bytes) -> Result<Self> {
         let mut client = Client::connect(address).await?;
-        let mut answer = client.send(chat(body)).await?.into_body();
+        let answer = client.send(Asked::chat(body.clone()).request()).await?;
+        let mut answer = answer.into_body();
         answer.frame().await.context("a stream ended at once")??;
         Ok(Self {
             _client: client,
@@ -241,15 +340,4 @@ impl Client {
         let body = response.collect().await?.to_bytes();
         bail!("{status}: {}", String::from_utf8_lossy(&body))
     }
-}
-
-fn chat(body: &Bytes) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body.clone()));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = Uri::from_static("/v1/chat/completions");
-    let headers = request.headers_mut();
-    headers.insert(HOST, HeaderValue::from_static("127.0.0.1"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(AUTHORIZATION, HeaderValue::from_static(BEARER));
-    request
 }

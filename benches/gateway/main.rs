@@ -11,6 +11,9 @@
 //! How it is measured. CPU is the on-CPU time of the gateway's process alone, so the load generator and the upstream
 //! may share its cores. Load is a closed loop of a fixed number of requests: the same work for everybody, and a slow
 //! gateway cannot hide behind requests that were never sent. Each answer is compared with the upstream's, byte by byte.
+//!
+//! Translations are measured against the gateway itself: their ratio is to the same client's request to an upstream of
+//! its own dialect, and for a stream to the same client's native stream, per token in both.
 
 #![expect(
     clippy::print_stdout,
@@ -25,6 +28,9 @@ mod question;
 mod report;
 mod role;
 mod rounds;
+mod script;
+mod tongue;
+mod translated;
 mod upstream;
 mod yardstick;
 
@@ -56,7 +62,7 @@ struct Arguments {
     /// Measure only these parts.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
-    /// Another autogw to measure beside this one, an older build for instance.
+    /// Another autogw to measure beside this one, an older build for instance. One that cannot translate needs `--only`.
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
     /// Leave autogw out: calibrates the machine.
@@ -98,6 +104,8 @@ enum Part {
     Memory,
     /// From the start of the process to its first answers.
     Start,
+    /// Requests and streams between dialects, beside the same without a translation.
+    Translated,
 }
 
 fn main() -> Result<()> {
@@ -155,6 +163,7 @@ async fn measured(bench: &Bench, part: Part) -> Result<Findings> {
         Part::Megabyte => measure::megabyte(bench).await,
         Part::Memory => measure::memory(bench).await,
         Part::Start => measure::start(bench).await,
+        Part::Translated => translated::measure(bench).await,
     }
 }
 

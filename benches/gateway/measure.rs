@@ -1,4 +1,4 @@
-//! What is measured: the five parts of the bench, each of which starts fresh processes and returns lines of the table.
+//! What is measured: the parts of the bench but for translations, each of which starts fresh processes and returns lines of the table.
 
 use std::time::Duration;
 
@@ -25,14 +25,19 @@ pub(crate) async fn request(bench: &Bench) -> Result<Findings> {
     let question = Question::new(question::small(), bench.upstream.address).await?;
     let one = bench.visit(&running, &question, alone).await?;
     let many = bench.visit(&running, &question, busy).await?;
-    let cpu = Row {
-        measure: "CPU per request (2 KB in, 1 KB out), µs",
+    let cpu = |measure, visits: &Visits, load: Load| Row {
+        measure,
         goal: Goal::NearYardstick,
-        samples: many.of_contenders(|visit| micros(visit.cpu) / count(busy.total())),
+        samples: visits.of_contenders(|visit| micros(visit.cpu) / count(load.total())),
+        native: None,
     };
     Ok(Findings {
         rows: vec![
-            cpu,
+            cpu("CPU per request (2 KB in, 1 KB out), µs", &many, busy),
+            Row {
+                goal: Goal::Watched,
+                ..cpu("CPU per request, 1 connection, µs", &one, alone)
+            },
             added("added p50, 1 connection, µs", &one, 0.5),
             added("added p99, 1 connection, µs", &one, 0.99),
             added("added p50, 32 connections, µs", &many, 0.5),
@@ -86,6 +91,7 @@ fn per_event(measure: &'static str, visits: &Visits, events: usize) -> Row {
         measure,
         goal: Goal::NearYardstick,
         samples: visits.of_contenders(|visit| micros(visit.cpu) / count(events)),
+        native: None,
     }
 }
 
@@ -96,6 +102,7 @@ fn stalls(visits: &Visits, load: Load) -> Row {
         goal: Goal::AtMost(0.0),
         samples: visits
             .of_contenders(|visit| 100.0 * count(visit.seen.stalled(STALL)) / count(load.total())),
+        native: None,
     }
 }
 
@@ -110,6 +117,7 @@ pub(crate) async fn megabyte(bench: &Bench) -> Result<Findings> {
         measure: "CPU per 1 MB body, ms",
         goal: Goal::NearYardstick,
         samples,
+        native: None,
     };
     Ok(Findings {
         rows: vec![row],
@@ -138,11 +146,13 @@ pub(crate) async fn memory(bench: &Bench) -> Result<Findings> {
         measure: "RSS idle, MiB",
         goal: Goal::AtMost(15.0),
         samples: idle,
+        native: None,
     };
     let each = Row {
         measure: "RSS per open stream, KiB",
         goal: Goal::AtMost(48.0),
         samples: each,
+        native: None,
     };
     Ok(Findings {
         rows: vec![idle, each],
@@ -177,16 +187,19 @@ pub(crate) async fn start(bench: &Bench) -> Result<Findings> {
             measure: "start to first /health, ms",
             goal: Goal::AtMost(20.0),
             samples: health,
+            native: None,
         },
         Row {
             measure: "start to first chat answer, ms",
             goal: Goal::AtMost(20.0),
             samples: chat,
+            native: None,
         },
         Row {
             measure: "binary, MB",
             goal: Goal::AtMost(15.0),
             samples: size,
+            native: None,
         },
     ];
     Ok(Findings {
@@ -210,6 +223,7 @@ fn added(measure: &'static str, visits: &Visits, share: f64) -> Row {
         measure,
         goal: Goal::Watched,
         samples: through.into_iter().map(less).collect(),
+        native: None,
     }
 }
 
@@ -244,7 +258,8 @@ async fn settled(process: &Process) -> Result<f64> {
     process.resident_kib()
 }
 
-fn micros(duration: Duration) -> f64 {
+/// Microseconds.
+pub(crate) fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
@@ -252,11 +267,12 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
+/// A number of things, to divide by.
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts of a bench are far below 2^52"
 )]
-fn count(number: usize) -> f64 {
+pub(crate) fn count(number: usize) -> f64 {
     number as f64
 }
 

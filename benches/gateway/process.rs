@@ -10,9 +10,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::tongue::Tongue;
 use super::upstream::{HOLDING_MODEL, MODEL};
 
 /// How the bench's clients present [`CLIENT_KEY`].
@@ -34,18 +35,30 @@ pub(crate) enum Launch {
     Yardstick(SocketAddr),
     /// This autogw, in front of that upstream.
     Gateway(PathBuf, SocketAddr),
+    /// The same with a provider of every dialect there.
+    Translator(PathBuf, SocketAddr),
 }
 
 impl Launch {
     /// Whether it has a gateway's endpoints and log.
     pub(crate) fn is_gateway(&self) -> bool {
-        matches!(self, Launch::Gateway(..))
+        matches!(self, Launch::Gateway(..) | Launch::Translator(..))
+    }
+
+    /// The same gateway with a provider of every dialect; `None` if it is none.
+    pub(crate) fn translator(&self) -> Option<Self> {
+        match self {
+            Launch::Gateway(binary, upstream) => Some(Self::Translator(binary.clone(), *upstream)),
+            _ => None,
+        }
     }
 
     fn upstream(&self) -> Option<SocketAddr> {
         match self {
             Launch::Upstream => None,
-            Launch::Yardstick(upstream) | Launch::Gateway(_, upstream) => Some(*upstream),
+            Launch::Yardstick(upstream)
+            | Launch::Gateway(_, upstream)
+            | Launch::Translator(_, upstream) => Some(*upstream),
         }
     }
 
@@ -54,13 +67,11 @@ impl Launch {
             Launch::Upstream => role(&["upstream"])?,
             Launch::Yardstick(upstream) => role(&["yardstick", &upstream.to_string()])?,
             Launch::Gateway(binary, upstream) => {
-                let config = home.join("config.json");
-                fs::write(&config, gateway_config(*upstream))?;
-                let mut command = Command::new(binary);
-                command
-                    .args(["start", "--port", "0", "--config"])
-                    .arg(config);
-                command
+                gateway(binary, home, &json!([chat_provider(*upstream)]))?
+            }
+            Launch::Translator(binary, upstream) => {
+                let providers = Tongue::ALL.map(|tongue| tongue.provider(*upstream));
+                gateway(binary, home, &json!(providers))?
             }
         };
         // Nothing of this machine's configuration, proxies or keys reaches the measurement.
@@ -82,19 +93,20 @@ fn role(arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-/// One provider, and a client key; everything else, the log file among it, as it is by default.
-fn gateway_config(upstream: SocketAddr) -> String {
-    json!({
-        "server": {"api_key": CLIENT_KEY},
-        "providers": [{
-            "type": "openai_compatible",
-            "name": "bench",
-            "base_url": format!("http://{upstream}/v1"),
-            "api_key": "sk-bench",
-            "models": [MODEL, HOLDING_MODEL],
-        }],
-    })
-    .to_string()
+/// Providers, and a client key; everything else, the log file among it, as it is by default.
+fn gateway(binary: &Path, home: &Path, providers: &Value) -> Result<Command> {
+    let file = home.join("config.json");
+    let config = json!({"server": {"api_key": CLIENT_KEY}, "providers": providers});
+    fs::write(&file, config.to_string())?;
+    let mut command = Command::new(binary);
+    command.args(["start", "--port", "0", "--config"]).arg(file);
+    Ok(command)
+}
+
+fn chat_provider(upstream: SocketAddr) -> Value {
+    let mut provider = Tongue::Chat.provider(upstream);
+    provider["models"] = json!([MODEL, HOLDING_MODEL]);
+    provider
 }
 
 /// A running child process.

@@ -50,6 +50,12 @@ pub(crate) struct Counts {
     pub(crate) bodies: Load,
     /// Streams open at once.
     pub(crate) open: usize,
+    /// Small requests to translate.
+    pub(crate) translated: Load,
+    /// Requests of a coding agent to translate.
+    pub(crate) agent: Load,
+    /// Streams to translate.
+    pub(crate) translated_streams: Load,
 }
 
 impl Counts {
@@ -63,6 +69,9 @@ impl Counts {
             stream_alone: Load::new(1, 40),
             bodies: Load::new(4, 75),
             open: 1000,
+            translated: Load::new(16, 250),
+            agent: Load::new(8, 60),
+            translated_streams: Load::new(8, 5),
         }
     }
 
@@ -76,6 +85,9 @@ impl Counts {
             stream_alone: Load::new(1, 4),
             bodies: Load::new(2, 2),
             open: 50,
+            translated: Load::new(4, 5),
+            agent: Load::new(2, 2),
+            translated_streams: Load::new(2, 1),
         }
     }
 }
@@ -148,7 +160,8 @@ impl Bench {
     }
 }
 
-async fn visit(process: &Process, question: &Question, load: Load) -> Result<Visit> {
+/// Puts `load` on one process.
+pub(crate) async fn visit(process: &Process, question: &Question, load: Load) -> Result<Visit> {
     let before = process.cpu()?;
     let seen = load::run(process.address, question, load).await?;
     sleep(AFTERMATH).await;
@@ -156,7 +169,8 @@ async fn visit(process: &Process, question: &Question, load: Load) -> Result<Vis
     Ok(Visit { seen, cpu })
 }
 
-fn order(round: u32, length: usize) -> Vec<usize> {
+/// The order of a round.
+pub(crate) fn order(round: u32, length: usize) -> Vec<usize> {
     let mut turns: Vec<usize> = (0..length).collect();
     if !round.is_multiple_of(2) {
         turns.reverse();

@@ -1,4 +1,4 @@
-//! The scripted upstream: an OpenAI-compatible server that costs as little as it can and always answers the same.
+//! The scripted upstream: a server of all four dialects that costs as little as it can and always answers the same.
 //!
 //! Everything it sends was built at its start. A stream hands over one event and lets hyper write it before the next: no
 //! pause, but every event is a write and a TCP segment of its own, so that what a gateway does *per event* is paid for.
@@ -17,33 +17,34 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-/// Streams this many tokens; a request without `stream` is answered at once.
+use super::script::Script;
+use super::tongue::Tongue;
+
+/// Streams a thousand tokens, or as few as are asked for; a request without `stream` is answered at once.
 pub(crate) const MODEL: &str = "bench-1000";
 /// Streams one token and then says nothing until the client leaves.
 pub(crate) const HOLDING_MODEL: &str = "bench-hold";
-/// Tokens in a stream of [`MODEL`].
-pub(crate) const TOKENS: usize = 1000;
-
-/// Size of the plain answer in bytes.
-const ANSWER_BYTES: usize = 1024;
 
 type Answer = Either<Full<Bytes>, Events>;
 
-/// Serves the script until stdin ends.
+/// Serves the scripts until stdin ends.
 pub(crate) fn serve() -> Result<()> {
-    let script = Arc::new(Script::new());
-    super::role::serve(move |request| answer(request, Arc::clone(&script)))
+    let scripts: Arc<[(Tongue, Arc<Script>)]> = Tongue::ALL
+        .map(|tongue| (tongue, Arc::new(Script::new(tongue, tongue.model()))))
+        .into();
+    super::role::serve(move |request| answer(request, Arc::clone(&scripts)))
 }
 
 #[derive(Deserialize)]
 struct Asked<'a> {
     #[serde(borrow)]
-    model: Cow<'a, str>,
+    model: Option<Cow<'a, str>>,
     #[serde(default)]
     stream: bool,
     stream_options: Option<StreamOptions>,
+    max_tokens: Option<usize>,
+    max_completion_tokens: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -52,18 +53,28 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-async fn answer(request: Request<Incoming>, script: Arc<Script>) -> Response<Answer> {
-    let body = match request.into_body().collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => return refusal(),
+async fn answer(
+    request: Request<Incoming>,
+    scripts: Arc<[(Tongue, Arc<Script>)]>,
+) -> Response<Answer> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let spoken = Tongue::at(path);
+    let script = scripts.iter().find(|(tongue, _)| Some(*tongue) == spoken);
+    let Some((_, script)) = script else {
+        return refusal(StatusCode::NOT_FOUND);
     };
+    let Ok(body) = body.collect().await else {
+        return refusal(StatusCode::BAD_REQUEST);
+    };
+    let body = body.to_bytes();
     let Ok(asked) = serde_json::from_slice::<Asked>(&body) else {
-        return refusal();
+        return refusal(StatusCode::BAD_REQUEST);
     };
-    let (kind, body) = if asked.stream {
+    let (kind, body) = if asked.stream || path.ends_with(":streamGenerateContent") {
         (
             "text/event-stream",
-            Either::Right(Events::new(&asked, script)),
+            Either::Right(Events::new(&asked, Arc::clone(script))),
         )
     } else {
         (
@@ -77,75 +88,13 @@ async fn answer(request: Request<Incoming>, script: Arc<Script>) -> Response<Ans
     response
 }
 
-fn refusal() -> Response<Answer> {
+fn refusal(status: StatusCode) -> Response<Answer> {
     let mut response = Response::new(Either::Left(Full::default()));
-    *response.status_mut() = StatusCode::BAD_REQUEST;
+    *response.status_mut() = status;
     response
 }
 
-/// The bytes of every answer and event.
-struct Script {
-    answer: Bytes,
-    role: Bytes,
-    tokens: Vec<Bytes>,
-    finish: Bytes,
-    usage: Bytes,
-    done: Bytes,
-}
-
-impl Script {
-    fn new() -> Self {
-        let words = [
-            "The", " quick", " brown", " fox", " said", " \"hé\"", "\n", " and",
-        ];
-        let usage = json!({"prompt_tokens": 480, "completion_tokens": TOKENS, "total_tokens": 480 + TOKENS});
-        let token = |word| delta(&json!({"content": word}), &Value::Null);
-        Self {
-            answer: completion(&usage),
-            role: delta(
-                &json!({"role": "assistant", "content": "", "refusal": null}),
-                &Value::Null,
-            ),
-            tokens: words.into_iter().map(token).collect(),
-            finish: delta(&json!({}), &json!("stop")),
-            usage: event(&chunk(&json!([]), &usage)),
-            done: Bytes::from_static(b"data: [DONE]\n\n"),
-        }
-    }
-}
-
-/// `usage` is null in every chunk but the last, as it is in the real thing: an observer must not be woken by the word alone.
-fn chunk(choices: &Value, usage: &Value) -> Value {
-    json!({
-        "id": "chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG", "object": "chat.completion.chunk", "created": 1_741_570_283,
-        "model": MODEL, "system_fingerprint": "fp_fc9f1d7035", "choices": choices, "usage": usage,
-    })
-}
-
-fn delta(delta: &Value, finish: &Value) -> Bytes {
-    let choices = json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
-    event(&chunk(&choices, &Value::Null))
-}
-
-fn event(chunk: &Value) -> Bytes {
-    format!("data: {chunk}\n\n").into()
-}
-
-/// A chat completion of exactly [`ANSWER_BYTES`].
-fn completion(usage: &Value) -> Bytes {
-    let with_text = |text: &str| {
-        let message = json!({"role": "assistant", "content": text, "refusal": null});
-        json!({
-            "id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "object": "chat.completion", "created": 1_741_569_952, "model": MODEL,
-            "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": "stop"}], "usage": usage,
-        })
-        .to_string()
-    };
-    let padding = ANSWER_BYTES.saturating_sub(with_text("").len());
-    with_text(&"x".repeat(padding)).into()
-}
-
-/// A response body: role, tokens, finish, usage if asked for, `[DONE]`.
+/// A response body: what opens the stream, tokens, what closes it.
 struct Events {
     script: Arc<Script>,
     tokens: usize,
@@ -157,33 +106,40 @@ struct Events {
 
 impl Events {
     fn new(asked: &Asked<'_>, script: Arc<Script>) -> Self {
-        let holds = asked.model == HOLDING_MODEL;
+        let options = asked.stream_options.as_ref();
+        let most = asked.max_tokens.or(asked.max_completion_tokens);
         Self {
+            tokens: script.tokens.len().min(most.unwrap_or(usize::MAX)),
             script,
-            tokens: if holds { 1 } else { TOKENS },
-            usage: asked
-                .stream_options
-                .as_ref()
-                .is_some_and(|options| options.include_usage),
-            holds,
+            usage: options.is_some_and(|options| options.include_usage),
+            holds: asked.model.as_deref() == Some(HOLDING_MODEL),
             sent: 0,
             written: true,
         }
     }
 
-    /// The event at `place`; `None` past the last one.
-    fn event(&self, place: usize) -> Option<&Bytes> {
-        let script = &self.script;
-        let tail = [
-            Some(&script.finish),
-            self.usage.then_some(&script.usage),
-            Some(&script.done),
-        ];
-        match place {
-            0 => Some(&script.role),
-            token if token <= self.tokens => script.tokens.get((token - 1) % script.tokens.len()),
-            later => tail.into_iter().flatten().nth(later - self.tokens - 1),
+    /// The next event; `None` past the last one.
+    fn next(&mut self) -> Option<Bytes> {
+        let Script {
+            opening,
+            tokens,
+            closing,
+            usage,
+            ..
+        } = &*self.script;
+        let tokens = tokens.get(..self.tokens).unwrap_or_default();
+        let is_usage = |place| self.sent == opening.len() + tokens.len() + place;
+        if !self.usage && usage.is_some_and(is_usage) {
+            self.sent += 1;
         }
+        let event = opening.iter().chain(tokens).chain(closing).nth(self.sent);
+        self.sent += 1;
+        event.cloned()
+    }
+
+    /// Whether a stream that is held open has said all that it says.
+    fn is_held(&self) -> bool {
+        self.holds && self.sent > self.script.opening.len()
     }
 }
 
@@ -195,7 +151,7 @@ impl Body for Events {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.holds && self.sent > self.tokens {
+        if self.is_held() {
             return Poll::Pending;
         }
         // hyper gathers frames for as long as the body is ready and writes when it is not: so it is not, once per event.
@@ -204,8 +160,6 @@ impl Body for Events {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let event = self.event(self.sent).cloned();
-        self.sent += 1;
-        Poll::Ready(event.map(|event| Ok(Frame::data(event))))
+        Poll::Ready(self.next().map(|event| Ok(Frame::data(event))))
     }
 }

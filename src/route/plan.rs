@@ -170,12 +170,12 @@ fn speakers(
     if offers.is_empty() {
         return Err(NoTarget::NoSpeaker);
     }
-    let is_route = offers.iter().any(|offer| offer.rules.is_some());
-    let is_list = match Wanted::parse(ask.model, |name| index.has(name)) {
+    let is_route = || offers.iter().any(|offer| offer.rules.is_some());
+    let is_list = || match Wanted::parse(ask.model, |name| index.has(name)) {
         Wanted::Names(names) => names.len() > 1,
         Wanted::Anything => false,
     };
-    if !is_route && !is_list && offers.len() > 1 {
+    if offers.len() > 1 && !is_route() && !is_list() {
         offers.sort_by_key(fluency);
     }
     Ok(offers)
