@@ -250,10 +250,18 @@ fn a_request_of_claude_code_is_read() {
         "tools[].defer_loading",
         "context_management",
     ];
-    assert_eq!(dropped(&report), expected);
+    let told: Vec<&str> = report.losses().iter().map(|loss| &*loss.field).collect();
+    assert!(
+        expected.iter().all(|field| told.contains(field)),
+        "{told:?}"
+    );
     assert_eq!(
-        report.losses().len(),
+        told.len(),
         5,
-        "the billing header and the scope of a mark are notes"
+        "the billing header and the scope of a mark too"
+    );
+    assert!(
+        dropped(&report).is_empty(),
+        "all of it is worth a note, and no more"
     );
 }

@@ -136,5 +136,5 @@ fn tools_are_written_as_this_dialect_has_them() {
         body["messages"][1]["content"][0]["input"],
         json!({"input": "*** Begin"})
     );
-    assert_eq!(dropped(&report), ["tools[].search_context_size"]);
+    assert_eq!(dropped(&report), ["web_search_options.search_context_size"]);
 }
