@@ -38,6 +38,26 @@
 //! proxy::record    dropped at the end, whatever the end was: one log line
 //! ```
 //!
+//! # One translated request
+//!
+//! Where [`proxy`]'s `tongue` has chosen another dialect than the client's, `attempt` and `receive` do more:
+//!
+//! ```text
+//! state                Responses: the conversation that `previous_response_id` names is put before the input
+//! translate::neutral   the body is read once, by the client's decoder, into a chat::Request; calls of tools
+//!                      get back the thoughts that a Chat client has dropped
+//! translate::outgoing  per target: what it would have to refuse → next target; seals of others are stripped;
+//!                      written by the upstream's encoder as Knowledge and Quirks of the target say, and
+//!                      chat::Report keeps what was dropped or changed; under `strict` a loss is a 400
+//! failover             a 400 that names a parameter: once more without it, and health::unsupported remembers
+//! translate::crossing  a whole answer: upstream's decoder → chat::Response → client's encoder
+//! translate::translator  a stream: sse → upstream's decoder → chat::StreamEvent … → client's encoder; opaque
+//!                      tokens are sealed (chat::signature) into the slot that the client's dialect has
+//! memory               keeps the answer, if it is to be stored, and the thoughts behind its calls
+//! ```
+//!
+//! Commit, deadlines, observer and errors after the commit are those of native streams.
+//!
 //! # Tunnels
 //!
 //! ```text
@@ -54,9 +74,17 @@
 //! - What matches its provider's dialect passes byte for byte: nested request bytes and all response
 //!   bytes are equal, but for the usage chunk that only we asked for. (`native`, `native_requests`,
 //!   `native_streams`, `streams`, `json::raw`)
-//! - The stream parser does not depend on where chunks are cut. (`sse`, `proxy::relay`)
+//! - L1: what is decoded and encoded again in one dialect is what it was, unknown fields included.
+//!   (`golden::identity`, and the laws beside each codec)
+//! - L2: every leaf of a request is in what the upstream gets, or in the report. (`golden::vanishing`)
+//! - L3: a stream folds to what its document says. (`golden::folds`)
+//! - L4: what an encoder writes, its own decoder understands as it was meant, and the grammar of the dialect
+//!   holds. (`golden::folds`, `golden::invented`)
+//! - L5: neither the stream parser nor a translated stream depends on where chunks are cut. (`sse`,
+//!   `proxy::relay`, `golden::cuts`)
 //! - No answer is retried after a meaningful byte reached the client. (`failover`, `streams`)
-//! - A stream that did not see its terminal marker is never closed as finished. (`streams`)
+//! - A stream that did not see its terminal marker is never closed as finished. (`streams`, `golden::breaks`)
+//! - What is remembered of a conversation is for the client key it came with. (`memory`)
 //! - A client that leaves closes the upstream. (`disconnect`)
 //! - No secret of the configuration appears in logs, errors or screens. (`secrets`)
 //! - What comes through a tunnel is never taken for local, whatever it says, and asks for a key. (`doors`)

@@ -46,8 +46,8 @@ use start::StartArgs;
 use tunnel_child::TunnelChildArgs;
 use version::VersionArgs;
 
-/// One endpoint over many AI providers: every OpenAI client works through it, and keeps working
-/// when a provider falls over.
+/// One endpoint over many AI providers: any client of OpenAI's, Anthropic's or Google's works with any of
+/// them, and keeps working when one falls over.
 #[derive(Debug, Parser)]
 #[command(name = "autogw", version, styles = STYLES, arg_required_else_help = true)]
 #[command(propagate_version = false, max_term_width = 100)]

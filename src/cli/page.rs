@@ -15,6 +15,9 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const BAD: Style = AnsiColor::Yellow.on_default();
 const HEADING: Style = AnsiColor::Cyan.on_default();
 
+/// What stands below the base URL of OpenAI's SDKs.
+pub(super) const OTHER_SDKS: &str = "without /v1 for Anthropic's and Google's";
+
 /// Columns of the labels on the left.
 const LABELS: usize = 13;
 

@@ -1,7 +1,21 @@
-//! Dialects, decoded and observed: plain functions and state machines over bytes.
+//! Dialects: plain functions and state machines over bytes. No socket, no clock, no chance; what they need
+//! of those is an argument.
 //!
-//! Native traffic is never re-encoded here: a request's head is peeked at, an answer is checked, a
-//! stream is watched, and the bytes themselves go on as they came.
+//! Native traffic is never re-encoded here: a request's head is peeked at ([`head`]), an answer is checked
+//! ([`answer`]), a stream is watched ([`observe`]), and the bytes themselves go on as they came.
+//!
+//! Everything else goes through one neutral form, [`crate::chat`]: a dialect is a folder that reads and
+//! writes requests, answers, streams and errors, and [`dispatch`] chooses it. No dialect knows of another.
+//!
+//! ```text
+//! request   client's decoder ─> Request ────────────> upstream's encoder ─> body, Report
+//! answer    upstream's decoder ─> Response ─[restore]─> client's encoder
+//! stream    upstream's decoder ─> StreamEvent … ─[restore]─> client's encoder
+//! ```
+//!
+//! What a decoder does not take of a node is kept with it: written back as it came for the same dialect,
+//! listed as lost for another ([`losses`]). What several dialects need alike stands beside them: schemas
+//! ([`schema`]), names of tools ([`tool_names`], [`restore`]), ids of calls ([`call_id`]), order of turns ([`turns`]).
 
 pub mod answer;
 pub mod anthropic;

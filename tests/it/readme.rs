@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
+use autogw::proxy::ingress::Ingress;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -13,11 +14,18 @@ use super::support::Binary;
 
 const README: &str = include_str!("../../README.md");
 
+/// How the coding agents are driven when they are tried.
+const AGENTS: &str = include_str!("../clients/agents.py");
+
 /// What the README's configuration and the text around it take from the environment. Nobody listens at the
 /// base URL: no test asks a real provider.
-const ENVIRONMENT: [(&str, &str); 6] = [
+const ENVIRONMENT: [(&str, &str); 10] = [
+    ("ANTHROPIC_API_KEY", "anthropic-key"),
+    ("ANTHROPIC_BASE_URL", "http://127.0.0.1:9/v1"),
     ("AUTOGW_CLIENT_KEY", "client-key"),
     ("CLOUDFLARED_TOKEN", "cloudflared-token"),
+    ("GEMINI_API_KEY", "gemini-key"),
+    ("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:9/v1beta"),
     ("GROQ_KEY_1", "groq-key-1"),
     ("GROQ_KEY_2", "groq-key-2"),
     ("OPENAI_API_KEY", "openai-key"),
@@ -45,6 +53,12 @@ fn lines(text: &str) -> Vec<String> {
         .filter(|line| !line.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+/// The variables that a command is given.
+fn assignments(command: &[String]) -> impl Iterator<Item = (&str, &str)> {
+    let names = command.iter().map_while(|word| word.split_once('='));
+    names.take_while(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
 }
 
 /// Splits a line as a shell would, as far as the README goes: blanks and quotes.
@@ -101,9 +115,9 @@ fn run(directory: &Path, args: &[String]) -> Output {
 fn every_command_is_run_by_a_test() {
     for command in commands() {
         let text = command.join(" ");
-        match command[0].as_str() {
-            // Run below.
-            "autogw" | "curl" => {}
+        match command[assignments(&command).count()].as_str() {
+            // Run below; the agents are by `tests/clients/run`.
+            "autogw" | "curl" | "claude" | "codex" | "gemini" => {}
             // This is one of them, the gate runs another, and the third is run below.
             "cargo" => assert!(
                 [
@@ -119,6 +133,123 @@ fn every_command_is_run_by_a_test() {
     }
 }
 
+/// The agents themselves are a gigabyte; what is said of them is what `tests/clients/run` does.
+#[test]
+fn agents_are_started_as_they_were_tried() {
+    let mut agents = 0;
+    for command in commands() {
+        let variables: Vec<_> = assignments(&command).collect();
+        let program = &*command[variables.len()];
+        if !["claude", "codex", "gemini"].contains(&program) {
+            continue;
+        }
+        for (name, _) in &variables {
+            assert!(AGENTS.contains(&format!("\"{name}\": ")), "{name}");
+        }
+        let known = |word: &String| {
+            // The prompt and the model are others; the last word is where the shell gets no input from.
+            let is_free = word.contains(' ') || word == "demo-chat" || word == "</dev/null";
+            is_free || AGENTS.contains(&format!("\"{word}\""))
+        };
+        for word in &command[variables.len()..] {
+            assert!(known(word), "{word}");
+        }
+        agents += 1;
+    }
+    assert_eq!(agents, 3);
+}
+
+#[test]
+fn agents_are_configured_as_they_were_tried() {
+    let toml = blocks("toml").next().expect("that of Codex");
+    for line in toml.lines() {
+        let tried = line.replace("http://127.0.0.1:8000", "{url}");
+        let tried = tried.replace("demo-chat", "{model}");
+        assert!(AGENTS.lines().any(|own| own == tried), "{line}");
+    }
+    let json = blocks("json").next().expect("that of Gemini CLI");
+    let tried = AGENTS
+        .split("settings = ")
+        .nth(1)
+        .expect("that as it was tried");
+    let tried = tried.split("\n    }").next().expect("its beginning");
+    // Python spells it otherwise.
+    let tried = format!(
+        "{}}}",
+        tried
+            .replace("False", "false")
+            .trim_end_matches([',', '\n'])
+    );
+    let [said, tried] = [json, &tried].map(serde_json::from_str::<Value>);
+    assert_eq!(said.expect("JSON"), tried.expect("JSON"));
+}
+
+#[test]
+fn the_versions_are_those_that_were_tried() {
+    let packages = include_str!("../clients/package.json");
+    let packages: Value = serde_json::from_str(packages).expect("JSON");
+    let packages = packages["dependencies"].as_object().expect("an object");
+    let agents = packages.iter().filter(|(name, _)| *name != "node");
+    for (name, version) in agents {
+        let said = format!("`{name}` {}", version.as_str().expect("a version"));
+        assert!(README.contains(&said), "{said}");
+    }
+    for line in include_str!("../sdk/requirements.txt").lines() {
+        let (name, version) = line.split_once("==").expect("a version");
+        assert!(README.contains(&format!("`{name}` {version}")), "{line}");
+    }
+}
+
+/// A `curl` of the README's.
+#[derive(Debug, Default)]
+struct Curl {
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+}
+
+impl Curl {
+    fn read(words: &[String]) -> Self {
+        let mut curl = Self::default();
+        let mut words = words.iter().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().expect("a value").clone();
+            match word.as_str() {
+                // To show what a test always sees.
+                "-i" => {}
+                "-H" => {
+                    let header = value();
+                    let (name, value) = header.split_once(": ").expect("a header");
+                    curl.headers.push((name.to_owned(), value.to_owned()));
+                }
+                "-d" => curl.body = Some(value()),
+                url => {
+                    let target = url.strip_prefix("http://127.0.0.1:8000");
+                    target
+                        .expect("the default address")
+                        .clone_into(&mut curl.target);
+                }
+            }
+        }
+        curl
+    }
+
+    /// Where the answer has what was asked for.
+    fn answer(&self) -> &'static str {
+        let ways = [
+            ("/chat/completions", "/choices/0/message/content"),
+            ("/messages", "/content/0/text"),
+            ("/responses", "/output/0/content/0/text"),
+            (":generateContent", "/candidates/0/content/parts/0/text"),
+            ("/count_tokens", "/input_tokens"),
+            ("/v1/models", "/data/0/id"),
+            ("/v1beta/models", "/models/0/name"),
+        ];
+        let way = ways.iter().find(|(end, _)| self.target.ends_with(end));
+        way.unwrap_or_else(|| panic!("{}", self.target)).1
+    }
+}
+
 #[tokio::test]
 async fn the_demo_answers_what_the_readme_asks() {
     let commands = commands();
@@ -130,24 +261,67 @@ async fn the_demo_answers_what_the_readme_asks() {
     let args = args.chain(["--port", "0", "--json"]);
     let binary = Binary::run(empty_home(), args, []);
     let client = binary.client().await;
-    let curls = commands.iter().filter(|command| command[0] == "curl");
-    let mut asked = 0;
-    for curl in curls {
-        let target = curl[1]
-            .strip_prefix("http://127.0.0.1:8000")
-            .expect("the default address");
-        let body = curl.last().expect("a body");
-        let answer = client.post(target, body).send().await.expect_status(200);
-        let asked_for_stream = body.contains("\"stream\": true");
-        if asked_for_stream {
+    let mut shown = Vec::new();
+    for words in commands.iter().filter(|command| command[0] == "curl") {
+        let curl = Curl::read(words);
+        let mut call = client.get(&curl.target);
+        if let Some(body) = &curl.body {
+            call = client.call("POST", &curl.target).body(body.as_str());
+        }
+        for (name, value) in &curl.headers {
+            call = call.header(name, value);
+        }
+        let answer = call.send().await.expect_status(200);
+        let headers = answer.headers.iter();
+        shown.extend(headers.map(|(name, value)| format!("{name}: {value}")));
+        let is_stream = curl
+            .body
+            .as_ref()
+            .is_some_and(|body| body.contains("\"stream\": true"));
+        if is_stream {
             assert_eq!(answer.events().last().map(String::as_str), Some("[DONE]"));
         } else {
-            let text = &answer.json()["choices"][0]["message"]["content"];
-            assert!(text.as_str().is_some_and(|text| !text.is_empty()), "{text}");
+            let body = answer.json();
+            let found = body.pointer(curl.answer());
+            assert!(found.is_some_and(|found| *found != ""), "{body}");
         }
-        asked += 1;
     }
-    assert_eq!(asked, 2, "an answer and a stream");
+    let promised: Vec<_> = blocks("text").flat_map(str::lines).collect();
+    let promised = promised.iter().filter(|line| line.starts_with("x-autogw-"));
+    assert_eq!(promised.clone().count(), 6);
+    for line in promised {
+        assert!(shown.iter().any(|header| header == line), "{line}");
+    }
+}
+
+#[test]
+fn every_endpoint_in_the_table_is_one() {
+    let rows = README
+        .lines()
+        .skip_while(|line| *line != "| path | dialect |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let mut paths = 0;
+    for row in rows {
+        let spans = row
+            .split('|')
+            .nth(1)
+            .expect("a cell")
+            .split('`')
+            .skip(1)
+            .step_by(2);
+        for span in spans {
+            let path = match span.strip_prefix(':') {
+                Some(verb) => format!("/v1/models/m:{verb}"),
+                None => span.replace("{model}", "m"),
+            };
+            // Those are no requests for a model; `curl` above and `translate_state` ask them.
+            let is_other = path.ends_with("/models") || path.ends_with("{id}");
+            assert!(is_other || Ingress::at(&path, None).is_some(), "{path}");
+            paths += 1;
+        }
+    }
+    assert!(paths > 15, "{paths}");
 }
 
 #[test]
@@ -192,7 +366,7 @@ fn the_configuration_by_example_is_valid() {
     );
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
-        said.starts_with("OK: providers=3 strategy=sequential tunnel=none"),
+        said.starts_with("OK: providers=4 strategy=sequential tunnel=none"),
         "{said}"
     );
     assert!(
@@ -234,8 +408,13 @@ fn the_route_by_example_is_valid() {
 }
 
 #[test]
+fn the_models_by_example_are_valid() {
+    assert!(checked(2).contains("house-model"));
+}
+
+#[test]
 fn the_door_by_example_is_valid() {
-    assert!(checked(2).contains("tunnel=cloudflared"));
+    assert!(checked(3).contains("tunnel=cloudflared"));
 }
 
 #[test]
@@ -280,7 +459,10 @@ fn the_table_of_commands_is_complete() {
 async fn a_key_in_the_environment_is_enough() {
     let args = ["start", "--port", "0", "--json"];
     assert!(own_commands().any(|command| command == args[..1]));
-    let binary = Binary::run(empty_home(), args, ENVIRONMENT);
+    let key = ENVIRONMENT
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("OPENAI_"));
+    let binary = Binary::run(empty_home(), args, key);
     binary
         .client()
         .await

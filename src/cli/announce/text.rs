@@ -9,7 +9,7 @@ use super::news::Telling;
 use super::qr::Picture;
 use crate::app::MadeKey;
 use crate::cli::banner::ClientKey;
-use crate::cli::page::{BAD, BOLD, GOOD, Page, Painted};
+use crate::cli::page::{BAD, BOLD, GOOD, OTHER_SDKS, Page, Painted};
 use crate::config::{self, Diagnostic, Tunnel};
 use crate::telemetry::tunnel::{Check, Phase, Status, Streams, Trouble};
 
@@ -65,10 +65,12 @@ fn block(page: &mut Page, state: &str, tunnel: Tunnel, status: &Status, facts: &
 fn sdks(page: &mut Page, base_url: &str) {
     const NAME: &str = "base_url";
     if NAME.len() + 1 + base_url.chars().count() <= page.room() {
-        return page.row("SDKs", format_args!("{NAME} {base_url}"));
+        page.row("SDKs", format_args!("{NAME} {base_url}"));
+    } else {
+        page.row("SDKs", NAME);
+        page.indented(base_url);
     }
-    page.row("SDKs", NAME);
-    page.indented(base_url);
+    page.row("", OTHER_SDKS);
 }
 
 fn key(page: &mut Page, key: &ClientKey) {

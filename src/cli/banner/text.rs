@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::MadeKey;
 use crate::config;
 
-use super::super::page::{BAD, BOLD, DIM, GOOD, Page, Painted};
+use super::super::page::{BAD, BOLD, DIM, GOOD, OTHER_SDKS, Page, Painted};
 use super::super::shell;
 use super::{Banner, ClientKey, Origin, ProviderLine};
 
@@ -48,6 +48,7 @@ impl Banner {
             Some(url) => {
                 page.row("URL", Painted(&url, BOLD));
                 page.row("SDKs", format_args!("base_url {url}/v1"));
+                page.row("", OTHER_SDKS);
             }
             None => page.row("Socket", Painted(&self.address, BOLD)),
         }

@@ -156,6 +156,8 @@ fn the_example_loads_without_a_word() {
     let env = [
         "AUTOGW_CLIENT_KEY",
         "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "GEMINI_API_KEY",
         "GROQ_API_KEY",
         "GROQ_API_KEY_2",
     ]
@@ -164,7 +166,7 @@ fn the_example_loads_without_a_word() {
     let loaded = config::from_text("config.json.example", &text, Format::Json, &env)
         .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(messages(&loaded), Vec::<&str>::new());
-    assert_eq!(loaded.config.providers.len(), 5);
+    assert_eq!(loaded.config.providers.len(), 7);
 }
 
 #[test]

@@ -245,23 +245,22 @@ fn a_request_of_claude_code_is_read() {
     );
     let mut report = Report::default();
     crate::codec::losses::report_leftovers(&request, &mut report);
-    let expected = [
+    assert_eq!(
+        dropped(&report),
+        [""; 0],
+        "an agent's own manners are notes"
+    );
+    let noted: Vec<_> = report.losses().iter().map(|loss| &*loss.field).collect();
+    for field in [
         "messages[].output_config",
         "tools[].defer_loading",
         "context_management",
-    ];
-    let told: Vec<&str> = report.losses().iter().map(|loss| &*loss.field).collect();
-    assert!(
-        expected.iter().all(|field| told.contains(field)),
-        "{told:?}"
-    );
+    ] {
+        assert!(noted.contains(&field), "{noted:?}");
+    }
     assert_eq!(
-        told.len(),
+        noted.len(),
         5,
-        "the billing header and the scope of a mark too"
-    );
-    assert!(
-        dropped(&report).is_empty(),
-        "all of it is worth a note, and no more"
+        "with the billing header and the scope of a mark"
     );
 }
