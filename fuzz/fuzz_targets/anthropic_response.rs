@@ -2,7 +2,7 @@
 #![no_main]
 
 #[path = "../../tests/golden/bodies.rs"]
-#[allow(dead_code, unreachable_pub, reason = "each target needs one of the bodies")]
+#[expect(dead_code, reason = "each target needs one of the bodies")]
 mod bodies;
 
 use autogw::chat::Dialect;

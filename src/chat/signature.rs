@@ -11,8 +11,15 @@ use serde::{Deserialize, Serialize};
 /// How a sealed token begins.
 pub const SEAL: &str = "agw1.";
 
-/// The same in base64, as far as it does not depend on what follows: Gemini's slot takes bytes.
+/// How a seal begins in base64, as far as it does not depend on what follows: Gemini's slot takes bytes.
 pub const SEAL_IN_BASE64: &str = "YWd3MS";
+
+/// How a string of JSON begins that holds one: what is sealed is an object. Somebody who only speaks of
+/// seals writes no such thing.
+pub const SEALED: &str = "\"agw1.eyJ";
+
+/// The same in base64.
+pub const SEALED_IN_BASE64: &str = "\"YWd3MS5leU";
 
 /// An opaque token with its origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +107,8 @@ mod tests {
         assert!(sealed.starts_with(SEAL));
         assert_eq!(Opaque::open(&sealed, OpaqueKind::Encrypted), Some(token));
         let base64 = base64::engine::general_purpose::STANDARD.encode(&sealed);
-        assert!(base64.starts_with(SEAL_IN_BASE64));
+        assert!(format!("\"{sealed}").starts_with(SEALED));
+        assert!(format!("\"{base64}").starts_with(SEALED_IN_BASE64));
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Field {
     }
 
     /// Its names in Chat, Responses, Anthropic, Gemini.
-    #[expect(clippy::too_many_lines, reason = "a table: one row for each field")]
+    #[expect(clippy::too_many_lines, reason = "a table, one row a field")]
     fn names(self) -> [&'static str; 4] {
         match self {
             Field::MaxTokens => [

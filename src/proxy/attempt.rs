@@ -35,6 +35,8 @@ pub struct Good {
     pub headers: HeaderMap,
     /// What became of what did not fit.
     pub told: Told,
+    /// Whether it is told in another dialect than the upstream's.
+    pub is_translated: bool,
     /// The body, in the state it is in.
     pub body: GoodBody,
 }
@@ -72,6 +74,7 @@ struct Asking<'a> {
     target: &'a Target,
     endpoint: &'static Endpoint,
     crossing: Option<&'a Arc<Crossing>>,
+    has_effects: bool,
 }
 
 /// A request written for one target.
@@ -82,6 +85,8 @@ pub struct Sheet {
     told: Told,
     report: Option<Report>,
     crossing: Option<Arc<Crossing>>,
+    /// Whether a second run would have effects, by what translation made of it.
+    pub has_effects: bool,
     /// Further calls, and how all their answers become one.
     embedding: Option<Box<(Vec<Written>, Embedding)>>,
 }
@@ -102,6 +107,18 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// How heavy the translation for `target` is, in bytes of the body; 0 where there is none.
+    pub fn weight(&self, target: &Target) -> usize {
+        let provider = self.gateway.provider(target);
+        let endpoint = tongue::endpoint(self.prepared, &target.offer, provider);
+        let dialect = endpoint.map(|endpoint| endpoint.dialect);
+        if dialect == Some(self.call.endpoint.dialect) {
+            0
+        } else {
+            self.call.body.len()
+        }
+    }
+
     /// Writes the request for `target`, without the parameters in `refused`.
     ///
     /// # Errors
@@ -149,6 +166,7 @@ impl Attempt<'_> {
             written,
             told: self.told(&report, reader),
             crossing: None,
+            has_effects: false,
             embedding: None,
         })
     }
@@ -167,6 +185,7 @@ impl Attempt<'_> {
             told: self.told(&calls.report, reader),
             report: Some(calls.report),
             crossing: None,
+            has_effects: false,
             embedding: Some(Box::new((written.collect(), calls.embedding))),
         })
     }
@@ -189,6 +208,7 @@ impl Attempt<'_> {
             report: Some(outgoing.report),
             // A count is a number in every dialect.
             crossing: self.call.endpoint.generates().then_some(outgoing.crossing),
+            has_effects: outgoing.has_effects,
             embedding: None,
         })
     }
@@ -204,9 +224,11 @@ impl Attempt<'_> {
             mut told,
             report: _,
             crossing,
+            has_effects,
             embedding,
         } = sheet;
         let asking = Asking {
+            has_effects,
             target,
             endpoint,
             crossing: crossing.as_ref(),
@@ -218,6 +240,7 @@ impl Attempt<'_> {
             good.body = Box::pin(self.gather(asking, good.body, more, &embedding)).await?;
         }
         good.body = self.settled(good.body, crossing.as_deref(), &mut told);
+        good.is_translated = crossing.is_some();
         good.told = told;
         Ok(good)
     }
@@ -249,7 +272,7 @@ impl Attempt<'_> {
             body: written.body,
             connect_by: now + timeouts.connect,
             answer_by: time.by,
-            may_repeat: self.may_repeat(provider),
+            may_repeat: self.may_repeat(provider) && !asking.has_effects,
         };
         let sent = self.gateway.upstream(target).send(outgoing).await;
         let answer = sent.map_err(|error| self.unsent(&error, time))?;
@@ -275,6 +298,7 @@ impl Attempt<'_> {
                 status,
                 headers,
                 told: Told::default(),
+                is_translated: false,
                 body,
             }),
             Err(flaw) => Err(self.flawed(flaw, status, &headers, target, time)),

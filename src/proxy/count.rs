@@ -61,7 +61,9 @@ pub(super) async fn answer(
         record.served_by(target.clone(), StatusCode::OK.as_u16());
         reply
     } else {
-        let neutral = prepared.neutral(&gateway, &call);
+        let gate = gateway.heavy();
+        let read = || prepared.neutral(&gateway, &call);
+        let neutral = gate.pass(call.body.len(), read).await;
         let count = neutral.inspect_err(|problem| record.failed(problem.status.as_u16()))?;
         let mut reply = tell(dialect, Count::Number(count.input_tokens()));
         let estimated = HeaderName::from_static("x-autogw-estimated");
@@ -87,7 +89,11 @@ enum Count {
 async fn count(attempt: Attempt<'_>, target: &Target, record: &mut Record) -> Option<Count> {
     let provider = attempt.gateway.provider(target);
     let endpoint = tongue::endpoint(attempt.prepared, &target.offer, provider)?;
-    let sheet = attempt.write(target, &[]).ok()?;
+    let (gate, weight) = (attempt.gateway.heavy(), attempt.weight(target));
+    let sheet = gate
+        .pass(weight, || attempt.write(target, &[]))
+        .await
+        .ok()?;
     record.attempt();
     let good = attempt.run(target, sheet).await.ok()?;
     let GoodBody::Whole(bytes, _) = good.body else {

@@ -39,6 +39,8 @@ pub struct Failover<'a> {
     failures: Vec<Failed>,
     repeats_left: u32,
     healing: Vec<Healing>,
+    /// Whether a second run of what was sent last would have effects, by what translation made of it.
+    has_effects: bool,
 }
 
 /// A parameter that a target refused, and is asked without.
@@ -83,6 +85,7 @@ impl<'a> Failover<'a> {
             failures: Vec::new(),
             repeats_left: attempt.gateway.config().router.retries,
             healing: Vec::new(),
+            has_effects: false,
             attempt,
             record,
         }
@@ -107,7 +110,11 @@ impl<'a> Failover<'a> {
             let Some(target) = self.next_target().await else {
                 break End::NobodyLeft;
             };
-            let sheet = match self.attempt.write(&target, &self.refused(&target)) {
+            let refused = self.refused(&target);
+            let (attempt, weight) = (self.attempt, self.attempt.weight(&target));
+            let gate = attempt.gateway.heavy();
+            let written = gate.pass(weight, || attempt.write(&target, &refused)).await;
+            let sheet = match written {
                 Ok(sheet) => sheet,
                 Err(failure) => match self.leave_out(&target, failure) {
                     Some(end) => break end,
@@ -115,6 +122,7 @@ impl<'a> Failover<'a> {
                 },
             };
             sheet.log(self.record.id());
+            self.has_effects = sheet.has_effects;
             let number = self.record.attempt();
             let began = Instant::now();
             match self.attempt.run(&target, sheet).await {
@@ -327,8 +335,11 @@ impl<'a> Failover<'a> {
             .is_none_or(|status| (200..300).contains(&status));
         match failure.stage {
             Stage::Connect => false,
-            Stage::Sent => !self.attempt.may_repeat(provider),
-            Stage::Answered => is_half_answered && self.attempt.prepared.has_effects_at(provider),
+            Stage::Sent => self.has_effects || !self.attempt.may_repeat(provider),
+            Stage::Answered => {
+                is_half_answered
+                    && (self.has_effects || self.attempt.prepared.has_effects_at(provider))
+            }
         }
     }
 

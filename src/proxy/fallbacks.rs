@@ -6,8 +6,15 @@ use crate::codec::head::Head;
 use crate::json::scan;
 use crate::route::Scope;
 
-/// Lists of models to fall back to: OpenRouter's, and Anthropic's.
-const LISTS: [&str; 2] = ["models", "fallbacks"];
+/// Lists of models to fall back to, under all their spellings: OpenRouter's, Anthropic's, and those of hosts
+/// that fold cases.
+const LISTS: [&str; 3] = ["models", "fallbacks", "fallbackmodels"];
+
+/// The field that is routed by. Under another spelling it is somebody else's, who may fold cases.
+const MODEL: &str = "model";
+
+/// Fields of ours that an `extra_body` may not hold again.
+const OURS: [&str; 3] = ["extrabody", "alias", "strictalias"];
 
 /// Checks that all of them exist for whoever asks.
 ///
@@ -17,21 +24,41 @@ pub(super) fn check(payload: &Payload, head: &Head, scope: &Scope) -> Result<(),
     let Payload::Json(object) = payload else {
         return Ok(());
     };
-    if let Some(list) = object.duplicate(&LISTS) {
-        return Err(refused(list));
-    }
-    for list in LISTS {
-        let extras = head.extra_body.iter();
-        let extra = extras.filter(|(name, _)| name == list);
-        let mut values = object
-            .get(list)
-            .into_iter()
-            .chain(extra.map(|(_, value)| &value[..]));
-        if !values.all(|value| names_what_exists(value, scope)) {
-            return Err(refused(list));
+    let own = object.iter().map(|(name, value)| (name, value, false));
+    let extras = head.extra_body.iter();
+    let extras = extras.map(|(name, value)| (Some(name.as_str()), &value[..], true));
+    let mut seen = Vec::new();
+    for (name, value, is_extra) in own.chain(extras) {
+        // A name that is none of ours is too long, or no text: nobody folds it into one.
+        let Some(name) = name else { continue };
+        let folded = folded(name);
+        let is_list = LISTS.contains(&folded.as_str());
+        let is_hidden = folded == MODEL && (is_extra || name != MODEL);
+        let is_nested = is_extra && OURS.contains(&folded.as_str());
+        let is_twice = is_list && seen.contains(&(folded.clone(), is_extra));
+        let names_others = is_list && !names_what_exists(value, scope);
+        let tools = (folded == "tools").then(|| tools_within(value, scope));
+        if is_hidden || is_nested || is_twice || names_others || tools == Some(false) {
+            return Err(refused(name));
+        }
+        if is_list {
+            seen.push((folded, is_extra));
         }
     }
     Ok(())
+}
+
+/// A name as whoever folds cases reads it.
+fn folded(name: &str) -> String {
+    let letters = name.chars().filter(|c| *c != '_');
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Whether the models that hosted tools name exist.
+fn tools_within(tools: &[u8], scope: &Scope) -> bool {
+    let tools: Vec<serde_json::Value> = serde_json::from_slice(tools).unwrap_or_default();
+    let mut models = tools.iter().filter_map(|tool| tool.get(MODEL)?.as_str());
+    models.all(|model| scope.allows(model))
 }
 
 fn names_what_exists(list: &[u8], scope: &Scope) -> bool {

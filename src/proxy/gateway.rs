@@ -11,6 +11,7 @@ use ring::digest::{SHA256, digest};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Endpoint;
+use super::translate::heavy::Gate;
 use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
 use crate::config::{Config, Conversations};
@@ -51,6 +52,7 @@ pub struct Gateway {
     /// What is remembered of conversations, if anything.
     memory: Option<Memory>,
     seeds: AtomicU64,
+    heavy: Gate,
     redactor: Arc<Redactor>,
     /// Marks requests that pass through, so that a provider that leads back here is noticed.
     via: String,
@@ -83,6 +85,7 @@ impl Gateway {
             unsupported: Unsupported::default(),
             memory: config.router.conversations.map(Memory::new),
             seeds: AtomicU64::new(seed(&via)),
+            heavy: Gate::default(),
             config,
             keyrings,
             upstreams,
@@ -129,6 +132,11 @@ impl Gateway {
     /// A number that no other answer of this instance gets, for the ids in it.
     pub fn next_seed(&self) -> u64 {
         self.seeds.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Where heavy requests wait for their translation.
+    pub fn heavy(&self) -> &Gate {
+        &self.heavy
     }
 
     /// Takes secrets out of texts.

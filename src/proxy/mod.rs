@@ -289,7 +289,12 @@ fn commit(
     (target, exposed): (Target, Exposed),
     mut record: Record,
 ) -> Committed {
-    let mut headers = passed_back(&good.headers, gateway.redactor());
+    let mut headers = if good.is_translated {
+        // What the upstream says of its body is not true of ours.
+        json_headers()
+    } else {
+        passed_back(&good.headers, gateway.redactor())
+    };
     if exposed == Exposed::Limits {
         pass_limits(&good.headers, gateway.redactor(), &mut headers);
     }
@@ -326,10 +331,15 @@ fn commit(
     }
 }
 
-fn passed_back(upstream: &HeaderMap, redactor: &Redactor) -> HeaderMap {
+fn json_headers() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);
+    headers
+}
+
+fn passed_back(upstream: &HeaderMap, redactor: &Redactor) -> HeaderMap {
+    let mut headers = json_headers();
     for (name, value) in upstream {
         if PASSED_BACK.contains(name) && is_clean(value, redactor) {
             headers.insert(name, value.clone());
@@ -400,7 +410,17 @@ fn describe(headers: &mut HeaderMap, ring: &Keyring, target: &Target, attempts: 
     set("x-autogw-attempts", Some(attempts.into()));
     set("x-autogw-dropped", list(&told.dropped));
     set("x-autogw-adjusted", list(&told.adjusted));
-    set("x-autogw-native-stop", list(told.native_stop.as_slice()));
+    let stop = told.native_stop.as_deref().filter(|stop| is_word(stop));
+    set(
+        "x-autogw-native-stop",
+        stop.and_then(|stop| HeaderValue::from_str(stop).ok()),
+    );
+}
+
+/// Whether the upstream's word for an end is one, and not a text that might quote anything.
+fn is_word(stop: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    stop.len() <= 64 && stop.chars().all(is_plain)
 }
 
 /// `words` as the value of a header. They may be anybody's: what cannot stand there is replaced, and where

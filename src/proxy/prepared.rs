@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::state;
 use super::tongue;
 use super::translate::{Neutral, Storing};
-use crate::chat::signature::{SEAL, SEAL_IN_BASE64};
+use crate::chat::signature::{SEALED, SEALED_IN_BASE64};
 use crate::chat::{Dialect, Operation};
 use crate::codec::head::{
     Head, check_model, check_types, extra_needs, has_effect, needs, stores_by_default,
@@ -51,7 +51,7 @@ pub struct Prepared {
 /// its dialect hold and no more: of a long conversation each search is a few percent of all that is done.
 fn holds_seals(dialect: Dialect, body: &[u8]) -> bool {
     static SEALS: LazyLock<[Finder<'static>; 2]> =
-        LazyLock::new(|| [Finder::new(SEAL), Finder::new(SEAL_IN_BASE64)]);
+        LazyLock::new(|| [Finder::new(SEALED), Finder::new(SEALED_IN_BASE64)]);
     let [plain, in_base64] = &*SEALS;
     plain.find(body).is_some() || (dialect == Dialect::Gemini && in_base64.find(body).is_some())
 }

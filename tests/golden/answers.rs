@@ -95,7 +95,9 @@ fn shown(client: Dialect, stream: &str) -> String {
             Dialect::Gemini => &["modelVersion", "responseId"],
         };
         if !map.contains_key("error") {
-            constant.iter().for_each(|key| drop(map.shift_remove(*key)));
+            for key in constant {
+                map.shift_remove(*key);
+            }
         }
         if map.get("usage") == Some(&Value::Null) {
             map.shift_remove("usage");

@@ -25,7 +25,7 @@ fn bounded(written: usize, read: usize) {
 }
 
 /// Events do not depend on where the bytes are cut: at each, or nowhere.
-pub fn sse(input: &[u8]) {
+pub(crate) fn sse(input: &[u8]) {
     const BOM: &[u8] = b"\xef\xbb\xbf";
     if input.windows(3).skip(1).any(|bytes| bytes == BOM) {
         // The mark is skipped where an event begins, which a cut within a line ending moves.
@@ -55,7 +55,7 @@ fn events(input: &[u8], size: usize) -> Vec<(Option<Vec<u8>>, Vec<u8>)> {
 }
 
 /// A client's request, for upstreams of all dialects.
-pub fn request(dialect: Dialect, input: &[u8]) {
+pub(crate) fn request(dialect: Dialect, input: &[u8]) {
     let Ok(body) = serde_json::from_slice(input) else {
         return;
     };
@@ -84,7 +84,7 @@ pub fn request(dialect: Dialect, input: &[u8]) {
 }
 
 /// An upstream's document, for clients of all dialects.
-pub fn response(dialect: Dialect, input: &[u8]) {
+pub(crate) fn response(dialect: Dialect, input: &[u8]) {
     let Ok(body) = serde_json::from_slice(input) else {
         return;
     };
@@ -106,7 +106,7 @@ pub fn response(dialect: Dialect, input: &[u8]) {
 }
 
 /// An upstream's stream, for clients of all dialects. Whether it ends well or not, the client is told.
-pub fn stream(dialect: Dialect, input: &[u8]) {
+pub(crate) fn stream(dialect: Dialect, input: &[u8]) {
     let tools = ToolMap::new(&Request::new(Dialect::OpenAiChat), dialect);
     for client in Dialect::ALL {
         let mut decoder = Decoder::new(dialect, origin());

@@ -1,10 +1,10 @@
 //! Places: an upstream of each dialect, and requests written for it as the gateway writes them.
 
 use autogw::chat::{Dialect, Report, Request};
-use autogw::codec::losses::report_leftovers;
+use autogw::codec::losses::{refuse_leftovers, report_leftovers};
 use autogw::codec::target::{Refusal, Target};
 use autogw::codec::tool_map::ToolMap;
-use autogw::codec::{dispatch, gemini, openai_responses};
+use autogw::codec::{dispatch, openai_responses};
 use autogw::provider::Quirk;
 use autogw::provider::knowledge::{self, Knowledge};
 use serde_json::{Map, Value};
@@ -79,10 +79,12 @@ impl Place {
 
     fn write_knowing(&self, request: &Request, knowledge: &Knowledge) -> Written {
         let is_at_home = request.dialect == self.dialect;
-        let mut bound =
-            openai_responses::stateful_fields(request).chain(gemini::bound_fields(request));
-        if let Some(field) = bound.next().filter(|_| !is_at_home) {
+        let mut stateful = openai_responses::stateful_fields(request);
+        if let Some(field) = stateful.next().filter(|_| !is_at_home) {
             return Written::Refused(Refusal::new(field, "only its own dialect holds it"));
+        }
+        if !is_at_home && let Err(refusal) = refuse_leftovers(request) {
+            return Written::Refused(refusal);
         }
         let tools = ToolMap::new(request, self.dialect);
         let target = Target {

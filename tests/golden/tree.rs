@@ -38,10 +38,10 @@ pub(crate) fn paths(root: &Value, is_wanted: impl Fn(&Value) -> bool) -> Vec<Pat
         let node = node(root, &path).expect("it was just found");
         match node {
             Value::Object(map) => {
-                open.extend(map.keys().map(|key| down(&path, Step::Key(key.clone()))))
+                open.extend(map.keys().map(|key| down(&path, Step::Key(key.clone()))));
             }
             Value::Array(list) => {
-                open.extend((0..list.len()).map(|place| down(&path, Step::Place(place))))
+                open.extend((0..list.len()).map(|place| down(&path, Step::Place(place))));
             }
             _ => {}
         }
@@ -82,7 +82,7 @@ pub(crate) fn without(root: &Value, path: &[Step]) -> Value {
         match (node_mut(&mut root, way), last) {
             (Some(Value::Object(map)), Step::Key(key)) => drop(map.shift_remove(key)),
             (Some(Value::Array(list)), Step::Place(place)) if *place < list.len() => {
-                drop(list.remove(*place))
+                drop(list.remove(*place));
             }
             _ => {}
         }

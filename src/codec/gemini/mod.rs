@@ -18,7 +18,7 @@ pub mod wire;
 use bytes::Bytes;
 
 pub use observe::usage;
-pub use request::{bound_fields, decode_request, encode_request};
+pub use request::{decode_request, encode_request};
 pub use response::{decode_response, encode_response};
 pub use stream::{Decoder, Encoder};
 

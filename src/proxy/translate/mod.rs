@@ -12,6 +12,7 @@
 
 mod crossing;
 mod embed;
+pub mod heavy;
 mod keep;
 mod neutral;
 mod outgoing;

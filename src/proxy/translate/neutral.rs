@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
+use super::heavy;
 use crate::chat::{Dialect, Operation, Request};
 use crate::codec::{dispatch, estimate, gemini, openai_responses};
 use crate::json::fields::BadField;
@@ -35,6 +36,7 @@ pub struct Neutral {
 impl Neutral {
     /// Reads `body`, which `call` came with.
     pub fn read(gateway: &Gateway, call: &Call, body: &[u8]) -> Result<Self, Problem> {
+        heavy::check(body)?;
         let map: Map<String, Value> = serde_json::from_slice(body)
             .map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))?;
         let dialect = call.endpoint.dialect;

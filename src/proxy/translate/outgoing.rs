@@ -9,10 +9,11 @@ use serde_json::{Map, Value};
 
 use super::keep::Storing;
 use super::{Crossing, Neutral};
+use crate::chat::request::Tool;
 use crate::chat::{Blame, Next, Stage};
 use crate::chat::{Dialect, Failure, FailureClass, Operation, Report, Request};
 use crate::codec::field_names::Field;
-use crate::codec::head::PROTECTED;
+use crate::codec::head::{PROTECTED, has_effect};
 use crate::codec::losses::{refuse_leftovers, report_leftovers};
 use crate::codec::target::{Exchange, Origin, Refusal, Target};
 use crate::codec::tool_map::ToolMap;
@@ -107,6 +108,8 @@ pub struct Outgoing {
     pub report: Report,
     /// What the answer must know.
     pub crossing: Arc<Crossing>,
+    /// Whether a second run would have effects beyond its cost.
+    pub has_effects: bool,
 }
 
 /// Writes the request of `prepared` for `reader`, without the fields that it did not take the last time.
@@ -170,6 +173,7 @@ pub fn write(
             .into(),
         report,
         crossing: Arc::new(crossing),
+        has_effects: has_effects(&request, upstream, prepared, reader),
     })
 }
 
@@ -225,27 +229,36 @@ fn one_of_both<'r>(
     }
 }
 
-/// Whoever goes on with a conversation by its id means one that is stored somewhere else, and who asks for
-/// a picture is not served by words.
+/// Whoever goes on with a conversation by its id means one that is stored somewhere else.
 fn check_state(request: &Request, upstream: Dialect) -> Result<(), Refusal> {
-    if request.dialect == upstream {
-        return Ok(());
-    }
-    if let Some(field) = openai_responses::stateful_fields(request).next() {
-        let message = format!(
-            "`{field}` refers to what only a provider of the Responses API holds, and this model's does not speak it"
-        );
-        return Err(Refusal::new(field, message));
-    }
-    match gemini::bound_fields(request).next() {
-        Some(field) => {
+    let is_at_home = request.dialect == upstream;
+    match openai_responses::stateful_fields(request).next() {
+        Some(field) if !is_at_home => {
             let message = format!(
-                "`{field}` asks for what only a provider of the Gemini API has, and this model's does not speak it"
+                "`{field}` refers to what only a provider of the Responses API holds, and this model's does not speak it"
             );
             Err(Refusal::new(field, message))
         }
-        None => Ok(()),
+        _ => Ok(()),
     }
+}
+
+/// Whether repeating the request might do something: hosted tools, or what the extras ask for in the
+/// upstream's own words.
+fn has_effects(
+    request: &Request,
+    upstream: Dialect,
+    prepared: &Prepared,
+    reader: Reader<'_>,
+) -> bool {
+    let is_hosted = |tool: &Tool| matches!(tool, Tool::WebSearch(_) | Tool::Foreign { .. });
+    let own = prepared.head.extra_body.iter();
+    let mut own = own.map(|(field, value)| (field, &value[..]));
+    let configured = reader.provider.extra_body.iter();
+    let mut configured = configured.map(|(field, value)| (field, value.get().as_bytes()));
+    request.tools.iter().any(is_hosted)
+        || own.any(|(field, value)| has_effect(upstream, field, value))
+        || configured.any(|(field, value)| has_effect(upstream, field, value))
 }
 
 /// Under `strict` a loss is a refusal that names everything that would be lost.
