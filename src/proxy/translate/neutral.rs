@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use super::heavy;
+use crate::chat::request::ToolChoice;
 use crate::chat::{Dialect, Operation, Request};
 use crate::codec::{dispatch, estimate, gemini, openai_responses};
 use crate::json::fields::BadField;
@@ -53,6 +54,7 @@ impl Neutral {
                 dispatch::decode_request(dialect, map)
             };
         let mut request = decoded?;
+        check_choice(&request)?;
         if dialect == Dialect::OpenAiChat
             && let Some(memory) = gateway.memory()
         {
@@ -83,6 +85,19 @@ impl Neutral {
         *self
             .estimate
             .get_or_init(|| estimate::input_tokens(&self.request))
+    }
+}
+
+/// A choice of tools that no API defines: left out, it might let the model do what it was told not to.
+fn check_choice(request: &Request) -> Result<(), Problem> {
+    match &request.tool_choice {
+        Some(ToolChoice::Foreign(choice))
+            if request.dialect != Dialect::Gemini && !choice["type"].is_string() =>
+        {
+            let message = "`tool_choice` must be a mode or an object with a `type`";
+            Err(Problem::bad_field("tool_choice", message))
+        }
+        _ => Ok(()),
     }
 }
 
