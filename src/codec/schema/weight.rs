@@ -6,7 +6,7 @@ use crate::chat::request::{Format, Tool};
 use crate::chat::{Dialect, Request};
 use crate::codec::target::Refusal;
 
-/// Bytes of all the schemas of a request; the tools of the largest agents take a fifth of it.
+/// Bytes of all the schemas of a request: far more than a model reads as tools.
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// Values in them.
@@ -113,6 +113,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::chat::Extra;
     use crate::chat::request::Function;
 
     fn request(tools: &[Value], format: Option<Value>) -> Request {
@@ -124,7 +125,7 @@ mod tests {
                 parameters: Some(parameters.clone()),
                 strict: None,
                 cache: None,
-                extra: Default::default(),
+                extra: Extra::default(),
             })
         };
         let format = format.map(|schema| Format::Schema {
