@@ -1,10 +1,11 @@
 //! Schemas for Anthropic: the subset of strict tools and `output_config.format`, and free tool inputs.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::walk::{Node, Walk, anything, take, types};
+use super::walk::{Node, Walk, anything, join, take, types};
 use super::{Rewritten, reference};
 
 /// The only property of a tool whose root was no object and had to be wrapped.
@@ -29,22 +30,22 @@ const FORMATS: [&str; 10] = [
 /// description, where the model reads it, and noted; objects are closed.
 pub fn for_anthropic_strict(schema: &Value) -> Rewritten {
     let mut walk = Walk::new(schema);
-    let rewritten = walk.at(&[], |walk| strict(walk, schema));
+    let rewritten = walk.at(&[], |walk| strict(walk, schema.clone()));
     walk.finish(rewritten)
 }
 
-fn strict(walk: &mut Walk<'_>, schema: &Value) -> Value {
+fn strict(walk: &mut Walk<'_>, schema: Value) -> Value {
     let mut node = walk.plain(schema);
     reference::stand_alone(walk, &mut node, |_| true);
     let is_object = types(&node).iter().any(|name| name == "object");
     let mut kept = Map::new();
     let mut rest = Map::new();
     for (keyword, value) in node {
-        match strict_keyword(walk, &keyword, &value) {
+        match strict_keyword(walk, &keyword, value) {
             Verdict::Keep(value) => {
                 kept.insert(keyword, value);
             }
-            Verdict::Tell => {
+            Verdict::Tell(value) => {
                 walk.note(&keyword);
                 rest.insert(keyword, value);
             }
@@ -62,23 +63,23 @@ fn strict(walk: &mut Walk<'_>, schema: &Value) -> Value {
 enum Verdict {
     /// It goes along with this value.
     Keep(Value),
-    /// It goes into the description.
-    Tell,
+    /// It goes into the description, with this value.
+    Tell(Value),
     /// It says nothing.
     Drop,
 }
 
-fn strict_keyword(walk: &mut Walk<'_>, keyword: &str, value: &Value) -> Verdict {
+fn strict_keyword(walk: &mut Walk<'_>, keyword: &str, value: Value) -> Verdict {
     let rewritten = match keyword {
-        "type" | "required" | "enum" | "$ref" | "title" | "description" => value.clone(),
+        "type" | "required" | "enum" | "$ref" | "title" | "description" => value,
         "properties" | "$defs" => walk.map(keyword, value, strict),
         "anyOf" | "allOf" => walk.list(keyword, value, strict),
         "items" => walk.one(keyword, value, strict),
-        "format" if value.as_str().is_some_and(|name| FORMATS.contains(&name)) => value.clone(),
-        "minItems" if matches!(value.as_u64(), Some(0 | 1)) => value.clone(),
-        "additionalProperties" if *value == Value::Bool(false) => return Verdict::Drop,
+        "format" if value.as_str().is_some_and(|name| FORMATS.contains(&name)) => value,
+        "minItems" if matches!(value.as_u64(), Some(0 | 1)) => value,
+        "additionalProperties" if value == Value::Bool(false) => return Verdict::Drop,
         "$schema" | "$id" | "$anchor" | "$comment" | "$vocabulary" => return Verdict::Drop,
-        _ => return Verdict::Tell,
+        _ => return Verdict::Tell(value),
     };
     Verdict::Keep(rewritten)
 }
@@ -169,7 +170,7 @@ fn follow(walk: &mut Walk<'_>, node: Node) -> Option<Node> {
     if !node.contains_key("allOf") {
         return Some(node);
     }
-    let node = super::merge::without_all_of(walk, &node);
+    let node = super::merge::without_all_of(walk, node);
     let node = reference::inlined(walk, node)?;
     (!node.contains_key("allOf")).then_some(node)
 }
@@ -190,11 +191,8 @@ fn widen(walk: &mut Walk<'_>, node: &mut Node, branches: Vec<Value>) -> Option<(
             _ => Vec::new(),
         };
         common = Some(match common {
-            None => required,
-            Some(before) => before
-                .into_iter()
-                .filter(|name| required.contains(name))
-                .collect(),
+            None => each_once(required),
+            Some(before) => in_both(before, required),
         });
         let all = node.entry("properties").or_insert_with(anything);
         if let (Some(all), Some(Value::Object(more))) =
@@ -222,11 +220,20 @@ fn add_choice(all: &mut Node, name: String, schema: Value) {
             all.insert(name, schema);
         }
         Some(there) if *there == schema => {}
-        Some(there) => {
-            let first = there.take();
-            *there = json!({"anyOf": [first, schema]});
-        }
+        Some(there) => join(there, "anyOf", schema),
     }
+}
+
+fn each_once(mut names: Vec<Value>) -> Vec<Value> {
+    let mut seen = HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+fn in_both(mut names: Vec<Value>, others: Vec<Value>) -> Vec<Value> {
+    let others: HashSet<_> = others.into_iter().collect();
+    names.retain(|name| others.contains(name));
+    names
 }
 
 /// An object whose one property is the schema; definitions stay at the root, where references look.

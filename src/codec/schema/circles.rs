@@ -23,9 +23,10 @@ impl Circles {
         let mut direct = HashMap::new();
         let definitions = schema.get("$defs").and_then(Value::as_object);
         for (name, definition) in definitions.into_iter().flatten().take(MAX_DEFINITIONS) {
-            direct.insert(format!("#/$defs/{name}"), references(definition));
+            direct.insert(format!("#/$defs/{name}"), references([definition]));
         }
-        direct.insert(ROOT.to_owned(), references(&without_definitions(schema)));
+        direct.insert(ROOT.to_owned(), references_outside_definitions(schema));
+        keep_known(&mut direct);
         let reached = direct
             .keys()
             .map(|name| (name.clone(), reachable(name, &direct)));
@@ -86,9 +87,16 @@ impl Circles {
             return;
         };
         let properties = node.get("properties").and_then(Value::as_object);
-        let is_circular = |name: &Value| {
-            let schema = name.as_str().and_then(|name| properties?.get(name));
-            schema.is_some_and(|schema| self.leads_home(schema, home))
+        // A name may stand there thousands of times.
+        let mut found = HashMap::new();
+        let mut is_circular = |name: &Value| {
+            let schema = name
+                .as_str()
+                .and_then(|name| properties?.get_key_value(name));
+            schema.is_some_and(|(name, schema)| {
+                let found = found.entry(name.as_str());
+                *found.or_insert_with(|| self.leads_home(schema, home))
+            })
         };
         if let Some(names) = required.as_array_mut() {
             let count = names.len();
@@ -105,22 +113,31 @@ impl Circles {
 
     fn leads_home(&self, schema: &Value, home: &str) -> bool {
         let far = |to: &String| self.reached.get(to).is_some_and(|far| far.contains(home));
-        references(schema).iter().any(|to| to == home || far(to))
+        references([schema]).iter().any(|to| to == home || far(to))
     }
 }
 
-fn without_definitions(schema: &Value) -> Value {
-    let mut schema = schema.clone();
-    if let Some(node) = schema.as_object_mut() {
-        node.shift_remove("$defs");
-    }
-    schema
+fn references_outside_definitions(schema: &Value) -> HashSet<String> {
+    let members = schema.as_object().into_iter().flatten();
+    let outside = members.filter(|(keyword, _)| *keyword != "$defs");
+    let mut found = references(outside.map(|(_, value)| value));
+    let own = schema.get("$ref").and_then(Value::as_str);
+    found.extend(own.map(str::to_owned));
+    found
 }
 
-/// Every reference in the schema, itself included.
-fn references(schema: &Value) -> HashSet<String> {
+/// Leaves only what refers to a definition looked at: only that can be part of a circle.
+fn keep_known(direct: &mut HashMap<String, HashSet<String>>) {
+    let names: HashSet<String> = direct.keys().cloned().collect();
+    for references in direct.values_mut() {
+        references.retain(|to| names.contains(to));
+    }
+}
+
+/// Every reference in the schemas, themselves included.
+fn references<'a>(schemas: impl IntoIterator<Item = &'a Value>) -> HashSet<String> {
     let mut found = HashSet::new();
-    let mut open = vec![schema];
+    let mut open = Vec::from_iter(schemas);
     while let Some(value) = open.pop() {
         match value {
             Value::Object(node) => {

@@ -1,29 +1,29 @@
 //! Schemas for Gemini's JSON Schema fields: `parametersJsonSchema` and `responseJsonSchema`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::circles::Circles;
-use super::walk::{Node, Walk, take, types};
+use super::walk::{Node, Walk, only, take, types};
 use super::{Rewritten, reference};
 
 /// The schema in the part of JSON Schema that Gemini reads in its `…JsonSchema` fields (models ≥ 2.5):
 /// references stand alone, a value that contains itself is never required, the rest is dropped.
 pub fn for_gemini_json(schema: &Value) -> Rewritten {
     let mut walk = Walk::new(schema);
-    let mut rewritten = walk.at(&[], |walk| node(walk, schema));
+    let mut rewritten = walk.at(&[], |walk| node(walk, schema.clone()));
     let circles = Circles::of(&rewritten);
     circles.open(&mut walk, &mut rewritten);
     walk.finish(rewritten)
 }
 
-fn node(walk: &mut Walk<'_>, schema: &Value) -> Value {
+fn node(walk: &mut Walk<'_>, schema: Value) -> Value {
     let mut node = walk.plain(schema);
     reference::stand_alone(walk, &mut node, reference::is_annotation);
     whole_bounds(walk, &mut node);
     only_plain_choices(walk, &mut node);
     let mut kept = Map::new();
     for (keyword, value) in node {
-        match keep(walk, &keyword, &value) {
+        match keep(walk, &keyword, value) {
             Some(value) => {
                 kept.insert(keyword, value);
             }
@@ -33,15 +33,15 @@ fn node(walk: &mut Walk<'_>, schema: &Value) -> Value {
     Value::Object(kept)
 }
 
-fn keep(walk: &mut Walk<'_>, keyword: &str, value: &Value) -> Option<Value> {
+fn keep(walk: &mut Walk<'_>, keyword: &str, value: Value) -> Option<Value> {
     let kept = match keyword {
         "$id" | "$ref" | "$anchor" | "type" | "format" | "title" | "description" | "enum"
         | "minItems" | "maxItems" | "minimum" | "maximum" | "required" | "propertyOrdering" => {
-            value.clone()
+            value
         }
         "properties" | "$defs" => walk.map(keyword, value, node),
         "anyOf" | "prefixItems" => walk.list(keyword, value, node),
-        "additionalProperties" if value.is_boolean() => value.clone(),
+        "additionalProperties" if value.is_boolean() => value,
         "items" | "additionalProperties" => walk.one(keyword, value, node),
         _ => return None,
     };
@@ -119,5 +119,5 @@ fn split_null(node: &mut Node) {
     let values = take(node, "enum").unwrap_or_default();
     choice.insert("enum".to_owned(), values);
     node.entry("anyOf")
-        .or_insert_with(|| json!([choice, {"type": "null"}]));
+        .or_insert_with(|| vec![Value::Object(choice), only("type", "null".into())].into());
 }

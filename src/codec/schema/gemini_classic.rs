@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::Rewritten;
 use super::gemini::whole_bounds;
-use super::walk::{Node, Walk, anything, guess_type, is_null, take, types};
-use super::{Rewritten, reference};
+use super::reference::{self, MAX_CHAIN};
+use super::walk::{Node, Walk, anything, guess_type, is_null, only, take, types};
 
 /// Formats of text and of numbers that the message knows.
 const FORMATS: [&str; 6] = ["float", "double", "int32", "int64", "date-time", "enum"];
@@ -42,11 +43,11 @@ type Open = Vec<String>;
 pub fn for_gemini_classic(schema: &Value) -> Rewritten {
     let mut walk = Walk::new(schema);
     let mut open = vec!["#".to_owned()];
-    let rewritten = walk.at(&[], |walk| node(walk, schema, &mut open));
+    let rewritten = walk.at(&[], |walk| node(walk, schema.clone(), &mut open));
     walk.finish(rewritten)
 }
 
-fn node(walk: &mut Walk<'_>, schema: &Value, open: &mut Open) -> Value {
+fn node(walk: &mut Walk<'_>, schema: Value, open: &mut Open) -> Value {
     let mut plain = walk.plain(schema);
     let opened = open.len();
     if !write_out(walk, &mut plain, open) {
@@ -72,14 +73,15 @@ fn node(walk: &mut Walk<'_>, schema: &Value, open: &mut Open) -> Value {
 
 /// Replaces the node's reference by what it means; `false` if it is open already or means nothing here.
 fn write_out(walk: &mut Walk<'_>, node: &mut Node, open: &mut Open) -> bool {
+    let most = open.len() + MAX_CHAIN;
     while let Some(Value::String(reference)) = take(node, "$ref") {
         let target = walk.resolve(&reference);
-        let is_open = open.contains(&reference);
+        let is_open = open.len() == most || open.contains(&reference);
         let Some(target) = target.filter(|target| !is_open && walk.may_follow(target)) else {
             return false;
         };
         open.push(reference);
-        for (keyword, value) in walk.plain(target) {
+        for (keyword, value) in walk.plain(target.clone()) {
             node.entry(keyword).or_insert(value);
         }
     }
@@ -106,23 +108,23 @@ fn written(walk: &mut Walk<'_>, keyword: &str, value: Value, open: &mut Open) ->
     match (keyword, value) {
         ("properties", Value::Object(schemas)) => {
             let written = schemas.into_iter().map(|(name, schema)| {
-                let schema = below(walk, &[keyword, &name], &schema, open);
+                let schema = below(walk, &[keyword, &name], schema, open);
                 (name, schema)
             });
             Value::Object(written.collect())
         }
         ("anyOf", Value::Array(schemas)) => {
-            let schemas = schemas.iter().enumerate();
+            let schemas = schemas.into_iter().enumerate();
             let written = schemas
                 .map(|(place, schema)| below(walk, &[keyword, &place.to_string()], schema, open));
             Value::Array(written.collect())
         }
-        ("items", schema) => below(walk, &[keyword], &schema, open),
+        ("items", schema) => below(walk, &[keyword], schema, open),
         (_, value) => value,
     }
 }
 
-fn below(walk: &mut Walk<'_>, steps: &[&str], schema: &Value, open: &mut Open) -> Value {
+fn below(walk: &mut Walk<'_>, steps: &[&str], schema: Value, open: &mut Open) -> Value {
     let written = walk.at(steps, |walk| Some(node(walk, schema, open)));
     written.unwrap_or_else(|| json!({"type": "OBJECT"}))
 }
@@ -134,7 +136,7 @@ fn tuples(walk: &mut Walk<'_>, node: &mut Node) {
         if places.is_empty() {
             return;
         }
-        node.insert("items".to_owned(), json!({"anyOf": places}));
+        node.insert("items".to_owned(), only("anyOf", places.into()));
     }
 }
 
@@ -221,7 +223,7 @@ fn settle_choices(node: &mut Node) -> bool {
     };
     let is_free = |name: &String| name == "anyOf" || reference::is_annotation(name);
     if !node.keys().all(is_free) {
-        node.insert("anyOf".to_owned(), json!([only]));
+        node.insert("anyOf".to_owned(), vec![only].into());
         return had_null;
     }
     take(node, "anyOf");

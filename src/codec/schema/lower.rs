@@ -1,5 +1,7 @@
 //! Gemini's `Schema` message, as clients write it, read as plain JSON Schema.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use super::walk::{Node, allow_null, take};
@@ -133,12 +135,12 @@ fn order_properties(node: &mut Node) {
     let Some(properties) = node.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };
-    let mut ordered = Map::new();
-    for name in order.iter().filter_map(Value::as_str) {
-        if let Some((name, schema)) = properties.shift_remove_entry(name) {
-            ordered.insert(name, schema);
-        }
+    let mut places = HashMap::new();
+    for (place, name) in order.iter().filter_map(Value::as_str).enumerate() {
+        places.entry(name).or_insert(place);
     }
-    ordered.append(properties);
-    *properties = ordered;
+    let mut ordered: Vec<_> = std::mem::take(properties).into_iter().collect();
+    // What has no place stays behind the others, in its own order.
+    ordered.sort_by_key(|(name, _)| places.get(name.as_str()).copied().unwrap_or(usize::MAX));
+    *properties = ordered.into_iter().collect();
 }

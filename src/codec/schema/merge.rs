@@ -1,10 +1,10 @@
 //! `allOf`, merged into the node that has it: no target reads it well, and closed objects contradict it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::walk::{Node, Walk, take, types};
+use super::walk::{Node, Walk, join, names_of, only, take};
 
 /// References followed from one `allOf` into the next.
 const MAX_TRAIL: usize = 32;
@@ -32,39 +32,45 @@ pub(super) const ANNOTATIONS: [&str; 2] = ["title", "description"];
 
 /// The node with its `allOf` merged in. Only references that lead nowhere stay in it; one that leads back
 /// to itself says nothing.
-pub(super) fn without_all_of(walk: &mut Walk<'_>, node: &Node) -> Node {
+pub(super) fn without_all_of(walk: &mut Walk<'_>, node: Node) -> Node {
     merged(walk, node, &mut Vec::new())
 }
 
 /// `trail` holds the references that are being followed.
-fn merged(walk: &mut Walk<'_>, node: &Node, trail: &mut Vec<String>) -> Node {
-    let mut node = node.clone();
+fn merged(walk: &mut Walk<'_>, mut node: Node, trail: &mut Vec<String>) -> Node {
     if !node.get("allOf").is_some_and(Value::is_array) {
         return node;
     }
-    let Some(Value::Array(members)) = take(&mut node, "allOf") else {
+    let Some(Value::Array(mut members)) = take(&mut node, "allOf") else {
         return node;
     };
-    if let Some(only) = lone_reference(&node, &members) {
-        absorb(walk, &mut node, only);
-        return node;
+    let mut merging = Merging::into(node);
+    if let Some(only) = lone_reference(&merging.node, &mut members) {
+        merging.absorb(walk, only);
+        return merging.node;
     }
     let mut rest = Vec::new();
-    for member in &members {
+    for member in members {
         let mut more = followed(walk, member, trail);
         if let Some(reference) = take(&mut more, "$ref") {
-            rest.push(json!({"$ref": reference}));
+            rest.push(only("$ref", reference));
         }
         if let Some(Value::Array(lost)) = take(&mut more, "allOf") {
             rest.extend(lost);
         }
-        absorb(walk, &mut node, more);
+        merging.absorb(walk, more);
     }
     let mut seen = HashSet::new();
     rest.retain(|member| seen.insert(member.to_string()));
-    if let Some(only) = lone_reference(&node, &rest) {
-        absorb(walk, &mut node, only);
-    } else if rest.len() == 1 && !node.contains_key("anyOf") {
+    if let Some(only) = lone_reference(&merging.node, &mut rest) {
+        merging.absorb(walk, only);
+    }
+    left_over(merging.node, rest)
+}
+
+/// The node with what could not be merged into it.
+fn left_over(mut node: Node, rest: Vec<Value>) -> Node {
+    if rest.len() == 1 && !node.contains_key("anyOf") {
         // One choice says the same, and every target reads it.
         node.insert("anyOf".to_owned(), rest.into());
     } else if !rest.is_empty() {
@@ -73,13 +79,15 @@ fn merged(walk: &mut Walk<'_>, node: &Node, trail: &mut Vec<String>) -> Node {
     node
 }
 
-/// The only member, if it is a reference and the node around it says nothing: then it is the node.
-fn lone_reference(node: &Node, members: &[Value]) -> Option<Node> {
-    let [Value::Object(only)] = members else {
+/// Takes the only member if it is a reference and the node around it says nothing: then it is the node.
+fn lone_reference(node: &Node, members: &mut Vec<Value>) -> Option<Node> {
+    let [Value::Object(only)] = members.as_mut_slice() else {
         return None;
     };
     let is_plain = only.contains_key("$ref") && !only.contains_key("allOf");
-    (is_plain && says_nothing(node)).then(|| only.clone())
+    let only = (is_plain && says_nothing(node)).then(|| std::mem::take(only))?;
+    members.clear();
+    Some(only)
 }
 
 /// Whether the node only describes, and holds definitions.
@@ -92,9 +100,9 @@ fn says_nothing(node: &Node) -> bool {
 }
 
 /// The member with its reference followed; what led nowhere is left in `$ref` and `allOf`.
-fn followed(walk: &mut Walk<'_>, member: &Value, trail: &mut Vec<String>) -> Node {
-    let Value::Object(member) = member else {
-        if *member != Value::Bool(true) {
+fn followed(walk: &mut Walk<'_>, member: Value, trail: &mut Vec<String>) -> Node {
+    let Value::Object(mut member) = member else {
+        if member != Value::Bool(true) {
             walk.note("allOf");
         }
         return Node::new();
@@ -103,9 +111,8 @@ fn followed(walk: &mut Walk<'_>, member: &Value, trail: &mut Vec<String>) -> Nod
         walk.note("allOf");
         return Node::new();
     }
-    let mut member = member.clone();
     walk.spell_plainly(&mut member);
-    let mut node = merged(walk, &member, trail);
+    let mut node = merged(walk, member, trail);
     let Some(Value::String(reference)) = node.get("$ref").cloned() else {
         return node;
     };
@@ -118,26 +125,47 @@ fn followed(walk: &mut Walk<'_>, member: &Value, trail: &mut Vec<String>) -> Nod
         walk.note("allOf");
     } else if !is_circle {
         trail.push(reference);
-        let more = followed(walk, target, trail);
+        let more = followed(walk, target.clone(), trail);
         trail.pop();
-        absorb(walk, &mut node, more);
+        let mut merging = Merging::into(node);
+        merging.absorb(walk, more);
+        node = merging.node;
     }
     node
 }
 
-/// Adds what `more` says to what `node` says; but no definitions, which references find at the root only.
-fn absorb(walk: &mut Walk<'_>, node: &mut Node, more: Node) {
-    let definitions = ["$defs", "definitions"];
-    let more = more.into_iter();
-    for (keyword, value) in more.filter(|(keyword, _)| !definitions.contains(&keyword.as_str())) {
-        match node.get_mut(&keyword) {
-            None => {
-                node.insert(keyword, value);
-            }
-            Some(there) if *there == value => {}
-            Some(there) => {
-                if !narrow(&keyword, there, value) {
-                    walk.note("allOf");
+/// A node that others are being merged into.
+struct Merging {
+    node: Node,
+    /// What stands in its lists that were merged before: of thousands of members each would go through
+    /// the whole list again.
+    known: HashMap<String, HashSet<Value>>,
+}
+
+impl Merging {
+    fn into(node: Node) -> Self {
+        Self {
+            node,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Adds what `more` says to what the node says; but no definitions, which references find at the root
+    /// only.
+    fn absorb(&mut self, walk: &mut Walk<'_>, more: Node) {
+        let definitions = ["$defs", "definitions"];
+        let more = more.into_iter();
+        for (keyword, value) in more.filter(|(keyword, _)| !definitions.contains(&keyword.as_str()))
+        {
+            match self.node.get_mut(&keyword) {
+                None => {
+                    self.node.insert(keyword, value);
+                }
+                Some(there) if *there == value => {}
+                Some(there) => {
+                    if !narrow(&keyword, there, value, &mut self.known) {
+                        walk.note("allOf");
+                    }
                 }
             }
         }
@@ -145,7 +173,12 @@ fn absorb(walk: &mut Walk<'_>, node: &mut Node, more: Node) {
 }
 
 /// Narrows the value of one keyword by another value of it; `false` if only the first is kept.
-fn narrow(keyword: &str, there: &mut Value, more: Value) -> bool {
+fn narrow(
+    keyword: &str,
+    there: &mut Value,
+    more: Value,
+    known: &mut HashMap<String, HashSet<Value>>,
+) -> bool {
     match (keyword, &mut *there, more) {
         ("properties" | "patternProperties", Value::Object(all), Value::Object(more)) => {
             for (name, schema) in more {
@@ -153,19 +186,13 @@ fn narrow(keyword: &str, there: &mut Value, more: Value) -> bool {
             }
         }
         ("required" | "allOf", Value::Array(all), Value::Array(more)) => {
-            for name in more {
-                if !all.contains(&name) {
-                    all.push(name);
-                }
-            }
+            let known = known_of(known, keyword, all);
+            all.extend(more.into_iter().filter(|name| known.insert(name.clone())));
         }
         ("enum", Value::Array(all), Value::Array(more)) => {
-            if !all.iter().any(|value| more.contains(value)) {
-                return false;
-            }
-            all.retain(|value| more.contains(value));
+            return narrow_values(all, more, known_of(known, keyword, all));
         }
-        ("type", _, more) => return narrow_type(there, more),
+        ("type", _, more) => return narrow_type(there, &more),
         ("description" | "title", Value::String(text), Value::String(more)) => {
             text.push('\n');
             text.push_str(&more);
@@ -181,22 +208,42 @@ fn narrow(keyword: &str, there: &mut Value, more: Value) -> bool {
     true
 }
 
+/// The values of the keyword's list, gathered the first time they are asked for.
+fn known_of<'k>(
+    known: &'k mut HashMap<String, HashSet<Value>>,
+    keyword: &str,
+    all: &[Value],
+) -> &'k mut HashSet<Value> {
+    let gather = || all.iter().cloned().collect();
+    known.entry(keyword.to_owned()).or_insert_with(gather)
+}
+
+/// Leaves the values that stand in both lists; `false` if there are none, and all are kept.
+fn narrow_values(all: &mut Vec<Value>, more: Vec<Value>, known: &mut HashSet<Value>) -> bool {
+    let more = more.into_iter();
+    let common: HashSet<_> = more.filter(|value| known.contains(value)).collect();
+    if common.is_empty() {
+        return false;
+    }
+    if common.len() < known.len() {
+        all.retain(|value| common.contains(value));
+        *known = common;
+    }
+    true
+}
+
 fn add_property(all: &mut Node, name: String, schema: Value) {
     match all.get_mut(&name) {
         None => {
             all.insert(name, schema);
         }
         Some(there) if *there == schema => {}
-        Some(there) => {
-            let first = there.take();
-            *there = json!({"allOf": [first, schema]});
-        }
+        Some(there) => join(there, "allOf", schema),
     }
 }
 
-fn narrow_type(there: &mut Value, more: Value) -> bool {
-    let names = |value: Value| types(&Node::from_iter([("type".to_owned(), value)]));
-    let (ours, theirs) = (names(there.clone()), names(more));
+fn narrow_type(there: &mut Value, more: &Value) -> bool {
+    let (ours, theirs) = (names_of(there), names_of(more));
     let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
     let is_common =
         |name: &&String| has(&theirs, name) || (*name == "integer" && has(&theirs, "number"));

@@ -14,6 +14,7 @@ mod merge;
 mod openai;
 mod reference;
 mod walk;
+mod weight;
 
 use serde_json::Value;
 
@@ -22,6 +23,7 @@ pub use gemini::for_gemini_json;
 pub use gemini_classic::for_gemini_classic;
 pub use lower::lower_types;
 pub use openai::fits_openai_strict;
+pub use weight::weigh;
 
 /// A schema in a target's subset.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! What OpenAI accepts as a strict schema.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::walk::{Node, resolve, types};
@@ -124,9 +126,9 @@ impl Check<'_> {
 /// Whether an object has all its properties required and allows no others.
 fn is_closed(node: &Node) -> bool {
     let required = node.get("required").and_then(Value::as_array);
-    let is_required = |name: &String| {
-        required.is_some_and(|names| names.iter().any(|other| other == name.as_str()))
-    };
+    let names = required.into_iter().flatten().filter_map(Value::as_str);
+    let required: HashSet<_> = names.collect();
+    let is_required = |name: &String| required.contains(name.as_str());
     let properties = node.get("properties").and_then(Value::as_object);
     node.get("additionalProperties") == Some(&Value::Bool(false))
         && properties.is_none_or(|all| all.len() <= MAX_PROPERTIES && all.keys().all(is_required))

@@ -1,12 +1,12 @@
 //! `$ref`: made to stand alone where a target wants that, or replaced by what it means.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::merge::{self, ANNOTATIONS};
-use super::walk::{Node, Walk, take};
+use super::walk::{Node, Walk, only, take};
 
 /// References that may lead to a reference before the chain is taken for a circle.
-const MAX_CHAIN: usize = 16;
+pub(super) const MAX_CHAIN: usize = 16;
 
 /// Leaves nothing beside a reference but what begins with `$`. If something beside it counts (a
 /// description), the reference becomes the only choice of an `anyOf`, next to which everything may stand.
@@ -18,14 +18,17 @@ pub(super) fn stand_alone(walk: &mut Walk<'_>, node: &mut Node, counts: fn(&str)
     let may_choose = !node.contains_key("anyOf");
     if may_choose && node.keys().filter(beside).any(|name| counts(name)) {
         let reference = take(node, "$ref").unwrap_or_default();
-        node.insert("anyOf".to_owned(), json!([{"$ref": reference}]));
+        let choices = vec![only("$ref", reference)];
+        node.insert("anyOf".to_owned(), choices.into());
         return;
     }
-    let extra: Vec<String> = node.keys().filter(beside).cloned().collect();
-    for keyword in extra {
-        walk.note(&keyword);
-        take(node, &keyword);
-    }
+    node.retain(|keyword, _| {
+        let stays = keyword.starts_with('$');
+        if !stays {
+            walk.note(keyword);
+        }
+        stays
+    });
 }
 
 /// Whether a keyword only describes.
@@ -45,7 +48,7 @@ pub(super) fn inlined(walk: &mut Walk<'_>, mut node: Node) -> Option<Node> {
             return None;
         }
         let target = target.as_object()?;
-        let target = merge::without_all_of(walk, target);
+        let target = merge::without_all_of(walk, target.clone());
         take(&mut node, "$ref");
         for (keyword, value) in target {
             node.entry(keyword).or_insert(value);

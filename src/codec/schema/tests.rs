@@ -1,6 +1,7 @@
 //! Each target's rewriting by example; the laws that hold for all of them are in `laws`.
 
 mod laws;
+mod size;
 
 use serde_json::{Value, json};
 

@@ -23,6 +23,9 @@ const MAX_NODES: usize = 10_000;
 /// Bytes of schemas that may be written where references to them stood: what bounds the result.
 const MAX_FOLLOWED: usize = 512 * 1024;
 
+/// Types that one schema may name; JSON has seven.
+const MAX_TYPES: usize = 16;
+
 /// Paths told; more help nobody.
 const MAX_NOTES: usize = 200;
 
@@ -112,13 +115,15 @@ impl<'a> Walk<'a> {
     pub(super) fn map(
         &mut self,
         keyword: &str,
-        schemas: &Value,
-        rewrite: fn(&mut Self, &Value) -> Value,
+        schemas: Value,
+        rewrite: fn(&mut Self, Value) -> Value,
     ) -> Value {
-        let schemas = schemas.as_object().into_iter().flatten();
-        let rewritten = schemas.map(|(name, schema)| {
-            let schema = self.at(&[keyword, name], |walk| Some(rewrite(walk, schema)));
-            (name.clone(), schema.unwrap_or_else(anything))
+        let Value::Object(schemas) = schemas else {
+            return anything();
+        };
+        let rewritten = schemas.into_iter().map(|(name, schema)| {
+            let schema = self.at(&[keyword, &name], |walk| Some(rewrite(walk, schema)));
+            (name, schema.unwrap_or_else(anything))
         });
         Value::Object(rewritten.collect())
     }
@@ -127,11 +132,13 @@ impl<'a> Walk<'a> {
     pub(super) fn list(
         &mut self,
         keyword: &str,
-        schemas: &Value,
-        rewrite: fn(&mut Self, &Value) -> Value,
+        schemas: Value,
+        rewrite: fn(&mut Self, Value) -> Value,
     ) -> Value {
-        let schemas = schemas.as_array().into_iter().flatten().enumerate();
-        let rewritten = schemas.map(|(place, schema)| {
+        let Value::Array(schemas) = schemas else {
+            return Value::Array(Vec::new());
+        };
+        let rewritten = schemas.into_iter().enumerate().map(|(place, schema)| {
             let place = place.to_string();
             let schema = self.at(&[keyword, &place], |walk| Some(rewrite(walk, schema)));
             schema.unwrap_or_else(anything)
@@ -143,8 +150,8 @@ impl<'a> Walk<'a> {
     pub(super) fn one(
         &mut self,
         keyword: &str,
-        schema: &Value,
-        rewrite: fn(&mut Self, &Value) -> Value,
+        schema: Value,
+        rewrite: fn(&mut Self, Value) -> Value,
     ) -> Value {
         let schema = self.at(&[keyword], |walk| Some(rewrite(walk, schema)));
         schema.unwrap_or_else(anything)
@@ -176,17 +183,16 @@ impl<'a> Walk<'a> {
     }
 
     /// The node in its plain form; `None` for `true`, which says nothing, and for what is no schema.
-    pub(super) fn plain(&mut self, schema: &Value) -> Node {
-        let Value::Object(node) = schema else {
-            if *schema != Value::Bool(true) {
+    pub(super) fn plain(&mut self, schema: Value) -> Node {
+        let Value::Object(mut node) = schema else {
+            if schema != Value::Bool(true) {
                 self.note("");
             }
             return Node::new();
         };
-        let mut node = node.clone();
         self.spell_plainly(&mut node);
         if node.contains_key("allOf") {
-            node = merge::without_all_of(self, &node);
+            node = merge::without_all_of(self, node);
             self.spell_plainly(&mut node);
         }
         guess_type(&mut node);
@@ -210,7 +216,7 @@ impl<'a> Walk<'a> {
             self.rename(node, "items", "prefixItems");
         }
         if let Some(only) = take(node, "const") {
-            node.insert("enum".to_owned(), json!([only]));
+            node.insert("enum".to_owned(), vec![only].into());
         }
         self.tidy_type(node);
         if take(node, "nullable") == Some(Value::Bool(true)) {
@@ -220,6 +226,10 @@ impl<'a> Walk<'a> {
 
     /// Names each type once; a `type` that names none goes.
     fn tidy_type(&mut self, node: &mut Node) {
+        let is_long = |kind: &Value| kind.as_array().is_some_and(|names| names.len() > MAX_TYPES);
+        if node.get("type").is_some_and(is_long) {
+            self.note("type");
+        }
         let mut names = types(node);
         let mut seen = HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
@@ -240,20 +250,20 @@ impl<'a> Walk<'a> {
     /// Gives a keyword its other name; if that is there already, lists are one after the other a
     /// narrowing we cannot say, so the first is dropped and noted.
     fn rename(&mut self, node: &mut Node, from: &str, to: &str) {
-        let Some(value) = node.get(from) else { return };
-        let value = value.clone();
-        match (node.get_mut(to), &value) {
-            (None, _) => rename_in_place(node, from, to),
-            (Some(Value::Object(there)), Value::Object(more)) => {
+        if !node.contains_key(to) {
+            if node.contains_key(from) {
+                rename_in_place(node, from, to);
+            }
+            return;
+        }
+        match (take(node, from), node.get_mut(to)) {
+            (None, _) => {}
+            (Some(Value::Object(more)), Some(Value::Object(there))) => {
                 for (name, schema) in more {
-                    there.entry(name.clone()).or_insert_with(|| schema.clone());
+                    there.entry(name).or_insert(schema);
                 }
-                node.shift_remove(from);
             }
-            _ => {
-                self.note(from);
-                node.shift_remove(from);
-            }
+            _ => self.note(from),
         }
     }
 }
@@ -282,6 +292,26 @@ pub(super) fn anything() -> Value {
     Value::Object(Node::new())
 }
 
+/// The schema with one keyword.
+pub(super) fn only(keyword: &str, value: Value) -> Value {
+    Value::Object(Node::from_iter([(keyword.to_owned(), value)]))
+}
+
+/// Makes `there` the list `keyword` (`anyOf`, `allOf`) of what it was and of `more`; if it is nothing but
+/// such a list already, that gets longer: nested, thousands of them were too deep for any stack.
+pub(super) fn join(there: &mut Value, keyword: &str, more: Value) {
+    let members = match there {
+        Value::Object(node) if node.len() == 1 => node.get_mut(keyword),
+        _ => None,
+    };
+    if let Some(Value::Array(members)) = members {
+        members.push(more);
+    } else {
+        let first = there.take();
+        *there = only(keyword, vec![first, more].into());
+    }
+}
+
 /// Takes a member out and leaves the others in their order.
 pub(super) fn take(node: &mut Node, keyword: &str) -> Option<Value> {
     node.shift_remove(keyword)
@@ -305,10 +335,15 @@ pub(super) fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value>
 
 /// The names in `type`, lower case.
 pub(super) fn types(node: &Node) -> Vec<String> {
-    match node.get("type") {
-        Some(Value::String(name)) => vec![name.to_ascii_lowercase()],
-        Some(Value::Array(names)) => {
-            let names = names.iter().filter_map(Value::as_str);
+    node.get("type").map(names_of).unwrap_or_default()
+}
+
+/// The names in the value of a `type`, lower case.
+pub(super) fn names_of(kind: &Value) -> Vec<String> {
+    match kind {
+        Value::String(name) => vec![name.to_ascii_lowercase()],
+        Value::Array(names) => {
+            let names = names.iter().take(MAX_TYPES).filter_map(Value::as_str);
             names.map(str::to_ascii_lowercase).collect()
         }
         _ => Vec::new(),

@@ -18,7 +18,7 @@ use crate::codec::losses::{refuse_leftovers, report_leftovers};
 use crate::codec::target::{Exchange, Origin, Refusal, Target};
 use crate::codec::tool_map::ToolMap;
 use crate::codec::without::without;
-use crate::codec::{dispatch, gemini, openai_responses};
+use crate::codec::{dispatch, gemini, openai_responses, schema};
 use crate::config::{ConflictResolution, Fidelity};
 use crate::provider::Features;
 use crate::provider::refused::is_same_name;
@@ -123,6 +123,7 @@ pub fn write(
     let neutral = prepared.neutral(gateway, call).map_err(Refused::Wrong)?;
     let upstream = reader.endpoint.dialect;
     let mut report = Report::default();
+    schema::weigh(&neutral.request).map_err(wrong)?;
     check_state(&neutral.request, upstream)?;
     let request = resolved(&neutral.request, reader, missing, &mut report);
     let model = &*reader.offer.upstream;
@@ -175,6 +176,11 @@ pub fn write(
         crossing: Arc::new(crossing),
         has_effects: has_effects(&request, upstream, prepared, reader),
     })
+}
+
+/// What no other target would take either.
+fn wrong(refusal: Refusal) -> Refused {
+    Refused::Wrong(Problem::bad_field(&refusal.field, refusal.message))
 }
 
 fn unwritable(error: &serde_json::Error) -> Refused {
