@@ -53,7 +53,7 @@ pub struct Relay {
     strips_usage: bool,
     /// Whether the end must be announced by a finish or `[DONE]`.
     needs_marker: bool,
-    /// Whether something a client would miss has been seen.
+    /// Whether something a client would miss has been seen; of a translated stream, whether it was told.
     is_meaningful: bool,
     /// A break that was found behind the first token, in the same chunk.
     broken: Option<Broken>,
@@ -186,8 +186,14 @@ impl Relay {
         block: &[u8],
         told: &mut Vec<u8>,
     ) -> Result<(), Broken> {
-        self.look(block)?;
-        translator.feed(block, told).map_err(Broken::Error)?;
+        if let Sight::Error(error) = self.observer.observe(block) {
+            return Err(Broken::Error(error));
+        }
+        let result = translator.feed(block, told);
+        // A finish that was told is as good as content; some decoders hold it back to the end.
+        let has_finish = self.observer.is_complete() && !self.is_done();
+        self.is_meaningful |= has_finish || translator.has_content();
+        result.map_err(Broken::Error)?;
         if self.is_done() {
             self.close(translator, told)?;
         }
@@ -200,6 +206,7 @@ impl Relay {
             return Err(Broken::Truncated);
         }
         self.has_ended = true;
+        self.is_meaningful |= translator.has_content();
         Ok(())
     }
 

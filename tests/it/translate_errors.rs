@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::talk::{SAID, TALKS, TO_ANTHROPIC, TO_CHAT, TO_GEMINI, TO_RESPONSES, Talk};
+use crate::support::talk::{
+    SAID, TALKS, TO_ANTHROPIC, TO_CHAT, TO_GEMINI, TO_RESPONSES, Talk, events, named,
+};
 use crate::support::{Answer, Config, Reply, Upstream};
 
 /// What every upstream says, with a key in it.
@@ -204,6 +206,128 @@ async fn a_filter_is_told_as_each_dialect_tells_it() {
     }
 }
 
+/// Asks an upstream that answers `bad`, with one of Chat behind it: what the client got.
+async fn asked_next(client: Talk, upstream: Talk, bad: Reply, streamed: bool) -> Answer {
+    let first = Upstream::always(bad).await;
+    let second = TO_CHAT.upstream().await;
+    let steps = json!([{"provider": "a", "model": "m"}, {"provider": "b", "model": "m"}]);
+    let gateway = Config::new()
+        .provider("a", &first, upstream.fields())
+        .provider("b", &second, TO_CHAT.fields())
+        .set("routes", json!([{"name": "m", "steps": steps}]))
+        .start()
+        .await;
+    let mut body = client.body("m", streamed);
+    if client.name() == "responses" {
+        // What may be stored is never asked twice.
+        body["store"] = json!(false);
+    }
+    let call = gateway.client().post(&client.target("m", streamed), body);
+    call.send().await
+}
+
+/// Each dialect upstream of each that needs a translation.
+fn pairs() -> impl Iterator<Item = (Talk, Talk)> {
+    let all = TALKS.into_iter();
+    let all = all.flat_map(|client| TALKS.into_iter().map(move |upstream| (client, upstream)));
+    all.filter(|(client, upstream)| client.name() != upstream.name())
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_can_read_fails_its_stream() {
+    let lost = "data: {\"oops\n\n";
+    for (client, upstream) in pairs() {
+        let place = format!("{} to {}", client.name(), upstream.name());
+        let (begun, rest) = upstream.halves();
+        let later = Reply::stream().bytes(format!("{begun}{lost}{rest}"));
+        let error = broken(client, told(client, upstream, later, true).await, &place).to_string();
+        assert!(error.contains("cannot be read"), "{place}: {error}");
+        let early = format!("{}{lost}{begun}{rest}", upstream.tongue.preamble());
+        let early = Reply::stream().bytes(early);
+        let answer = asked_next(client, upstream, early, true).await;
+        assert_eq!(answer.provider(), "b", "{place}");
+        assert_eq!(client.heard(&answer, true).text, SAID, "{place}");
+    }
+}
+
+/// An answer of which nobody said that it ended, and in which nothing is.
+fn hollow(upstream: Talk) -> Value {
+    match upstream.name() {
+        "chat" => json!({"choices": [{"message": {"role": "assistant", "content": ""}}]}),
+        "responses" => json!({"object": "response", "output": []}),
+        "anthropic" => json!({"type": "message", "role": "assistant", "content": []}),
+        _ => json!({"candidates": [{}]}),
+    }
+}
+
+#[tokio::test]
+async fn a_hollow_answer_is_none() {
+    for (client, upstream) in pairs() {
+        for streamed in [false, true] {
+            let place = format!("{} to {}, {streamed}", client.name(), upstream.name());
+            let reply = Reply::json(200, hollow(upstream));
+            let answer = asked_next(client, upstream, reply, streamed).await;
+            assert_eq!(answer.provider(), "b", "{place}");
+            assert_eq!(client.heard(&answer, streamed).text, SAID, "{place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hollow_stream_is_no_answer() {
+    let start = json!({"type": "message_start", "message": {"id": "msg_1", "content": []}});
+    let piece = json!({"type": "content_block_delta", "index": 0,
+        "delta": {"type": "input_json_delta", "partial_json": "{"}});
+    let stop = json!({"type": "message_stop"});
+    for (upstream, stream) in [
+        (
+            TO_ANTHROPIC,
+            named([&start, &piece, &stop].map(Value::clone)),
+        ),
+        (TO_ANTHROPIC, named([start, stop])),
+        (TO_GEMINI, events([r#"{"candidates":[{}]}"#])),
+        (
+            TO_CHAT,
+            events([r#"{"choices":[{"delta":{"x":1}}]}"#, "[DONE]"]),
+        ),
+    ] {
+        let clients = TALKS.into_iter();
+        for client in clients.filter(|client| client.name() != upstream.name()) {
+            let reply = Reply::stream().bytes(&*stream);
+            let answer = asked_next(client, upstream, reply, true).await;
+            let place = format!("{} to {}: {stream}", client.name(), upstream.name());
+            assert_eq!(answer.provider(), "b", "{place}");
+            assert_eq!(client.heard(&answer, true).text, SAID, "{place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_is_told_is_an_answer_though_nothing_is_said() {
+    for (client, upstream) in pairs() {
+        let place = format!("{} to {}", client.name(), upstream.name());
+        let mut document = hollow(upstream);
+        match upstream.name() {
+            "chat" => document["choices"][0]["finish_reason"] = json!("stop"),
+            "responses" => document["status"] = json!("completed"),
+            "anthropic" => document["stop_reason"] = json!("end_turn"),
+            _ => document["candidates"][0]["finishReason"] = json!("STOP"),
+        }
+        let reply = Reply::json(200, document);
+        let answer = asked_next(client, upstream, reply, false).await;
+        assert_eq!(answer.provider(), "a", "{place}");
+        answer.expect_status(200);
+    }
+    let ended = events([
+        r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
+        "[DONE]",
+    ]);
+    let reply = Reply::stream().bytes(ended);
+    let answer = asked_next(TO_ANTHROPIC, TO_CHAT, reply, true).await;
+    assert_eq!(answer.provider(), "a");
+    assert!(TO_ANTHROPIC.claims_end(&answer.text()));
+}
+
 #[tokio::test]
 async fn what_fails_before_its_first_word_goes_to_another_dialect() {
     for upstream in TALKS {
@@ -215,23 +339,7 @@ async fn what_fails_before_its_first_word_goes_to_another_dialect() {
                 Reply::stream(),
                 error(upstream, 500),
             ] {
-                let first = Upstream::always(bad.clone()).await;
-                let second = TO_CHAT.upstream().await;
-                let steps = json!([{"provider": "a", "model": "m"},
-                    {"provider": "b", "model": "m"}]);
-                let gateway = Config::new()
-                    .provider("a", &first, upstream.fields())
-                    .provider("b", &second, TO_CHAT.fields())
-                    .set("routes", json!([{"name": "m", "steps": steps}]))
-                    .start()
-                    .await;
-                let mut body = client.body("m", true);
-                if client.name() == "responses" {
-                    // What may be stored is never asked twice.
-                    body["store"] = json!(false);
-                }
-                let call = gateway.client().post(&client.target("m", true), body);
-                let answer = call.send().await;
+                let answer = asked_next(client, upstream, bad.clone(), true).await;
                 let place = format!("{} to {}: {bad:?}", client.name(), upstream.name());
                 assert_eq!(answer.provider(), "b", "{place}");
                 assert_eq!(client.heard(&answer, true).text, SAID, "{place}");

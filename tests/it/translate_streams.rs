@@ -47,6 +47,25 @@ async fn it_does_not_matter_where_a_stream_is_cut() {
 }
 
 #[tokio::test]
+async fn half_a_character_costs_no_more_than_itself() {
+    let whole = "\u{1f389}";
+    for (client, upstream) in pairs() {
+        let stream = upstream.stream().replace(whole, "\\ud83c");
+        let reply = Reply::stream().bytes(stream);
+        let answer = told(client, upstream, reply).await;
+        let place = format!("{} to {}", client.name(), upstream.name());
+        let expected = SAID.replace(whole, "\u{fffd}");
+        assert_eq!(client.heard(&answer, true).text, expected, "{place}");
+        assert!(client.claims_end(&answer.text()), "{place}");
+        let document = upstream.answer().to_string().replace(whole, "\\ud83c");
+        let other = Upstream::always(Reply::json(200, document)).await;
+        let gateway = upstream.over(&other).start().await;
+        let answer = client.ask(&gateway.client(), false).send().await;
+        assert_eq!(client.heard(&answer, false).text, expected, "{place}");
+    }
+}
+
+#[tokio::test]
 async fn a_document_in_place_of_a_stream_is_told_as_one() {
     for (client, upstream) in pairs() {
         let place = format!("{} to {}", client.name(), upstream.name());

@@ -13,6 +13,7 @@ use crate::codec::dispatch::{decode_response, encode_response};
 use crate::codec::restore::restore;
 use crate::codec::target::{Exchange, Origin};
 use crate::codec::tool_map::ToolMap;
+use crate::json::mend::mended;
 use crate::memory::thoughts::Listener;
 
 /// See the module's head.
@@ -58,11 +59,20 @@ impl Crossing {
     /// # Errors
     /// It is none.
     pub(super) fn decode(&self, answer: &Bytes) -> Result<Response, ErrorBody> {
-        let body = serde_json::from_slice(answer).map_err(|_| ErrorBody {
+        let body = serde_json::from_slice(&mended(answer)).map_err(|_| ErrorBody {
             message: "the answer is not valid JSON".to_owned(),
             ..ErrorBody::default()
         })?;
-        decode_response(self.upstream, body, &self.origin)
+        let response = decode_response(self.upstream, body, &self.origin)?;
+        if is_empty(&response) {
+            return Err(ErrorBody {
+                message: "the answer has neither content nor an end".to_owned(),
+                kind: Some("server_error".to_owned()),
+                code: Some("empty_answer".to_owned()),
+                param: None,
+            });
+        }
+        Ok(response)
     }
 
     /// Carries a complete answer over.
@@ -89,6 +99,12 @@ impl Crossing {
             listener,
         })
     }
+}
+
+/// Whether nothing is said, not even why it ended: no answer, though it has the shape of one.
+fn is_empty(response: &Response) -> bool {
+    let mut choices = response.choices.iter();
+    choices.all(|choice| choice.parts.is_empty() && choice.finish.native.is_none())
 }
 
 /// What is remembered is remembered by the id of its call, so it must have the one that the client gets.

@@ -31,6 +31,7 @@ pub struct Translator {
     /// The whole answer, if it is to be stored.
     answer: Option<Value>,
     usage: Option<Usage>,
+    has_content: bool,
     /// Events between decoder and encoder; empty between two calls.
     events: Vec<StreamEvent>,
 }
@@ -46,6 +47,7 @@ impl Translator {
             maker: Maker::new(crossing.exchange.seed),
             answer: None,
             usage: None,
+            has_content: false,
             events: Vec::new(),
             crossing,
         }
@@ -88,6 +90,11 @@ impl Translator {
         self.usage
     }
 
+    /// Whether anything was told that a client would miss: content, or an end that the upstream named.
+    pub fn has_content(&self) -> bool {
+        self.has_content
+    }
+
     fn close(&mut self, out: &mut Vec<u8>) {
         let start = out.len();
         self.encoder.end(out);
@@ -122,12 +129,14 @@ impl Translator {
             maker,
             events,
             usage,
+            has_content,
             ..
         } = self;
         for event in events.drain(..) {
             if let StreamEvent::Usage(counts) = &event {
                 *usage = Some(*counts);
             }
+            *has_content |= is_content(&event);
             restore.pass(event, |mut event| {
                 if let Some(listener) = listener {
                     name_call(&mut event, maker);
@@ -136,6 +145,20 @@ impl Translator {
                 encoder.encode(event, out);
             });
         }
+    }
+}
+
+/// Whether a client would miss the event. An end that nobody named was only assumed.
+fn is_content(event: &StreamEvent) -> bool {
+    match event {
+        StreamEvent::Delta { delta, .. } => match delta {
+            Delta::Text(text) | Delta::Refusal(text) | Delta::Reasoning(text) => !text.is_empty(),
+            Delta::PartEnd { signature } => signature.is_some(),
+            Delta::ToolCall { .. } | Delta::Citation(_) | Delta::Whole(_) => true,
+            Delta::Logprobs(_) | Delta::ToolArguments { .. } | Delta::ToolEnd { .. } => false,
+        },
+        StreamEvent::Finish { finish, .. } => finish.native.is_some(),
+        StreamEvent::Start { .. } | StreamEvent::Usage(_) | StreamEvent::Ping => false,
     }
 }
 

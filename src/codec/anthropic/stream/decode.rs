@@ -10,8 +10,9 @@ use crate::chat::part::{Content, Foreign, ToolKind};
 use crate::chat::{Delta, Dialect, ErrorBody, Finish, OpaqueKind, Part, StreamEvent};
 use crate::codec::anthropic::usage::{self, Counts};
 use crate::codec::anthropic::{arguments, citation, finish};
-use crate::codec::stream::StreamDecoder;
+use crate::codec::stream::{StreamDecoder, without_object};
 use crate::codec::target::Origin;
+use crate::json::mend::mended;
 use crate::sse::Event;
 
 /// The most that is gathered of one block before it is told.
@@ -82,6 +83,20 @@ struct HotDelta<'a> {
     signature: Option<String>,
 }
 
+impl<'a> HotDelta<'a> {
+    /// The same, where a field is odd.
+    fn of(delta: &'a Value) -> Self {
+        let text = |key: &str| delta[key].as_str().map(str::to_owned);
+        Self {
+            kind: delta["type"].as_str().unwrap_or_default().into(),
+            text: text("text"),
+            thinking: text("thinking"),
+            partial_json: text("partial_json"),
+            signature: text("signature"),
+        }
+    }
+}
+
 impl Decoder {
     /// A decoder of what `origin` answers.
     pub fn new(origin: Origin) -> Self {
@@ -101,10 +116,14 @@ impl Decoder {
         let Ok(event) = serde_json::from_slice::<Hot<'_>>(data) else {
             return false;
         };
-        if event.kind != "content_block_delta" || !self.is_open(event.index) {
+        event.kind == "content_block_delta" && self.say(event.index, event.delta, out)
+    }
+
+    /// Tells a delta of a kind that is known. False if it is of another.
+    fn say(&mut self, index: Option<u64>, delta: HotDelta<'_>, out: &mut Vec<StreamEvent>) -> bool {
+        if !self.is_open(index) && !self.open_for(index, &delta.kind, out) {
             return false;
         }
-        let delta = event.delta;
         match (&mut self.block, &*delta.kind) {
             (Some(Block::Text { characters, .. }), "text_delta") => {
                 let text = delta.text.unwrap_or_default();
@@ -138,6 +157,25 @@ impl Decoder {
             }
             _ => return false,
         }
+        true
+    }
+
+    /// Opens the block of a delta that nobody announced, if its kind says all there is to know of it.
+    fn open_for(&mut self, index: Option<u64>, kind: &str, out: &mut Vec<StreamEvent>) -> bool {
+        let is_late = self.block.is_some() && index < self.index;
+        let block = match kind {
+            _ if is_late || self.has_finished => return false,
+            "text_delta" => Block::Text {
+                characters: 0,
+                citations: Vec::new(),
+            },
+            "thinking_delta" => Block::Thinking {
+                signature: String::new(),
+            },
+            _ => return false,
+        };
+        self.close(out);
+        (self.block, self.index) = (Some(block), index);
         true
     }
 
@@ -213,8 +251,9 @@ impl Decoder {
     }
 
     /// A delta that is rare or odd.
-    fn fill(&mut self, mut event: Value) {
-        if !self.is_open(event["index"].as_u64()) {
+    fn fill(&mut self, mut event: Value, out: &mut Vec<StreamEvent>) {
+        let index = event["index"].as_u64();
+        if self.say(index, HotDelta::of(&event["delta"]), out) || !self.is_open(index) {
             return;
         }
         match &mut self.block {
@@ -319,16 +358,21 @@ impl StreamDecoder for Decoder {
         if self.is_done || data.trim_ascii().is_empty() {
             return Ok(());
         }
+        let data = &*mended(data);
         let may_be_hot = event.name.is_none_or(|name| name == b"content_block_delta");
         if may_be_hot && self.hot(data, out) {
             return Ok(());
         }
-        let value: Value = serde_json::from_slice(data).unwrap_or_default();
+        let value: Value = match serde_json::from_slice(data) {
+            Ok(value) => value,
+            Err(_) if event.name == Some(b"error") => Value::Null,
+            Err(_) => return without_object(data),
+        };
         let name = || event.name.and_then(|name| std::str::from_utf8(name).ok());
         match value["type"].as_str().or_else(name).unwrap_or_default() {
             "message_start" => self.start(&value, out),
             "content_block_start" => self.open(value, out),
-            "content_block_delta" => self.fill(value),
+            "content_block_delta" => self.fill(value, out),
             "content_block_stop" => self.close(out),
             "message_delta" => self.finish(&value, out),
             "message_stop" => self.stop(out),

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{decoded, encoded_for, exchange, fixtures, origin, told};
+use crate::chat::part::Content;
 use crate::chat::{Report, Response};
 use crate::codec::anthropic::{decode_request, decode_response, encode_response};
 
@@ -127,4 +128,34 @@ fn every_beginning_of_a_stream_is_read() {
 fn well_formed(response: Response) {
     let (stream, _) = told(response.into_events());
     super::super::stream::check(&stream);
+}
+
+#[test]
+fn a_delta_that_nobody_announced_opens_its_block() {
+    let stream = concat!(
+        r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}"#,
+        "\n\n",
+        r#"data: {"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"one"}}"#,
+        "\n\n",
+        r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"late"}}"#,
+        "\n\n",
+        r#"data: {"type":"content_block_delta","index":"1","delta":{"type":"text_delta","text":" two"}}"#,
+        "\n\n",
+        r#"data: {"type":"content_block_stop","index":1}"#,
+        "\n\n",
+        r#"data: {"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{"}}"#,
+        "\n\ndata: {\"type\":\"message_stop\"}\n\n",
+    );
+    let (events, end) = decoded(&[stream.as_bytes()]);
+    assert_eq!(end, Ok(true));
+    let response = Response::fold(events);
+    let parts = response.choices[0].parts.iter();
+    let texts: Vec<_> = parts
+        .map(|part| match &part.content {
+            Content::Text(text) => text.text.as_str(),
+            Content::Reasoning(thought) => thought.text.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(texts, ["hm", "one two"]);
 }

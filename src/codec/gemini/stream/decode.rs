@@ -7,8 +7,9 @@ use super::candidate::{Candidate, Fields, members, text};
 use super::usage;
 use crate::chat::{ErrorBody, Finish, FinishReason, StreamEvent, Usage};
 use crate::codec::gemini::stream::fail;
-use crate::codec::stream::StreamDecoder;
+use crate::codec::stream::{StreamDecoder, without_object};
 use crate::codec::target::Origin;
+use crate::json::mend::mended;
 use crate::json::scan;
 use crate::sse::Event;
 
@@ -76,19 +77,19 @@ impl Decoder {
         data: &[u8],
         out: &mut Vec<StreamEvent>,
     ) -> Result<(), ErrorBody> {
-        let data = data.trim_ascii();
+        let data = &*mended(data.trim_ascii());
         if data.starts_with(b"[") {
             for chunk in scan::elements(data).map_while(Result::ok) {
                 self.chunk(chunk, out)?;
             }
-            return Ok(());
+            return without_object(data);
         }
         self.chunk(data, out)
     }
 
     fn chunk(&mut self, data: &[u8], out: &mut Vec<StreamEvent>) -> Result<(), ErrorBody> {
         let Some(chunk) = Chunk::read(data) else {
-            return Ok(());
+            return without_object(data);
         };
         if !chunk.error.is_empty() && !scan::is_blank(chunk.error) {
             return Err(fail::read(chunk.error));

@@ -10,8 +10,9 @@ use choice::ChoiceState;
 
 use super::{counts, decode_response, error};
 use crate::chat::{ErrorBody, StreamEvent};
-use crate::codec::stream::StreamDecoder;
+use crate::codec::stream::{StreamDecoder, without_object};
 use crate::codec::target::Origin;
+use crate::json::mend::mended;
 use crate::json::scan;
 use crate::sse::Event;
 
@@ -45,8 +46,7 @@ impl Decoder {
         let mut chunk = Chunk::default();
         for member in scan::members(data) {
             let Ok(member) = member else {
-                // Not JSON: an error of some shape, or nothing anybody could read.
-                return error::recognise(data).map_or(Ok(()), Err);
+                return without_object(data);
             };
             chunk.take(
                 &data[member.key..member.key_end],
@@ -142,7 +142,7 @@ impl StreamDecoder for Decoder {
                 self.finish(out)
             }
             _ if self.is_done => Ok(()),
-            _ => self.chunk(data, out),
+            _ => self.chunk(&mended(data), out),
         }
     }
 

@@ -11,8 +11,9 @@ use super::glance::Glance;
 use super::item::{Item, Kind, Section};
 use crate::chat::part::ToolKind;
 use crate::chat::{Delta, ErrorBody, StreamEvent};
-use crate::codec::stream::StreamDecoder;
+use crate::codec::stream::{StreamDecoder, without_object};
 use crate::codec::target::Origin;
+use crate::json::mend::mended;
 use crate::sse::Event;
 
 /// More items than any answer has open at once; they come one after the other.
@@ -320,8 +321,12 @@ impl StreamDecoder for Decoder {
         let Some(data) = event.data.as_deref().map(<[u8]>::trim_ascii) else {
             return Ok(());
         };
-        let Some(glance) = Glance::at(data).filter(|_| !self.is_done) else {
+        if self.is_done {
             return Ok(());
+        }
+        let data = &*mended(data);
+        let Some(glance) = Glance::at(data) else {
+            return without_object(data);
         };
         let kind = match glance.kind() {
             b"" => event.name.unwrap_or_default(),
@@ -330,7 +335,7 @@ impl StreamDecoder for Decoder {
         let result = match self.take_delta(kind, &glance) {
             Ok(false) => match serde_json::from_slice(data) {
                 Ok(value) => self.take(kind, value, out),
-                Err(_) => Ok(()),
+                Err(_) => without_object(data),
             },
             known => known.map(|_| ()),
         };

@@ -147,7 +147,7 @@ fn an_upstream_that_leaves_out_events_is_understood() {
 
 #[test]
 fn unknown_events_and_noise_say_nothing() {
-    let mut stream = b": hello\n\ndata: [DONE]\n\nevent: response.new\ndata: {\"type\":\"response.new\",\"output_index\":null}\n\ndata: {oops\n\ndata: 5\n\nevent: response.output_item.added\ndata: {}\n\n".to_vec();
+    let mut stream = b": hello\n\ndata: [DONE]\n\nevent: response.new\ndata: {\"type\":\"response.new\",\"output_index\":null}\n\ndata: 5\n\nevent: response.output_item.added\ndata: {}\n\n".to_vec();
     let plain = fixture_stream("plain_text");
     stream.extend_from_slice(plain.as_bytes());
     let told = Response::fold(decode(&[&stream]).0.expect("no error"));
