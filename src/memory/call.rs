@@ -69,7 +69,9 @@ fn add(hash: &mut Context, value: &Value) {
         Value::String(text) => add_text(hash, b's', text),
         Value::Array(items) => {
             add_length(hash, b'[', items.len());
-            items.iter().for_each(|item| add(hash, item));
+            for item in items {
+                add(hash, item);
+            }
         }
         Value::Object(map) => add_object(hash, map),
     }

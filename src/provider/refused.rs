@@ -303,10 +303,8 @@ fn path(text: &str) -> Option<(&str, &str)> {
 fn droppable(path: &str) -> Option<(String, bool)> {
     let path = path.strip_prefix("body.").unwrap_or(path);
     // A type of thinking that is refused leaves nothing to send under that name.
-    let (path, is_all) = match path.starts_with("thinking.") {
-        true => ("thinking", false),
-        false => (path, true),
-    };
+    let is_all = !path.starts_with("thinking.");
+    let path = if is_all { path } else { "thinking" };
     let is_among = |list: &[&str], name| list.iter().any(|other| is_same_name(other, name));
     let is_index = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     let mut names = path.split(['.', '[', ']']).filter(|name| !name.is_empty());
