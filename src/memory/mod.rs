@@ -3,6 +3,7 @@
 //! Everything is bounded in bytes and time, belongs to the client key it came with, and lives in this
 //! process only. Time is an argument.
 
+mod call;
 pub mod responses;
 mod shelf;
 pub mod thoughts;

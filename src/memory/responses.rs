@@ -39,7 +39,8 @@ impl Responses {
     /// Keeps an answer of `client` under its `id`.
     pub fn keep(&self, client: &str, id: &str, stored: Stored, now: Instant) {
         let input: usize = stored.input.iter().map(weight).sum();
-        let bytes = input + weight(&stored.answer);
+        let link = stored.previous.as_ref().map_or(0, String::len);
+        let bytes = size_of::<Stored>() + input + weight(&stored.answer) + link;
         let mut kept = self.0.lock();
         kept.put(name(client, id), Arc::new(stored), bytes, now);
     }
@@ -80,15 +81,19 @@ fn name(client: &str, id: &str) -> String {
     format!("{client}\0{id}")
 }
 
-/// Bytes that a value takes, about: its text, and the tree around it.
+/// Bytes that a value takes, about: its text, and the tree around it, which is most of it for a short one.
+/// No deeper than JSON was read.
 fn weight(value: &Value) -> usize {
-    const NODE: usize = 80;
+    /// A value in its list, the spare room of which is counted, and what the allocator adds to a text.
+    const NODE: usize = 200;
+    /// An entry's places in the map, with the spare room of both, and its key.
+    const ENTRY: usize = 200;
     let own = match value {
         Value::String(text) => text.len(),
         Value::Array(items) => items.iter().map(weight).sum(),
         Value::Object(map) => map
             .iter()
-            .map(|(key, value)| key.len() + weight(value))
+            .map(|(key, value)| ENTRY + key.len() + weight(value))
             .sum(),
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     };
@@ -136,5 +141,14 @@ mod tests {
         let now = Instant::now();
         responses.keep("me", "r1", stored(Some("r1"), "a"), now);
         assert_eq!(responses.history("me", "r1", now), None);
+    }
+
+    #[test]
+    fn a_tree_weighs_more_than_its_text() {
+        let tree = json!({"a": [{"b": 1}, {"b": 2}]});
+        // Six values, and three entries of one letter.
+        assert_eq!(weight(&tree), 6 * 200 + 3 * 201);
+        let text = json!("x".repeat(100_000));
+        assert!((100_000..101_000).contains(&weight(&text)));
     }
 }

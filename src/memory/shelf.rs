@@ -3,8 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// What an entry costs beside its value: its places in the map and in the queue.
-const OVERHEAD: usize = 128;
+/// What an entry costs beside its value: its places in the map and in the queue, which have room to grow.
+const OVERHEAD: usize = 256;
+
+/// Longest name. Names hold ids of the upstream's, and one that is longer is no id.
+const LONGEST_NAME: usize = 1024;
+
+/// Names out of date that the queue may hold before it is cleared of them, beside as many as are up to date.
+const SLACK: usize = 64;
 
 /// See the module's head. A value is as old as its last [`Shelf::put`].
 #[derive(Debug)]
@@ -40,11 +46,11 @@ impl<V> Shelf<V> {
     }
 
     /// Puts `value`, which takes about `bytes`, in place of what had its name. What is too large for the
-    /// whole shelf is not put.
+    /// whole shelf is not put, nor what has a name that is none.
     pub fn put(&mut self, name: String, value: V, bytes: usize, now: Instant) {
-        let bytes = bytes + 2 * name.len() + OVERHEAD;
+        let bytes = bytes.saturating_add(2 * name.len() + OVERHEAD);
         self.remove(&name);
-        if bytes > self.max_bytes {
+        if bytes > self.max_bytes || name.len() > LONGEST_NAME {
             return;
         }
         self.stamp += 1;
@@ -70,12 +76,24 @@ impl<V> Shelf<V> {
     pub fn remove(&mut self, name: &str) -> Option<V> {
         let entry = self.entries.remove(name)?;
         self.bytes -= entry.bytes;
+        self.tidy();
         Some(entry.value)
     }
 
     /// Bytes held, about.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Clears the queue of names that are out of date, which otherwise leave it only at its front.
+    fn tidy(&mut self) {
+        if self.order.len() > 2 * self.entries.len() + SLACK {
+            let Self { order, entries, .. } = self;
+            order.retain(|(stamp, name)| {
+                let current = entries.get(name);
+                current.is_some_and(|entry| entry.stamp == *stamp)
+            });
+        }
     }
 
     fn make_room(&mut self, now: Instant) {
@@ -148,5 +166,36 @@ mod tests {
         assert_eq!((shelf.get("a", now), shelf.get("b", now)), (Some(&1), None));
         shelf.remove("a");
         assert_eq!(shelf.bytes(), 0);
+    }
+
+    #[test]
+    fn a_name_that_is_put_or_taken_again_and_again_is_queued_no_more_often() {
+        let mut shelf = Shelf::new(1 << 20, TTL);
+        let now = Instant::now();
+        shelf.put("first".to_owned(), 0, 10, now);
+        for n in 0..12_000 {
+            shelf.put("again".to_owned(), n, 10, now);
+            shelf.put(n.to_string(), n, 10, now);
+            shelf.remove(&n.to_string());
+            assert!(shelf.order.len() <= 2 * shelf.entries.len() + SLACK + 1);
+        }
+        assert_eq!(shelf.get("first", now), Some(&0));
+        assert_eq!(shelf.get("again", now), Some(&11_999));
+        assert_eq!(shelf.entries.len(), 2);
+        // Order is kept: the first is still the first to go.
+        shelf.put("large".to_owned(), 1, (1 << 20) - 3 * OVERHEAD, now);
+        assert_eq!(shelf.get("first", now), None);
+        assert_eq!(shelf.get("large", now), Some(&1));
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_not_put() {
+        let mut shelf = Shelf::new(1 << 20, TTL);
+        let now = Instant::now();
+        for (length, is_put) in [(LONGEST_NAME, true), (LONGEST_NAME + 1, false)] {
+            let name = "x".repeat(length);
+            shelf.put(name.clone(), 1, 10, now);
+            assert_eq!(shelf.get(&name, now).is_some(), is_put, "{length}");
+        }
     }
 }

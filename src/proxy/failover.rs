@@ -16,7 +16,7 @@ use super::record::{Record, milliseconds};
 use super::translate::THOUGHTS;
 use crate::chat::{ErrorBody, Failure, FailureClass, Next, Stage};
 use crate::config::Fidelity;
-use crate::provider::refused;
+use crate::provider::refused::{self, Parameter, Reach};
 use crate::route::Target;
 use crate::route::plan::Plan;
 
@@ -44,11 +44,12 @@ pub struct Failover<'a> {
 }
 
 /// A parameter that a target refused, and is asked without.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Healing {
     provider: Arc<str>,
     model: Arc<str>,
     parameter: Arc<str>,
+    reach: Reach,
 }
 
 impl Healing {
@@ -220,31 +221,38 @@ impl<'a> Failover<'a> {
             code: failure.code.clone(),
             param: failure.param.clone(),
         };
+        // Thoughts are refused by the conversation they are in, which the next request is not.
+        let thoughts = || Parameter {
+            path: THOUGHTS.to_owned(),
+            reach: Reach::ThisRequest,
+        };
         let parameter = failure
             .status
             .and_then(|status| refused::parameter(status, &body))
-            .or_else(|| is_thoughts(failure).then(|| THOUGHTS.to_owned()));
-        let Some(parameter) = parameter.filter(|_| fidelity != Fidelity::Strict) else {
+            .or_else(|| is_thoughts(failure).then(thoughts));
+        let Some(Parameter { path, reach }) = parameter.filter(|_| fidelity != Fidelity::Strict)
+        else {
             return false;
         };
-        let healing = Healing {
-            provider: target.id.provider.clone(),
-            model: target.offer.name.clone(),
-            parameter: parameter.into(),
-        };
-        if self.healing.len() >= MAX_HEALINGS || self.healing.contains(&healing) {
+        let mut own = self.healing.iter().filter(|healing| healing.is_at(target));
+        if self.healing.len() >= MAX_HEALINGS || own.any(|healing| *healing.parameter == path) {
             return false;
         }
-        self.healing.push(healing);
+        self.healing.push(Healing {
+            provider: target.id.provider.clone(),
+            model: target.offer.name.clone(),
+            parameter: path.into(),
+            reach,
+        });
         true
     }
 
-    /// The request went through: what it went through without was to blame.
+    /// The request went through: what it went through without was to blame. Only what the model takes from
+    /// nobody is remembered, as the next request may be another client's.
     fn learn(&self, target: &Target) {
         let now = std::time::Instant::now();
         let parameters = self.healing.iter().filter(|healing| healing.is_at(target));
-        // Thoughts are refused by the conversation they are in, which the next request is not.
-        for healing in parameters.filter(|healing| *healing.parameter != *THOUGHTS) {
+        for healing in parameters.filter(|healing| healing.reach == Reach::Always) {
             let unsupported = self.attempt.gateway.unsupported();
             if unsupported.record(&healing.provider, &healing.model, &healing.parameter, now) {
                 tracing::info!(

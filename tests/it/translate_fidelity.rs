@@ -490,3 +490,52 @@ async fn a_stream_is_healed_before_its_first_word() {
     assert_eq!(TO_CHAT.heard(&answer, true).text, SAID);
     assert_eq!(dropped(&answer), ["temperature"]);
 }
+
+#[tokio::test]
+async fn what_was_wrong_with_one_request_costs_the_next_nothing() {
+    let table = [
+        (
+            "Unsupported value: 'temperature' does not support 9 with this model.",
+            "unsupported_value",
+        ),
+        (
+            "`temperature` may only be set to 1 when thinking is enabled.",
+            "invalid_request_error",
+        ),
+    ];
+    for (message, code) in table {
+        let other = Upstream::answering(move |request, _| {
+            if request.json()["temperature"] == 9 {
+                let error = json!({"message": message, "type": "invalid_request_error",
+                    "param": "temperature", "code": code});
+                return Reply::json(400, json!({"error": error}));
+            }
+            TO_CHAT.reply(false)
+        })
+        .await;
+        let gateway = TO_CHAT.over(&other).start().await;
+        for client in [TO_CHAT, TO_ANTHROPIC] {
+            let call = |temperature: u32| {
+                let body = with(client, &json!({"temperature": temperature}));
+                gateway.client().post(&client.target("m", false), body)
+            };
+            let healed = call(9).send().await.expect_status(200);
+            assert_eq!(dropped(&healed), ["temperature"], "{message}");
+            let next = call(1).send().await.expect_status(200);
+            assert_eq!(dropped(&next), Vec::<&str>::new(), "{message}");
+            let last = other.requests().pop().expect("asked").json();
+            assert_eq!(last["temperature"], 1, "{message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_client_must_rely_on_is_never_healed_away() {
+    let message = "Unsupported parameter: 'store' is not supported with this model.";
+    let other = picky(TO_CHAT, "store", message).await;
+    let gateway = TO_CHAT.over(&other).start().await;
+    let body = with(TO_CHAT, &json!({"store": false}));
+    let answer = gateway.chat(body).send().await.expect_status(400);
+    assert!(answer.text().contains("store"), "{}", answer.text());
+    assert_eq!(other.count(), 1);
+}
