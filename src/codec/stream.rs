@@ -33,4 +33,10 @@ pub trait StreamEncoder {
 
     /// What could not be said in the client's dialect so far.
     fn report(&mut self) -> Report;
+
+    /// Why nothing more is taken: so much of the answer is held that more would be too much. The stream
+    /// is to be failed then.
+    fn overflow(&self) -> Option<ErrorBody> {
+        None
+    }
 }
