@@ -189,4 +189,13 @@ impl StreamEncoder for Encoder {
             Self::Gemini(encoder) => encoder.report(),
         }
     }
+
+    fn overflow(&self) -> Option<ErrorBody> {
+        match self {
+            Self::OpenAiChat(encoder) => encoder.overflow(),
+            Self::OpenAiResponses(encoder) => encoder.overflow(),
+            Self::Anthropic(encoder) => encoder.overflow(),
+            Self::Gemini(encoder) => encoder.overflow(),
+        }
+    }
 }

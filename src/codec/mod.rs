@@ -18,6 +18,7 @@
 //! ([`schema`]), names of tools ([`tool_names`], [`restore`]), ids of calls ([`call_id`]), order of turns ([`turns`]).
 
 pub mod answer;
+pub mod answer_id;
 pub mod anthropic;
 pub mod call_id;
 pub mod dispatch;
@@ -28,6 +29,7 @@ pub mod field_names;
 pub mod fingerprint;
 pub mod gemini;
 pub mod head;
+pub mod held;
 pub mod losses;
 pub mod media;
 pub mod multipart;

@@ -35,6 +35,12 @@ pub trait StreamEncoder {
 
     /// What could not be said in the client's dialect so far.
     fn report(&mut self) -> Report;
+
+    /// Why nothing more is taken: so much of the answer is held that more would be too much. The stream
+    /// is to be failed then.
+    fn overflow(&self) -> Option<ErrorBody> {
+        None
+    }
 }
 
 /// What to make of data in which a decoder found no object: a failure, unless it is some other JSON, which

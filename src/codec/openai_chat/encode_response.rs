@@ -6,7 +6,7 @@ use super::{annotations, counts, details, finish};
 use crate::chat::part::{Citation, Content, Source, Text, ToolCall, ToolKind};
 use crate::chat::{Choice, Dialect, FinishReason, Part, Report, Response};
 use crate::codec::target::Exchange;
-use crate::codec::{call_id, media};
+use crate::codec::{answer_id, call_id, media};
 
 /// How the ids of answers begin.
 const ID: &str = "chatcmpl-";
@@ -35,10 +35,7 @@ pub fn encode_response(response: &Response, exchange: &Exchange, report: &mut Re
 
 /// The upstream's id if it is one of Chat, else one of autogw's.
 pub(super) fn answer_id(id: Option<&str>, exchange: &Exchange) -> String {
-    match id {
-        Some(id) if id.starts_with(ID) => id.to_owned(),
-        _ => call_id::made(exchange.seed, 0, ID),
-    }
+    answer_id::answer_id(id, ID, exchange.seed).into_owned()
 }
 
 /// The id of a call; `made` counts those that had none.
@@ -73,7 +70,7 @@ fn write_choice(
         "logprobs": logprobs.map(|content| json!({"content": content, "refusal": null})),
         "finish_reason": reason,
     });
-    if let Some(native) = &finish.native {
+    if let Some(native) = answer_id::stop_reason(finish.native.as_deref()) {
         written["native_finish_reason"] = json!(native);
     }
     written

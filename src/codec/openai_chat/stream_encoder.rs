@@ -14,7 +14,9 @@ use crate::chat::part::{Content, ToolKind};
 use crate::chat::{
     Delta, Dialect, ErrorBody, Finish, FinishReason, Opaque, Part, Report, StreamEvent, Usage,
 };
+use crate::codec::answer_id::stop_reason;
 use crate::codec::error::Told;
+use crate::codec::held::{self, MAX_HELD};
 use crate::codec::stream::StreamEncoder;
 use crate::codec::target::Exchange;
 use crate::sse;
@@ -22,8 +24,11 @@ use crate::sse;
 /// Most bytes of a thought that are kept for its entry in `reasoning_details`.
 const MAX_THOUGHT: usize = 8 * 1024 * 1024;
 
-/// Most answers and calls that are kept apart.
+/// Most answers that are kept apart.
 const MAX_CHOICES: usize = 128;
+
+/// More calls than any model makes in one answer.
+const MAX_CALLS: usize = 1024;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -36,6 +41,8 @@ pub struct Encoder {
     /// Calls that had no id.
     made: usize,
     report: Report,
+    /// Whether more of the answer is held than may be.
+    is_full: bool,
     is_over: bool,
 }
 
@@ -80,6 +87,7 @@ impl Encoder {
             usage: None,
             made: 0,
             report: Report::default(),
+            is_full: false,
             is_over: false,
         }
     }
@@ -177,6 +185,8 @@ impl Encoder {
             }
             Delta::Reasoning(text) => {
                 let is_apart = choice.think(&text);
+                let thoughts = self.choices.iter().map(|choice| choice.thought.len());
+                self.is_full |= thoughts.sum::<usize>() > MAX_HELD;
                 if is_apart {
                     self.words(index, "reasoning_content", "\n\n", out);
                 }
@@ -256,6 +266,10 @@ impl Encoder {
         choice.close_text();
         choice.is_after_call = true;
         let place = choice.calls.len();
+        if place >= MAX_CALLS {
+            self.is_full = true;
+            return;
+        }
         choice.calls.push(Call {
             number,
             kind,
@@ -388,7 +402,7 @@ impl Encoder {
         self.open(index, out);
         write!(out, r#"}},"logprobs":null,"finish_reason":"{word}""#)
             .expect("a buffer takes bytes");
-        if let Some(native) = &finish.native {
+        if let Some(native) = stop_reason(finish.native.as_deref()) {
             out.extend_from_slice(b",\"native_finish_reason\":");
             quote(native, out);
         }
@@ -456,7 +470,7 @@ fn quote(text: &str, out: &mut Vec<u8>) {
 
 impl StreamEncoder for Encoder {
     fn encode(&mut self, event: StreamEvent, out: &mut Vec<u8>) {
-        if self.is_over {
+        if self.is_over || self.is_full {
             return;
         }
         match event {
@@ -513,5 +527,9 @@ impl StreamEncoder for Encoder {
 
     fn report(&mut self) -> Report {
         std::mem::take(&mut self.report)
+    }
+
+    fn overflow(&self) -> Option<ErrorBody> {
+        self.is_full.then(held::overflow)
     }
 }

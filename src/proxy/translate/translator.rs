@@ -17,6 +17,9 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
 use crate::sse::Event;
 
+/// The longest answer that is stored: read back it takes several times its length.
+const MAX_STORED: usize = 8 * 1024 * 1024;
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct Translator {
@@ -56,17 +59,19 @@ impl Translator {
     /// Takes one block of the upstream's stream and appends what the client hears of it to `out`.
     ///
     /// # Errors
-    /// The upstream reports a failure.
+    /// The upstream reports a failure, or its answer has grown too long.
     pub fn feed(&mut self, block: &[u8], out: &mut Vec<u8>) -> Result<(), ErrorBody> {
         let result = self.decoder.decode(&Event::parse(block), &mut self.events);
         self.pass(out);
-        result
+        result.and(self.room())
     }
 
-    /// The upstream has closed the stream in good order. False if that was before its end.
+    /// The upstream has closed the stream in good order. False if that was before its end, or if the
+    /// answer has grown too long with what was held back.
     pub fn end(&mut self, out: &mut Vec<u8>) -> bool {
         let is_complete = self.decoder.end(&mut self.events);
         self.pass(out);
+        let is_complete = is_complete && self.room().is_ok();
         if is_complete {
             self.close(out);
         }
@@ -81,8 +86,14 @@ impl Translator {
         let response = self.crossing.decode(document)?;
         self.events = response.into_events();
         self.pass(out);
+        self.room()?;
         self.close(out);
         Ok(())
+    }
+
+    /// Whether the encoder takes more.
+    fn room(&self) -> Result<(), ErrorBody> {
+        self.encoder.overflow().map_or(Ok(()), Err)
     }
 
     /// The token counts told so far.
@@ -173,10 +184,13 @@ fn name_call(event: &mut StreamEvent, maker: &mut Maker) {
     }
 }
 
-/// The answer that the last event of a Responses stream holds.
+/// The answer that the last event of a Responses stream holds, unless it is too long to be stored.
 fn answer(events: &[u8]) -> Option<Value> {
     let data = memchr::memmem::rfind(events, b"\ndata:")?;
     let data = Event::parse(&events[data + 1..]).data?;
+    if data.len() > MAX_STORED {
+        return None;
+    }
     let mut event: Value = serde_json::from_slice(&data).ok()?;
     Some(event.get_mut("response")?.take())
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::chat::part::{Content, Text, ToolCall, ToolKind};
 use crate::chat::{Choice, Dialect, Part, Report, Response};
+use crate::codec::answer_id::answer_id;
 use crate::codec::anthropic::finish::Stop;
 use crate::codec::anthropic::object::object;
 use crate::codec::anthropic::usage::Counts;
@@ -59,10 +60,7 @@ pub fn encode_response(response: &Response, exchange: &Exchange, report: &mut Re
 
 /// The id of an answer: the upstream's if it looks like one of this dialect.
 pub fn message_id(id: Option<&str>, seed: u64) -> String {
-    match id.filter(|id| id.starts_with(MESSAGE)) {
-        Some(id) => id.to_owned(),
-        None => call_id::made(seed, 0, MESSAGE),
-    }
+    answer_id(id, MESSAGE, seed).into_owned()
 }
 
 /// The id of the `n`th call of an answer, as this dialect has them.

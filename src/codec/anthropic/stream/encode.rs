@@ -12,6 +12,7 @@ use crate::codec::anthropic::finish::Stop;
 use crate::codec::anthropic::response::{message_id, tokens_of, tool_id, unsaid};
 use crate::codec::anthropic::usage::Counts;
 use crate::codec::anthropic::{citation, thought};
+use crate::codec::held;
 use crate::codec::stream::StreamEncoder;
 use crate::codec::target::Exchange;
 
@@ -27,6 +28,8 @@ pub struct Encoder {
     finish: Option<Finish>,
     calls: usize,
     has_refused: bool,
+    /// Whether more of the answer waits than may.
+    is_full: bool,
     /// Bytes of the answer, for when nobody counts its tokens.
     length: usize,
     report: Report,
@@ -55,6 +58,7 @@ impl Encoder {
             finish: None,
             calls: 0,
             has_refused: false,
+            is_full: false,
             length: 0,
             report: Report::default(),
         }
@@ -203,7 +207,7 @@ impl Encoder {
 
 impl StreamEncoder for Encoder {
     fn encode(&mut self, event: StreamEvent, out: &mut Vec<u8>) {
-        if self.stage == Stage::Over {
+        if self.stage == Stage::Over || self.is_full {
             return;
         }
         match event {
@@ -213,9 +217,7 @@ impl StreamEncoder for Encoder {
             StreamEvent::Start { .. } => {}
             StreamEvent::Delta { choice: 0, delta } => {
                 self.start(out);
-                if self.delta(delta, out) == Err(Full) {
-                    self.report.drop("content");
-                }
+                self.is_full = self.delta(delta, out) == Err(Full);
                 self.queue.settle(out);
             }
             StreamEvent::Finish { choice: 0, finish } => {
@@ -256,5 +258,9 @@ impl StreamEncoder for Encoder {
 
     fn report(&mut self) -> Report {
         std::mem::take(&mut self.report)
+    }
+
+    fn overflow(&self) -> Option<ErrorBody> {
+        self.is_full.then(held::overflow)
     }
 }

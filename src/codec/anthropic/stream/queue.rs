@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::write;
 use crate::chat::Opaque;
 use crate::codec::anthropic::thought;
-
-/// The most that waits, in bytes.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+use crate::codec::held::{self, MAX_HELD};
 
 /// The most blocks that wait.
 const MAX_BLOCKS: usize = 1024;
@@ -21,6 +19,7 @@ pub(super) struct Queue {
     blocks: VecDeque<Block>,
     /// The number of the first of them.
     index: u32,
+    /// Bytes that wait, about.
     bytes: usize,
 }
 
@@ -33,6 +32,8 @@ pub(super) struct Block {
     held: String,
     /// Citations that are still to be told.
     citations: Vec<Value>,
+    /// Bytes of what is still to be told, about.
+    weight: usize,
     /// The state of a thought, or of a call.
     signature: Option<Opaque>,
     /// How far its arguments are.
@@ -68,12 +69,23 @@ impl Block {
     pub(super) fn new(kind: Kind) -> Self {
         Self {
             is_ended: matches!(kind, Kind::Whole(_)),
+            weight: kind.weight(),
             kind,
             held: String::new(),
             citations: Vec::new(),
             signature: None,
             scan: Scan::default(),
             is_open: false,
+        }
+    }
+}
+
+impl Kind {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Text | Self::Thinking => 0,
+            Self::Tool { id, name, .. } => id.len() + name.len(),
+            Self::Whole(value) => held::value(value),
         }
     }
 }
@@ -96,9 +108,10 @@ impl Queue {
             return Err(Full);
         }
         self.end_last(None);
+        self.bytes = self.bytes.saturating_add(block.weight);
         self.blocks.push_back(block);
         self.make_way();
-        Ok(())
+        self.room()
     }
 
     /// More of the last block. Where it is being told already, the text goes out as it is.
@@ -136,30 +149,35 @@ impl Queue {
             write::delta(self.index, kind, text, out);
             return Ok(());
         }
-        // What the first holds is told with the next event at the latest.
-        if place > 0 && self.bytes.saturating_add(text.len()) > MAX_BYTES {
-            return Err(Full);
-        }
-        self.bytes += text.len();
         block.held.push_str(text);
-        Ok(())
+        block.weight += text.len();
+        self.bytes += text.len();
+        self.room()
+    }
+
+    /// Whether more may wait.
+    fn room(&self) -> Result<(), Full> {
+        (self.bytes <= MAX_HELD).then_some(()).ok_or(Full)
     }
 
     /// A citation of the last block.
     pub(super) fn cite(&mut self, citation: Value) -> Result<(), Full> {
-        match self.blocks.back_mut() {
-            Some(last) if last.citations.len() < MAX_BLOCKS => {
-                last.citations.push(citation);
-                Ok(())
-            }
-            _ => Err(Full),
+        if let Some(last) = self.blocks.back_mut() {
+            let weight = held::value(&citation);
+            last.citations.push(citation);
+            last.weight += weight;
+            self.bytes += weight;
         }
+        self.room()
     }
 
     /// The last text or thought is complete; false if none is open.
     pub(super) fn end_last(&mut self, signature: Option<Opaque>) -> bool {
         let is_open = self.last_open().is_some();
         if let Some(last) = self.blocks.back_mut().filter(|_| is_open) {
+            let weight = signature.as_ref().map_or(0, held::opaque);
+            last.weight += weight;
+            self.bytes += weight;
             last.is_ended = true;
             last.signature = signature;
         }
@@ -170,6 +188,9 @@ impl Queue {
     pub(super) fn end_call(&mut self, call: u32, signature: Option<Opaque>) {
         if let Some(place) = self.place_of(call) {
             let block = &mut self.blocks[place];
+            let weight = signature.as_ref().map_or(0, held::opaque);
+            block.weight += weight;
+            self.bytes += weight;
             block.is_ended = true;
             block.signature = signature;
         }
@@ -203,7 +224,7 @@ impl Queue {
             if !first.is_ended && first.is_better_held() {
                 return;
             }
-            self.bytes = self.bytes.saturating_sub(first.held.len());
+            self.bytes = self.bytes.saturating_sub(std::mem::take(&mut first.weight));
             if !first.is_open {
                 self.index += first.begin(self.index, out);
             }

@@ -27,7 +27,7 @@ pub fn encode_response(response: &Response, exchange: &Exchange, report: &mut Re
         body.insert("usageMetadata".to_owned(), usage::write(counts));
     }
     body.insert("modelVersion".to_owned(), exchange.model.as_str().into());
-    let id = response_id(id.clone(), exchange);
+    let id = response_id(id.as_deref(), exchange);
     body.insert("responseId".to_owned(), id.into());
     body.into()
 }

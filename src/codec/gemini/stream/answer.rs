@@ -13,6 +13,7 @@ use super::{finish, logprobs};
 use crate::chat::part::{Citation, Content, Document, Image, ToolKind};
 use crate::chat::{Delta, Dialect, Finish, Opaque, Part, Report};
 use crate::codec::gemini::{parts, signature};
+use crate::codec::held;
 
 /// The longest arguments that are kept until they are whole.
 const MAX_ARGUMENTS: usize = 8 << 20;
@@ -63,6 +64,8 @@ pub(crate) struct Answer {
     told: Option<Opaque>,
     calls: VecDeque<Call>,
     malformed: Option<String>,
+    /// Bytes of the calls, citations and tokens that were kept, about.
+    kept: usize,
     finish: Option<Finish>,
 }
 
@@ -87,6 +90,12 @@ struct Call {
 }
 
 impl Answer {
+    /// Bytes that are held of the answer, about.
+    pub(crate) fn held(&self) -> usize {
+        let token = |token: &Option<Opaque>| token.as_ref().map_or(0, held::opaque);
+        self.text.len() + self.thought.len() + token(&self.held) + token(&self.told) + self.kept
+    }
+
     /// Takes a delta and tells the pieces that became ready.
     pub(crate) fn take(
         &mut self,
@@ -104,7 +113,10 @@ impl Answer {
             Delta::Citation(citation) => self.cite(citation, report),
             Delta::Logprobs(Value::Array(tokens)) => {
                 let room = MAX_LOGPROBS.saturating_sub(self.logprobs.len());
+                let before = self.logprobs.len();
                 self.logprobs.extend(tokens.into_iter().take(room));
+                let added = self.logprobs[before..].iter().map(held::value);
+                self.kept += added.sum::<usize>();
             }
             Delta::Logprobs(_) => {}
             Delta::ToolCall {
@@ -257,6 +269,7 @@ impl Answer {
     fn cite(&mut self, citation: Citation, report: &mut Report) {
         match citation {
             Citation::Web { .. } if self.citations.len() < MAX_CITATIONS => {
+                self.kept += held::citation(&citation);
                 self.citations.push(citation);
             }
             Citation::Web { .. } | Citation::Foreign { .. } => report.drop("citations"),
@@ -269,6 +282,7 @@ impl Answer {
             self.malformed.get_or_insert(name);
             return;
         }
+        self.kept += id.len() + name.len();
         self.calls.push_back(Call {
             number,
             id,
@@ -288,6 +302,7 @@ impl Answer {
                 call.is_too_long = true;
             } else {
                 call.arguments.push_str(fragment);
+                self.kept += fragment.len();
             }
         }
     }
@@ -298,6 +313,8 @@ impl Answer {
             let Some(call) = self.calls.pop_front() else {
                 return;
             };
+            let told = call.id.len() + call.name.len() + call.arguments.len();
+            self.kept = self.kept.saturating_sub(told);
             let Some(args) = arguments(&call) else {
                 self.malformed.get_or_insert(call.name);
                 continue;

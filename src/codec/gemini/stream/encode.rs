@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use super::answer::{Answer, Piece};
 use super::{fail, usage};
 use crate::chat::{ErrorBody, Report, StreamEvent, Usage};
-use crate::codec::call_id;
+use crate::codec::answer_id::answer_id;
+use crate::codec::held::{self, MAX_HELD};
 use crate::codec::stream::StreamEncoder;
 use crate::codec::target::Exchange;
 
@@ -37,6 +38,8 @@ pub struct Encoder {
     answers: BTreeMap<u32, Answer>,
     usage: Option<Usage>,
     report: Report,
+    /// Whether more of the answers is held than may be.
+    is_full: bool,
     is_over: bool,
 }
 
@@ -50,6 +53,7 @@ impl Encoder {
             answers: BTreeMap::new(),
             usage: None,
             report: Report::default(),
+            is_full: false,
             is_over: false,
         }
     }
@@ -62,7 +66,7 @@ impl Encoder {
         }
     }
 
-    fn name(&mut self, id: Option<String>) {
+    fn name(&mut self, id: Option<&str>) {
         if self.tail.is_empty() {
             let id = response_id(id, &self.exchange);
             self.tail.extend_from_slice(br#","modelVersion":"#);
@@ -78,7 +82,7 @@ impl Encoder {
         out: &mut Vec<u8>,
         take: impl FnOnce(&mut Answer, &mut Report, &mut dyn FnMut(Piece<'_>)),
     ) {
-        if choice >= MAX_CANDIDATES || self.is_over {
+        if choice >= MAX_CANDIDATES || self.is_over || self.is_full {
             return;
         }
         self.name(None);
@@ -135,19 +139,20 @@ impl Encoder {
 }
 
 /// The answer's id: the upstream's, or one of our own.
-pub(crate) fn response_id(id: Option<String>, exchange: &Exchange) -> String {
-    id.filter(|id| !id.is_empty())
-        .unwrap_or_else(|| call_id::made(exchange.seed, 0, ""))
+pub(crate) fn response_id(id: Option<&str>, exchange: &Exchange) -> String {
+    answer_id(id, "", exchange.seed).into_owned()
 }
 
 impl StreamEncoder for Encoder {
     fn encode(&mut self, event: StreamEvent, out: &mut Vec<u8>) {
         match event {
-            StreamEvent::Start { id, .. } => self.name(id),
+            StreamEvent::Start { id, .. } => self.name(id.as_deref()),
             StreamEvent::Delta { choice, delta } => {
                 self.with_answer(choice, out, |answer, report, mut out| {
                     answer.take(delta, report, &mut out);
                 });
+                let held = self.answers.values().map(Answer::held);
+                self.is_full |= held.sum::<usize>() > MAX_HELD;
             }
             StreamEvent::Finish { choice, finish } => {
                 self.with_answer(choice, out, |answer, _, mut out| {
@@ -198,6 +203,10 @@ impl StreamEncoder for Encoder {
 
     fn report(&mut self) -> Report {
         std::mem::take(&mut self.report)
+    }
+
+    fn overflow(&self) -> Option<ErrorBody> {
+        self.is_full.then(held::overflow)
     }
 }
 

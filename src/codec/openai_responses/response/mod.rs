@@ -93,7 +93,8 @@ pub(super) fn finish(status: Option<&str>, details: Option<&Value>, has_calls: b
 
 /// Writes an answer: what its stream would end with.
 pub fn encode_response(response: &Response, exchange: &Exchange, report: &mut Report) -> Value {
-    let mut encoder = Encoder::new(Arc::new(exchange.clone()));
+    // It is whole already, and as long as its document.
+    let mut encoder = Encoder::with_room(Arc::new(exchange.clone()), usize::MAX);
     let mut scratch = Vec::new();
     for event in response.clone().into_events() {
         encoder.encode(event, &mut scratch);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::annotation;
-use super::write::Object;
+use super::write::{Object, write_value};
 use crate::chat::part::Citation;
 use crate::chat::{Opaque, OpaqueKind};
 
@@ -23,7 +23,8 @@ pub(super) struct Words {
     pub(super) is_refusal: bool,
     pub(super) text: String,
     pub(super) citations: Vec<Citation>,
-    pub(super) logprobs: Vec<Value>,
+    /// As they are in the list.
+    pub(super) logprobs: Vec<u8>,
 }
 
 impl Message {
@@ -55,6 +56,18 @@ impl Words {
         annotation::write_all(&self.citations, length, false)
     }
 
+    /// Adds tokens to the list; how many bytes they take.
+    pub(super) fn add_logprobs(&mut self, tokens: &[Value]) -> usize {
+        let before = self.logprobs.len();
+        for token in tokens {
+            if !self.logprobs.is_empty() {
+                self.logprobs.push(b',');
+            }
+            write_value(&mut self.logprobs, token);
+        }
+        self.logprobs.len() - before
+    }
+
     /// Writes the part.
     pub(super) fn write(&self, annotations: &[Value], out: &mut Vec<u8>) {
         if self.is_refusal {
@@ -65,7 +78,7 @@ impl Words {
         Object::typed(out, "output_text")
             .text("text", &self.text)
             .value("annotations", &annotations.into())
-            .value("logprobs", &self.logprobs.as_slice().into())
+            .list("logprobs", &self.logprobs)
             .end();
     }
 }

@@ -83,7 +83,8 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("a vector takes all text");
 }
 
-fn write_value(out: &mut Vec<u8>, value: &Value) {
+/// Writes any value.
+pub(super) fn write_value(out: &mut Vec<u8>, value: &Value) {
     serde_json::to_writer(out, value).expect("a vector takes all JSON");
 }
 

@@ -5,13 +5,10 @@ use super::super::write::event;
 use super::{Encoder, Open};
 use crate::chat::Opaque;
 use crate::chat::part::ToolKind;
-use crate::codec::call_id;
+use crate::codec::{call_id, held};
 
 /// More calls than any model makes at once.
 const MAX_WAITING: usize = 1024;
-
-/// Most bytes of arguments that wait for their turn.
-const MAX_WAITING_BYTES: usize = 8 * 1024 * 1024;
 
 impl Encoder {
     pub(super) fn begin_call(
@@ -23,6 +20,7 @@ impl Encoder {
         kind: ToolKind,
         out: &mut Vec<u8>,
     ) {
+        self.hold(id.len() + name.len() + namespace.as_ref().map_or(0, String::len));
         let call = Call {
             number,
             item: String::new(),
@@ -39,7 +37,10 @@ impl Encoder {
             self.next_calls(out);
         }
         match self.open {
-            Open::Call(_) if self.waiting.len() >= MAX_WAITING => self.report.drop("tool_calls"),
+            Open::Call(_) if self.waiting.len() >= MAX_WAITING => {
+                self.report.drop("tool_calls");
+                self.held = usize::MAX;
+            }
             Open::Call(_) => self.waiting.push_back(call),
             _ => self.open_call(call, out),
         }
@@ -65,17 +66,17 @@ impl Encoder {
 
     pub(super) fn arguments(&mut self, number: u32, fragment: &str, out: &mut Vec<u8>) {
         if matches!(&self.open, Open::Call(call) if call.number == number) {
+            self.hold(held::text(fragment));
             return self.fragment(fragment, out);
         }
-        let has_room = self.waiting_bytes.saturating_add(fragment.len()) <= MAX_WAITING_BYTES;
         let call = self.waiting.iter_mut().find(|call| call.number == number);
         match call {
-            Some(call) if has_room => {
+            Some(call) => {
                 call.arguments.push_str(fragment);
-                self.waiting_bytes += fragment.len();
+                self.hold(held::text(fragment));
             }
-            _ if fragment.is_empty() => {}
-            _ => self.report.drop("tool_calls"),
+            None if fragment.is_empty() => {}
+            None => self.report.drop("tool_calls"),
         }
     }
 
@@ -107,10 +108,12 @@ impl Encoder {
                 self.next_calls(out);
             }
             _ => {
+                let token = signature.as_ref().map_or(0, held::opaque);
                 let call = self.waiting.iter_mut().find(|call| call.number == number);
                 if let Some(call) = call {
                     call.is_complete = true;
                     call.signature = signature;
+                    self.hold(token);
                 }
             }
         }
@@ -145,7 +148,6 @@ impl Encoder {
     pub(super) fn next_calls(&mut self, out: &mut Vec<u8>) {
         while let Some(call) = self.waiting.pop_front() {
             let is_complete = call.is_complete;
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(call.arguments.len());
             self.open_call(call, out);
             if !is_complete {
                 return;

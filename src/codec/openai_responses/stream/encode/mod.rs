@@ -16,6 +16,7 @@ use super::write::event;
 use crate::chat::part::{Content, Image, Source};
 use crate::chat::{Delta, Dialect, ErrorBody, Finish, Opaque, Part, Report, StreamEvent, Usage};
 use crate::codec::call_id;
+use crate::codec::held::{self, MAX_HELD};
 use crate::codec::openai_responses::response::{self, Closing, Envelope};
 use crate::codec::stream::StreamEncoder;
 use crate::codec::target::Exchange;
@@ -33,7 +34,10 @@ pub struct Encoder {
     complete: u64,
     open: Open,
     waiting: VecDeque<Call>,
-    waiting_bytes: usize,
+    /// Bytes that are held of the answer, about.
+    held: usize,
+    /// How many may be.
+    room: usize,
     finish: Option<Finish>,
     usage: Option<Usage>,
     /// Bytes of the answer, for an estimate of its tokens.
@@ -71,7 +75,8 @@ impl Encoder {
             complete: 0,
             open: Open::Nothing,
             waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            held: 0,
+            room: MAX_HELD,
             finish: None,
             usage: None,
             written: 0,
@@ -81,9 +86,29 @@ impl Encoder {
         }
     }
 
+    /// An encoder that holds so many bytes of an answer.
+    pub(in crate::codec::openai_responses) fn with_room(
+        exchange: Arc<Exchange>,
+        room: usize,
+    ) -> Self {
+        Self {
+            room,
+            ..Self::new(exchange)
+        }
+    }
+
+    /// Counts what is held more of the answer.
+    fn hold(&mut self, bytes: usize) {
+        self.held = self.held.saturating_add(bytes);
+    }
+
+    fn is_full(&self) -> bool {
+        self.held > self.room
+    }
+
     /// Ends the answer and gives the whole of it, as the last event has it.
     pub(in crate::codec::openai_responses) fn whole(&mut self, out: &mut Vec<u8>) -> Vec<u8> {
-        self.start(None, out);
+        self.start(out);
         self.explain(out);
         self.close_all(out);
         let mut body = Vec::new();
@@ -92,15 +117,12 @@ impl Encoder {
         body
     }
 
-    /// Begins the stream; an upstream's id is kept if it is one of this dialect.
-    fn start(&mut self, id: Option<&str>, out: &mut Vec<u8>) {
+    /// Begins the stream. Its id is never the upstream's: answers are stored and found by it here.
+    fn start(&mut self, out: &mut Vec<u8>) {
         if !matches!(self.stage, Stage::New) {
             return;
         }
-        let id = match id.filter(|id| id.starts_with("resp_")) {
-            Some(id) => id.to_owned(),
-            None => call_id::made(self.exchange.seed, 0, "resp_"),
-        };
+        let id = call_id::made(self.exchange.seed, 0, "resp_");
         self.stage = Stage::Running(Envelope::new(&id, &self.exchange));
         let mut body = Vec::new();
         self.write_response(Closing::InProgress, &mut body);
@@ -144,13 +166,15 @@ impl Encoder {
             Delta::Reasoning(text) => self.think(&text, out),
             Delta::PartEnd { signature } => self.end_part(signature, out),
             Delta::Citation(citation) => {
+                self.hold(held::citation(&citation));
                 if let Some(part) = self.text(out) {
                     part.citations.push(citation);
                 }
             }
             Delta::Logprobs(logprobs) => {
-                if let (Some(part), Value::Array(list)) = (self.text(out), logprobs) {
-                    part.logprobs.extend(list);
+                if let (Some(part), Value::Array(list)) = (self.text(out), &logprobs) {
+                    let bytes = part.add_logprobs(list);
+                    self.hold(bytes);
                 }
             }
             Delta::ToolCall {
@@ -204,6 +228,7 @@ impl Encoder {
             },
         );
         self.complete += 1;
+        self.held = self.held.max(self.output.len());
     }
 
     fn end_part(&mut self, signature: Option<Opaque>, out: &mut Vec<u8>) {
@@ -248,7 +273,6 @@ impl Encoder {
             self.open_call(call, out);
             self.close_call(status, out);
         }
-        self.waiting_bytes = 0;
     }
 
     /// A part that comes in one piece.
@@ -286,17 +310,17 @@ impl Encoder {
 
 impl StreamEncoder for Encoder {
     fn encode(&mut self, event: StreamEvent, out: &mut Vec<u8>) {
-        if matches!(self.stage, Stage::Over) {
+        if matches!(self.stage, Stage::Over) || self.is_full() {
             return;
         }
         match event {
             StreamEvent::Ping => return out.extend_from_slice(sse::KEEP_ALIVE),
-            StreamEvent::Start { id, .. } => return self.start(id.as_deref(), out),
+            StreamEvent::Start { .. } => return self.start(out),
             StreamEvent::Usage(usage) => {
                 self.usage = Some(usage);
                 return;
             }
-            _ => self.start(None, out),
+            _ => self.start(out),
         }
         match event {
             StreamEvent::Delta { choice: 0, delta } => self.delta(delta, out),
@@ -310,7 +334,7 @@ impl StreamEncoder for Encoder {
         if matches!(self.stage, Stage::Over) {
             return;
         }
-        self.start(None, out);
+        self.start(out);
         self.explain(out);
         self.close_all(out);
         let closing = self.closing();
@@ -331,6 +355,10 @@ impl StreamEncoder for Encoder {
             return;
         }
         if matches!(self.stage, Stage::Running(_)) {
+            if self.is_full() {
+                // The client has it, and it has grown too long to be told once more.
+                self.output = Vec::new();
+            }
             let mut body = Vec::new();
             self.write_response(Closing::Failed(error, request_id), &mut body);
             event(out, &mut self.sequence, "response.failed", |fields| {
@@ -352,5 +380,9 @@ impl StreamEncoder for Encoder {
 
     fn report(&mut self) -> Report {
         std::mem::take(&mut self.report)
+    }
+
+    fn overflow(&self) -> Option<ErrorBody> {
+        self.is_full().then(held::overflow)
     }
 }

@@ -4,6 +4,7 @@ use super::super::message::Thought;
 use super::super::write::event;
 use super::{Encoder, Open};
 use crate::chat::Opaque;
+use crate::codec::held;
 
 impl Encoder {
     /// More of a thought; nothing opens nothing.
@@ -12,6 +13,7 @@ impl Encoder {
             return;
         }
         self.written = self.written.saturating_add(text.len() as u64);
+        self.hold(held::text(text));
         if !matches!(self.open, Open::Thought(_)) {
             self.open_thought(out);
             self.summary("response.reasoning_summary_part.added", out);

@@ -4,6 +4,7 @@ use super::super::message::{Message, Words};
 use super::super::write::event;
 use super::{Encoder, Open};
 use crate::chat::FinishReason;
+use crate::codec::held;
 
 impl Encoder {
     /// More text or more of a refusal; nothing opens nothing.
@@ -12,6 +13,7 @@ impl Encoder {
             return;
         }
         self.written = self.written.saturating_add(text.len() as u64);
+        self.hold(held::text(text));
         self.has_refused |= is_refusal;
         self.open_words(is_refusal, out);
         let Open::Message(message) = &mut self.open else {
@@ -135,7 +137,7 @@ impl Encoder {
             } else {
                 fields
                     .text("text", &part.text)
-                    .value("logprobs", &part.logprobs.as_slice().into())
+                    .list("logprobs", &part.logprobs)
                     .end();
             }
         });
@@ -158,6 +160,7 @@ impl Encoder {
             },
         );
         message.complete += 1;
+        self.held = self.held.max(self.output.len() + message.content.len());
     }
 
     /// The words of a refusal that the upstream told beside its answer.

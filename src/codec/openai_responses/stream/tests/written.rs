@@ -9,6 +9,7 @@ use crate::chat::{
     Content, Delta, Dialect, ErrorBody, FinishReason, Opaque, OpaqueKind, Part, Report, Response,
     StreamEvent, Usage,
 };
+use crate::codec::call_id;
 use crate::codec::openai_responses::decode_request;
 use crate::codec::openai_responses::response::encode_response;
 use crate::codec::openai_responses::testing::{decode, exchange, fixtures, map};
@@ -379,14 +380,68 @@ fn a_ping_is_a_comment() {
 }
 
 #[test]
-fn an_upstreams_own_id_is_kept() {
-    for (id, kept) in [("resp_abc", true), ("chatcmpl-1", false)] {
+fn the_id_is_never_the_upstreams() {
+    let made = call_id::made(exchange().seed, 0, "resp_");
+    for id in ["resp_abc", "chatcmpl-1", "resp_a\r\nx: y", "resp_\u{2028}"] {
         let start = StreamEvent::Start {
             id: Some(id.to_owned()),
             model: None,
             created: None,
         };
         let events = encode([start, text("x")]);
-        assert_eq!(events[0]["response"]["id"] == id, kept);
+        for event in events.iter().filter(|event| event["response"].is_object()) {
+            assert_eq!(event["response"]["id"], made, "{id:?}");
+        }
+        assert_eq!(events[0]["response"]["id"], made);
     }
+}
+
+/// What the encoders of these tests hold.
+const ROOM: usize = 1 << 16;
+
+#[test]
+fn an_answer_too_long_to_hold_fails() {
+    type Said = fn(String) -> StreamEvent;
+    let all: [Said; 4] = [
+        |said| text(&said),
+        |said| tell(Delta::Reasoning(said)),
+        |said| arguments(1, &said),
+        |said| tell(Delta::Logprobs(json!([said]))),
+    ];
+    for say in all {
+        let mut encoder = Encoder::with_room(exchange(), ROOM);
+        let mut out = Vec::new();
+        encoder.encode(call(0, "f"), &mut out);
+        encoder.encode(call(1, "g"), &mut out);
+        let piece = "x".repeat(ROOM / 8);
+        for _ in 0..7 {
+            encoder.encode(say(piece.clone()), &mut out);
+            out.clear();
+        }
+        assert!(encoder.overflow().is_none(), "there is room");
+        for _ in 0..2 {
+            encoder.encode(say(piece.clone()), &mut out);
+        }
+        let error = encoder.overflow().expect("it is full");
+        out.clear();
+        encoder.encode(say(piece.clone()), &mut out);
+        assert!(out.is_empty(), "no more is taken");
+        encoder.fail(&error, "req-1", &mut out);
+        let seen = String::from_utf8(out).expect("UTF-8");
+        assert!(seen.starts_with("event: response.failed"), "{seen:.80}");
+        assert!(seen.len() < 10_000, "it is not told once more");
+    }
+}
+
+#[test]
+fn many_small_items_are_held_as_what_they_take() {
+    let mut encoder = Encoder::with_room(exchange(), ROOM);
+    let (mut out, mut count) = (Vec::new(), 0);
+    while encoder.overflow().is_none() {
+        encoder.encode(tell(Delta::Reasoning("x".to_owned())), &mut out);
+        encoder.encode(end(None), &mut out);
+        out.clear();
+        count += 1;
+    }
+    assert!(count < ROOM / 100, "{count}");
 }
