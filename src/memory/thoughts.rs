@@ -20,6 +20,9 @@ const MAX_CALLS: usize = 128;
 /// Most bytes of one answer's thoughts that are remembered.
 const MAX_THOUGHT: usize = 4 * 1024 * 1024;
 
+/// The longest id of a call that is remembered.
+const MAX_ID: usize = 1024;
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct Thoughts(Mutex<Shelf<Kept>>);
@@ -133,6 +136,8 @@ pub struct Listener {
     calls: Vec<(String, Option<Opaque>)>,
     numbers: Vec<u32>,
     bytes: usize,
+    /// Bytes of the calls' own tokens.
+    tokens: usize,
 }
 
 impl Listener {
@@ -150,14 +155,17 @@ impl Listener {
                 }
             }
             Delta::PartEnd { signature } => self.end(signature.as_ref()),
-            Delta::ToolCall { call, id, .. } if self.calls.len() < MAX_CALLS && !id.is_empty() => {
+            Delta::ToolCall { call, id, .. }
+                if self.calls.len() < MAX_CALLS && (1..=MAX_ID).contains(&id.len()) =>
+            {
                 self.numbers.push(*call);
                 self.calls.push((id.clone(), None));
             }
             Delta::ToolEnd {
                 call,
                 signature: Some(signature),
-            } => {
+            } if self.tokens < MAX_THOUGHT => {
+                self.tokens += signature.payload.len();
                 let place = self.numbers.iter().rposition(|number| number == call);
                 if let Some((_, slot)) = place.and_then(|place| self.calls.get_mut(place)) {
                     *slot = Some(signature.clone());
@@ -195,7 +203,7 @@ impl Listener {
         // A text may be signed as well, which is of use to nobody who lost it.
         let is_text = is_silent && opaque.kind == crate::chat::OpaqueKind::Thought;
         if !is_text && self.bytes < MAX_THOUGHT {
-            self.bytes += opaque.payload.len();
+            self.bytes += opaque.payload.len().max(1);
             self.reasoning.push(Reasoning {
                 text,
                 opaque: Some(opaque.clone()),
