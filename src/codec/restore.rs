@@ -10,7 +10,7 @@ use crate::chat::{Delta, Response, StreamEvent};
 /// The one argument of a function that stands for a free-form tool.
 pub const INPUT: &str = "input";
 
-/// Most text of a free-form call that is held until it is complete.
+/// Most text of free-form calls that is held until they are complete, of all calls together.
 const MAX_HELD: usize = 8 * 1024 * 1024;
 
 /// Restores the calls of one stream.
@@ -70,9 +70,9 @@ impl Restore {
             Delta::ToolArguments { call, fragment } => match self.held(choice, call) {
                 None => out(Delta::ToolArguments { call, fragment }),
                 Some(place) => {
-                    let held = &mut self.held[place].arguments;
-                    if held.len() + fragment.len() <= MAX_HELD {
-                        held.push_str(&fragment);
+                    let all = self.held.iter().map(|held| held.arguments.len());
+                    if all.sum::<usize>() + fragment.len() <= MAX_HELD {
+                        self.held[place].arguments.push_str(&fragment);
                     }
                 }
             },

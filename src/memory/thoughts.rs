@@ -262,7 +262,9 @@ impl Listener {
     }
 
     fn end_call(&mut self, number: u32, signature: Option<&Opaque>) {
-        let Self { calls, held, .. } = self;
+        let Self {
+            calls, held, bytes, ..
+        } = self;
         let Some(call) = calls.iter_mut().rfind(|call| call.number == number) else {
             return;
         };
@@ -270,7 +272,10 @@ impl Listener {
             *held -= open.len();
             call.said = Said::Complete(std::mem::take(open).close());
         }
-        call.signature = signature.cloned().or_else(|| call.signature.take());
+        if let Some(signature) = signature.filter(|_| *bytes < MAX_THOUGHT) {
+            *bytes += signature.payload.len();
+            call.signature = Some(signature.clone());
+        }
     }
 
     fn end(&mut self, signature: Option<&Opaque>) {

@@ -34,7 +34,8 @@ impl Gateway {
         change: impl FnOnce(&mut Config, &mut Options),
     ) -> Self {
         let starting = shim::start(config, change);
-        let running = patiently("the gateway to start", starting).await;
+        // Boxed: it is large, and every test holds one.
+        let running = Box::pin(patiently("the gateway to start", starting)).await;
         let client = Client::new(running.endpoint());
         Self { running, client }
     }
