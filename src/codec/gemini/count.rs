@@ -1,6 +1,6 @@
 //! `countTokens`: the same conversation, in one of two wrappings.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{request, wire};
 use crate::chat::Request;
@@ -32,19 +32,5 @@ pub fn decode_count(body: Map<String, Value>) -> Result<Request, BadField> {
     match wire::child(&mut fields, "generateContentRequest")? {
         Some(inner) => request::decode_request(inner.into_rest()),
         None => request::decode_request(fields.into_rest()),
-    }
-}
-
-/// The answer of `countTokens`.
-pub fn encode_count(tokens: u64) -> Value {
-    json!({ "totalTokens": tokens })
-}
-
-/// The tokens of an answer of `countTokens`.
-pub fn read_count(answer: &Value) -> Option<u64> {
-    match answer.get("totalTokens")? {
-        Value::String(text) => text.parse().ok(),
-        // Zero is not written by proto JSON, but then the field is not there.
-        number => number.as_u64(),
     }
 }

@@ -19,20 +19,10 @@ use crate::codec::target::Exchange;
 /// More candidates than any model gives.
 const MAX_CANDIDATES: u32 = 128;
 
-/// How chunks follow each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Framing {
-    /// `?alt=sse`.
-    Events,
-    /// A JSON array, the API's default; whether its bracket is written yet.
-    Array { is_open: bool },
-}
-
 /// See the module's head.
 #[derive(Debug)]
 pub struct Encoder {
     exchange: Arc<Exchange>,
-    framing: Framing,
     /// Model and id, which end every chunk; empty until they are known.
     tail: Vec<u8>,
     answers: BTreeMap<u32, Answer>,
@@ -48,21 +38,12 @@ impl Encoder {
     pub fn new(exchange: Arc<Exchange>) -> Self {
         Self {
             exchange,
-            framing: Framing::Events,
             tail: Vec::new(),
             answers: BTreeMap::new(),
             usage: None,
             report: Report::default(),
             is_full: false,
             is_over: false,
-        }
-    }
-
-    /// An encoder of a JSON array, for a client that did not ask for events.
-    pub fn array(exchange: Arc<Exchange>) -> Self {
-        Self {
-            framing: Framing::Array { is_open: false },
-            ..Self::new(exchange)
         }
     }
 
@@ -87,7 +68,6 @@ impl Encoder {
         }
         self.name(None);
         let Self {
-            framing,
             tail,
             answers,
             report,
@@ -95,7 +75,7 @@ impl Encoder {
         } = self;
         let answer = answers.entry(choice).or_default();
         take(answer, report, &mut |piece| {
-            open(framing, out);
+            open(out);
             out.extend_from_slice(br#"{"candidates":[{"content":{"parts":["#);
             write_piece(&piece, out);
             out.extend_from_slice(br#"],"role":"model"},"index":"#);
@@ -103,7 +83,7 @@ impl Encoder {
             out.extend_from_slice(b"}]");
             out.extend_from_slice(tail);
             out.push(b'}');
-            close(*framing, out);
+            close(out);
         });
     }
 
@@ -115,7 +95,7 @@ impl Encoder {
         usage: Option<&Usage>,
         out: &mut Vec<u8>,
     ) {
-        open(&mut self.framing, out);
+        open(out);
         out.extend_from_slice(
             br#"{"candidates":[{"content":{"parts":[{"text":""}],"role":"model"}"#,
         );
@@ -134,7 +114,7 @@ impl Encoder {
         }
         out.extend_from_slice(&self.tail);
         out.push(b'}');
-        close(self.framing, out);
+        close(out);
     }
 }
 
@@ -182,9 +162,6 @@ impl StreamEncoder for Encoder {
             let usage = usage.as_ref().filter(|_| answers.is_empty());
             self.write_end(choice, &answer.into_fields(), usage, out);
         }
-        if let Framing::Array { .. } = self.framing {
-            out.extend_from_slice(b"]");
-        }
         self.is_over = true;
     }
 
@@ -192,12 +169,9 @@ impl StreamEncoder for Encoder {
         if self.is_over {
             return;
         }
-        open(&mut self.framing, out);
+        open(out);
         json(&fail::write(error, request_id), out);
-        close(self.framing, out);
-        if let Framing::Array { .. } = self.framing {
-            out.extend_from_slice(b"]");
-        }
+        close(out);
         self.is_over = true;
     }
 
@@ -210,21 +184,12 @@ impl StreamEncoder for Encoder {
     }
 }
 
-fn open(framing: &mut Framing, out: &mut Vec<u8>) {
-    match framing {
-        Framing::Events => out.extend_from_slice(b"data: "),
-        Framing::Array { is_open } => {
-            let lead: &[u8] = if *is_open { b",\r\n" } else { b"[" };
-            out.extend_from_slice(lead);
-            *is_open = true;
-        }
-    }
+fn open(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: ");
 }
 
-fn close(framing: Framing, out: &mut Vec<u8>) {
-    if framing == Framing::Events {
-        out.extend_from_slice(b"\n\n");
-    }
+fn close(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\n\n");
 }
 
 /// Writes a part; the common one by hand.

@@ -305,32 +305,6 @@ fn a_clients_stream_is_nothing_but_data_lines() {
 }
 
 #[test]
-fn the_array_holds_the_same_chunks() {
-    for (name, response) in responses() {
-        let mut encoder = Encoder::array(Arc::new(exchange()));
-        let mut out = Vec::new();
-        for event in response.clone().into_events() {
-            encoder.encode(event, &mut out);
-        }
-        encoder.end(&mut out);
-        let array: Vec<Value> = serde_json::from_slice(&out).expect("a JSON array");
-        let (stream, _) = streamed(&response);
-        let chunks = stream
-            .split("\n\n")
-            .filter_map(|block| block.strip_prefix("data: "));
-        let chunks: Vec<Value> = chunks
-            .map(|chunk| serde_json::from_str(chunk).expect("JSON"))
-            .collect();
-        assert_eq!(array, chunks, "{name}");
-    }
-    let mut encoder = Encoder::array(Arc::new(exchange()));
-    let mut out = Vec::new();
-    encoder.fail(&ErrorBody::default(), "r", &mut out);
-    let array: Vec<Value> = serde_json::from_slice(&out).expect("a JSON array");
-    assert_eq!(array[0]["error"]["status"], "INTERNAL");
-}
-
-#[test]
 fn no_stream_breaks_the_decoder() {
     let mut told_well = 0;
     for (_, text) in all("response") {
