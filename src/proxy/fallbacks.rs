@@ -81,3 +81,47 @@ fn refused(list: &str) -> Problem {
     let message = format!("`{list}` may only name models that GET /v1/models lists");
     Problem::bad_field(list, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::chat::Dialect;
+    use crate::json::raw::RawObject;
+
+    fn is_allowed(body: &'static str) -> bool {
+        let object = RawObject::parse(Bytes::from_static(body.as_bytes())).expect("an object");
+        let head = Head::peek(Dialect::OpenAiChat, &object).expect("a head");
+        let scope = Scope::new(Some(&["in-*".to_owned()]));
+        check(&Payload::Json(object), &head, &scope).is_ok()
+    }
+
+    #[test]
+    fn no_spelling_names_a_model_outside_the_scope() {
+        for body in [
+            r#"{"model":"in-a","models":["out"]}"#,
+            r#"{"model":"in-a","Models":["out"]}"#,
+            r#"{"model":"in-a","MODEL":"out"}"#,
+            r#"{"model":"in-a","extra_body":{"Model":"out"}}"#,
+            r#"{"model":"in-a","fallback_models":["out"]}"#,
+            r#"{"model":"in-a","extra_body":{"fallbackModels":["out"]}}"#,
+            r#"{"model":"in-a","fallbacks":[{"model":"out"}]}"#,
+            r#"{"model":"in-a","tools":[{"type":"image_generation","model":"out"}]}"#,
+            r#"{"model":"in-a","extra_body":{"extra_body":{"models":["out"]}}}"#,
+        ] {
+            assert!(!is_allowed(body), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_stays_within_it_passes() {
+        for body in [
+            r#"{"model":"in-a","models":["in-b"],"fallbacks":[{"model":"in-c"}]}"#,
+            r#"{"model":"in-a","tools":[{"type":"function","function":{"name":"f"}}]}"#,
+            r#"{"model":"in-a","extra_body":{"top_k":1,"models":["in-b"]}}"#,
+        ] {
+            assert!(is_allowed(body), "{body}");
+        }
+    }
+}

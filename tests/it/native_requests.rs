@@ -357,6 +357,19 @@ async fn who_speaks_another_dialect_is_asked_last() {
 }
 
 #[tokio::test]
+async fn talk_of_seals_is_no_seal() {
+    let body = r#"{"model":"m","temperature":1.50,"messages":[{"role":"user","content":"what is agw1.? And agw1.eyJ, or YWd3MS5leU?"}]}"#;
+    let upstream = answering(CHAT).await;
+    let gateway = over(CHAT, &upstream).await;
+    let call = gateway.client().post(CHAT.target, body);
+    call.send().await.expect_status(200);
+    let request = upstream.only_request();
+    let sent = request.text();
+    let words = r#""what is agw1.? And agw1.eyJ, or YWd3MS5leU?""#;
+    assert!(sent.contains(words) && sent.contains("1.50"), "{sent}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_translated_is_not_asked() {
     for other in [ANTHROPIC, GEMINI] {
         let foreign = answering(other).await;
