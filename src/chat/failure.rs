@@ -122,6 +122,22 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Whether it counts toward the breaker of its place: the provider's own faults do, a key's or a
+    /// request's do not.
+    pub fn counts(&self) -> bool {
+        use FailureClass as Class;
+        let is_fault = matches!(
+            self.class,
+            Class::Timeout | Class::Network | Class::Server | Class::Malformed
+        );
+        self.blame == Blame::Place && is_fault
+    }
+
+    /// Whether the upstream says that it has too much to do: OpenAI's `slow_down`, Anthropic's 529.
+    pub fn asks_to_slow_down(&self) -> bool {
+        self.status == Some(529) || self.code.as_deref() == Some("slow_down")
+    }
+
     /// The message, if it is ours. An upstream's words may quote the prompt, which no log is to hold.
     pub fn own_words(&self) -> Option<&str> {
         use FailureClass as Class;

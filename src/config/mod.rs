@@ -50,9 +50,9 @@ pub use nearest::nearest;
 pub use paths::{Home, Name};
 pub use settings::{
     Admin, Affinity, Authtoken, Backoff, Backoffs, Bandit, Capture, Circuit, Cloudflared,
-    ConflictResolution, Conversations, Fidelity, HealthCheck, Hedge, Limits, Listen, Ngrok,
-    OnUnknownModel, Profile, PublicDoor, Route, Router, Server, SmallModels, Step, Strategy,
-    Timeouts, Tls, Tunnel, Tunnels, Weighted,
+    ConflictResolution, Conversations, Fallback, FallbackOn, Fidelity, Gate, HealthCheck, Hedge,
+    Limits, Listen, Ngrok, OnUnknownModel, Profile, PublicDoor, Route, Router, Server, SmallModels,
+    Step, Strategy, Timeouts, Tls, Tunnel, Tunnels, Weighted,
 };
 
 /// A whole, valid configuration.

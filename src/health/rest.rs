@@ -12,6 +12,8 @@ const CLASSES: usize = 8;
 pub(super) struct Rest {
     failures: [u32; CLASSES],
     end: Option<(Instant, FailureClass)>,
+    /// When the last failure was booked.
+    failed: Option<Instant>,
 }
 
 impl Rest {
@@ -22,11 +24,24 @@ impl Rest {
         *count
     }
 
-    /// Rests until `end`, or longer if a rest already lasts longer.
-    pub(super) fn until(&mut self, class: FailureClass, end: Instant) {
+    /// Rests from `now` until `end`, or longer if a rest already lasts longer.
+    pub(super) fn until(&mut self, class: FailureClass, now: Instant, end: Instant) {
+        self.failed = Some(now);
         if self.end.is_none_or(|(current, _)| current < end) {
             self.end = Some((end, class));
         }
+    }
+
+    /// Forgets everything, unless it happened after `began`.
+    pub(super) fn forget(&mut self, began: Instant) {
+        if self.failed.is_none_or(|failed| failed <= began) {
+            *self = Self::default();
+        }
+    }
+
+    /// Whether anything is remembered.
+    pub(super) fn is_set(&self) -> bool {
+        self.failed.is_some()
     }
 
     /// The rest that is in force at `now`.

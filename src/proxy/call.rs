@@ -28,6 +28,17 @@ pub struct Endpoint {
     pub forms: bool,
 }
 
+impl Endpoint {
+    /// What health tells apart: conversations are one service in whatever dialect, everything else is a
+    /// service of its own.
+    pub fn service(&self) -> &'static str {
+        match self.operation {
+            Operation::Generate => "conversation",
+            Operation::CountTokens | Operation::Embed | Operation::Other => self.path,
+        }
+    }
+}
+
 const fn endpoint(
     dialect: Dialect,
     operation: Operation,

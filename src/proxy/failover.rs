@@ -16,6 +16,7 @@ use super::record::{Record, milliseconds};
 use super::translate::THOUGHTS;
 use crate::chat::{ErrorBody, Failure, FailureClass, Next, Stage};
 use crate::config::Fidelity;
+use crate::health::{Permit, Shut};
 use crate::provider::refused::{self, Parameter, Reach};
 use crate::route::Target;
 use crate::route::plan::Plan;
@@ -36,6 +37,10 @@ pub struct Failover<'a> {
     record: &'a mut Record,
     queue: VecDeque<Target>,
     resting: Vec<Resting>,
+    /// Behind an open breaker, the nearest to its end last.
+    open: Vec<Target>,
+    /// Whether nobody is left but who was behind an open breaker: one of them is asked all the same.
+    is_insisting: bool,
     failures: Vec<Failed>,
     repeats_left: u32,
     healing: Vec<Healing>,
@@ -82,7 +87,14 @@ impl<'a> Failover<'a> {
             });
         Self {
             queue: plan.targets.into(),
+            open: plan
+                .open
+                .into_iter()
+                .rev()
+                .map(|(target, _)| target)
+                .collect(),
             resting: resting.collect(),
+            is_insisting: false,
             failures: Vec::new(),
             repeats_left: attempt.gateway.config().router.retries,
             healing: Vec::new(),
@@ -96,7 +108,7 @@ impl<'a> Failover<'a> {
     ///
     /// # Cancel safety
     /// Dropping the future ends the attempt under way.
-    pub async fn run(mut self) -> Result<(Good, Target), Problem> {
+    pub async fn run(mut self) -> Result<(Good, Target, Permit), Problem> {
         let end = loop {
             if Instant::now() >= self.attempt.deadline {
                 break End::Late;
@@ -122,18 +134,24 @@ impl<'a> Failover<'a> {
                     None => continue,
                 },
             };
+            let permit = match self.admit(&target) {
+                Ok(permit) => permit,
+                Err(shut) => {
+                    self.pass_over(target, shut);
+                    continue;
+                }
+            };
             sheet.log(self.record.id());
             self.has_effects = sheet.has_effects;
             let number = self.record.attempt();
             let began = Instant::now();
             match self.attempt.run(&target, sheet).await {
                 Ok(good) => {
-                    self.attempt.gateway.health().record_success(&target.id);
                     self.learn(&target);
-                    return Ok((good, target));
+                    return Ok((good, target, permit));
                 }
                 Err(failure) => {
-                    self.note(&target, &failure, began, number);
+                    self.note(&target, permit, &failure, began, number);
                     if self.heals(&target, &failure) {
                         self.queue.push_front(target);
                         continue;
@@ -162,6 +180,11 @@ impl<'a> Failover<'a> {
         if let Some(target) = self.queue.pop_front() {
             return Some(target);
         }
+        if let Some(target) = self.open.pop() {
+            self.is_insisting = true;
+            self.open.clear();
+            return Some(target);
+        }
         let now = Instant::now();
         let patience = MAX_PATIENCE.min(self.attempt.deadline.saturating_duration_since(now) / 4);
         let soonest = (0..self.resting.len()).min_by_key(|place| self.resting[*place].until)?;
@@ -175,6 +198,23 @@ impl<'a> Failover<'a> {
         let rest = self.resting.swap_remove(soonest);
         sleep_until(rest.until).await;
         Some(rest.target)
+    }
+
+    /// Lets this request through to `target`, past an open breaker if nobody else is left.
+    fn admit(&self, target: &Target) -> Result<Permit, Shut> {
+        let (health, now) = (self.attempt.gateway.health(), std::time::Instant::now());
+        if self.is_insisting {
+            health.insist(&target.id, now)
+        } else {
+            health.admit(&target.id, now)
+        }
+    }
+
+    /// `target` is not asked now; behind an open breaker it stays a last resort.
+    fn pass_over(&mut self, target: Target, shut: Shut) {
+        if matches!(shut, Shut::Open { .. }) && !self.is_insisting {
+            self.open.push(target);
+        }
     }
 
     /// The parameters that `target` has refused, in this request or of late.
@@ -267,12 +307,17 @@ impl<'a> Failover<'a> {
     }
 
     /// Books the failure and tells the log, once.
-    fn note(&mut self, target: &Target, failure: &Failure, began: Instant, number: u32) {
-        let rested = self.attempt.gateway.health().record_failure(
-            &target.id,
-            failure,
-            std::time::Instant::now(),
-        );
+    fn note(
+        &mut self,
+        target: &Target,
+        permit: Permit,
+        failure: &Failure,
+        began: Instant,
+        number: u32,
+    ) {
+        let dice = self.attempt.gateway.next_dice();
+        let toll = permit.failed(failure, std::time::Instant::now(), dice);
+        let rested = toll.rested;
         let elapsed = began.elapsed();
         tracing::warn!(
             target: "autogw::attempt",

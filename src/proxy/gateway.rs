@@ -15,7 +15,7 @@ use super::translate::heavy::Gate;
 use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
 use crate::config::{Config, Conversations};
-use crate::health::{Health, Standing, TargetId, Unsupported};
+use crate::health::{Caps, Health, Settings, Standing, TargetId, Unsupported};
 use crate::memory::{Responses, Thoughts};
 use crate::provider::redact::Redactor;
 use crate::provider::{Models, Provider, Secret};
@@ -47,11 +47,12 @@ pub struct Gateway {
     upstreams: Vec<Upstream>,
     index: ArcSwap<Index>,
     listings: Mutex<Vec<Option<Vec<String>>>>,
-    health: Health,
+    health: Arc<Health>,
     unsupported: Unsupported,
     /// What is remembered of conversations, if anything.
     memory: Option<Memory>,
     seeds: AtomicU64,
+    dice: AtomicU64,
     heavy: Gate,
     redactor: Arc<Redactor>,
     /// Marks requests that pass through, so that a provider that leads back here is noticed.
@@ -81,7 +82,8 @@ impl Gateway {
         let listings = vec![None; keyrings.len()];
         let index = Index::build(&providers(&keyrings), &listings, &config.routes);
         Ok(Self {
-            health: Health::new(config.router.backoff),
+            health: Arc::new(Health::new(settings(&config))),
+            dice: AtomicU64::new(seed(&via)),
             unsupported: Unsupported::default(),
             memory: config.router.conversations.map(Memory::new),
             seeds: AtomicU64::new(seed(&via)),
@@ -115,7 +117,7 @@ impl Gateway {
     }
 
     /// Who is in trouble.
-    pub fn health(&self) -> &Health {
+    pub fn health(&self) -> &Arc<Health> {
         &self.health
     }
 
@@ -132,6 +134,16 @@ impl Gateway {
     /// A number that no other answer of this instance gets, for the ids in it.
     pub fn next_seed(&self) -> u64 {
         self.seeds.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A number that nobody can foretell from the last.
+    pub fn next_dice(&self) -> u64 {
+        scattered(self.dice.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The number that the next request gets.
+    pub fn peek_dice(&self) -> u64 {
+        scattered(self.dice.load(Ordering::Relaxed))
     }
 
     /// Where heavy requests wait for their translation.
@@ -220,10 +232,11 @@ impl Gateway {
                     provider,
                     key,
                     model,
-                    endpoint: talks.map_or("", |endpoint| endpoint.path),
+                    service: talks.map_or("", Endpoint::service),
                 };
                 let standing = self.health.standing(&target, now);
-                matches!(standing, Standing::Ready | Standing::Suspect)
+                // Behind an open breaker it is a last resort, but one.
+                !matches!(standing, Standing::Resting { .. } | Standing::Unavailable)
             })
         })
     }
@@ -279,6 +292,31 @@ impl Memory {
             responses: Responses::new(limits.max_bytes, limits.ttl),
         }
     }
+}
+
+/// What health is kept by, as `config` says.
+fn settings(config: &Config) -> Settings {
+    let caps = |provider: &Provider| {
+        let caps = Caps {
+            max_concurrency: provider.max_concurrency,
+            max_rpm: provider.max_rpm,
+        };
+        (provider.name.clone(), caps)
+    };
+    Settings {
+        backoffs: config.router.backoff,
+        circuit: config.router.circuit,
+        half_life: config.router.bandit.half_life,
+        caps: config.providers.iter().map(caps).collect(),
+    }
+}
+
+/// The bits of a counter, thrown about (`SplitMix64`).
+fn scattered(count: u64) -> u64 {
+    let mut bits = count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }
 
 /// Where an instance begins to count: `via` is its random name.

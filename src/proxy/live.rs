@@ -20,7 +20,7 @@ use super::record::Record;
 use super::relay::{Broken, Relay};
 use super::upstream::{AnswerBody, describe};
 use super::watch::{Ended, Watch};
-use crate::chat::Dialect;
+use crate::chat::{Blame, Dialect, Failure, FailureClass, Next, Stage};
 
 /// How long an upstream may keep the connection open behind its last word: its end saves the connection for
 /// the next request, but the client has all it waits for.
@@ -133,6 +133,7 @@ impl Live {
         match broken {
             Broken::Error(body) => {
                 let body = self.gateway.clean(body);
+                self.blame(FailureClass::Server);
                 // The upstream's words may quote the prompt: the client reads them, the log does not.
                 self.fail(&Problem::reported(body), None);
             }
@@ -140,11 +141,18 @@ impl Live {
         }
     }
 
+    /// The target is held responsible.
+    fn blame(&mut self, class: FailureClass) {
+        let dice = self.gateway.next_dice();
+        self.record.broke(&broken_off(class), dice);
+    }
+
     /// The connection ended or the time did. Behind the upstream's last word that is as good as an end.
     fn cut(&mut self, reason: &str) {
         if self.relay.may_end() && self.relay.finish(&mut self.ready).is_ok() {
             return self.complete();
         }
+        self.blame(FailureClass::Network);
         let message = format!("the provider's stream was interrupted: {reason}");
         self.fail(&Problem::broken_stream(message), Some(reason));
     }
@@ -174,5 +182,21 @@ impl Live {
             None => problem.event(self.dialect, id, self.relay.observer().next_number()),
         };
         self.ready.push_back(event);
+    }
+}
+
+/// The failure of a stream behind its first token.
+fn broken_off(class: FailureClass) -> Failure {
+    Failure {
+        class,
+        stage: Stage::Answered,
+        next: Next::Return,
+        blame: Blame::Place,
+        status: None,
+        message: String::new(),
+        kind: None,
+        code: None,
+        param: None,
+        retry_after: None,
     }
 }

@@ -51,6 +51,7 @@ use crate::codec::keep_alive;
 use crate::config::OnUnknownModel;
 use crate::provider::Redactor;
 use crate::route::Target;
+use crate::route::choice::Policy;
 use crate::route::plan::{self, Keyring, NoTarget, Plan};
 use crate::route::wanted::Wanted;
 use crate::sse;
@@ -214,7 +215,10 @@ async fn search(
         () = stop.cancelled() => Err(Problem::shutting_down()),
     };
     match result {
-        Ok((good, target)) => Ok(commit(&gateway, dialect, good, (target, exposed), record)),
+        Ok((good, target, permit)) => {
+            record.hold(permit);
+            Ok(commit(&gateway, dialect, good, (target, exposed), record))
+        }
         Err(problem) => {
             record.failed(problem.status.as_u16());
             Err(problem)
@@ -251,8 +255,14 @@ fn make_plan(
     };
     let fluency =
         |place: usize| tongue::fluency(call.endpoint, &gateway.keyrings()[place].provider);
+    let policy = Policy {
+        strategy: router.strategy,
+        profile: router.weighted.profile,
+        small_models: router.small_models.as_ref(),
+        dice: gateway.next_dice(),
+    };
     let plan_for = |model: &str| {
-        let ask = prepared.ask(call, model, router.strip_unsupported, &fluency);
+        let ask = prepared.ask(call, model, router.strip_unsupported, &fluency, policy);
         plan::make(
             &ask,
             &index,

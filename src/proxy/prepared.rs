@@ -25,6 +25,7 @@ use crate::codec::openai_chat::odd::is_odd;
 use crate::config::Fidelity;
 use crate::json::raw::RawObject;
 use crate::provider::{Feature, Features, Provider};
+use crate::route::choice::Policy;
 use crate::route::{Fluency, Offer, plan};
 
 /// A request ready to be planned and sent.
@@ -173,9 +174,10 @@ impl Prepared {
         model: &'a str,
         may_strip: bool,
         fluency: &'a dyn Fn(usize) -> Option<Fluency>,
+        policy: Policy<'a>,
     ) -> plan::Ask<'a> {
         plan::Ask {
-            endpoint: call.endpoint.path,
+            service: call.endpoint.service(),
             model,
             provider: self.head.provider.as_deref(),
             alias: self.head.alias.as_deref(),
@@ -184,6 +186,11 @@ impl Prepared {
             may_strip: may_strip && tongue::holds_a_conversation(call.endpoint),
             scope: call.scope.as_deref(),
             fluency,
+            policy,
+            session: None,
+            rehearses: false,
+            excluded: &[],
+            region: None,
         }
     }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
-use crate::chat::Usage;
+use crate::chat::{Failure, Usage};
+use crate::health::Permit;
 use crate::route::Target;
 
 /// Longest model name written into a log line.
@@ -39,6 +40,8 @@ pub struct Record {
     status: u16,
     first_token: Option<Duration>,
     usage: Option<Usage>,
+    /// What the target that serves it is held to.
+    permit: Option<Permit>,
     ending: Ending,
 }
 
@@ -63,6 +66,7 @@ impl Record {
             status: 0,
             first_token: None,
             usage: None,
+            permit: None,
             ending: Ending::Open,
         }
     }
@@ -89,6 +93,18 @@ impl Record {
         self.status = status;
     }
 
+    /// How the answer ends is said of the target that `permit` is for.
+    pub fn hold(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    /// The target that serves it has broken off.
+    pub fn broke(&mut self, failure: &Failure, dice: u64) {
+        if let Some(permit) = self.permit.take() {
+            permit.failed(failure, Instant::now(), dice);
+        }
+    }
+
     /// It was answered here, by no target.
     pub fn answered(&mut self, status: u16) {
         self.status = status;
@@ -97,6 +113,9 @@ impl Record {
     /// The first meaningful event is here.
     pub fn first_token(&mut self, now: Instant) {
         self.first_token = Some(now.duration_since(self.received));
+        if let Some(permit) = &mut self.permit {
+            permit.answered(now);
+        }
     }
 
     /// Token counts, as far as they are known.
@@ -107,6 +126,9 @@ impl Record {
     /// The answer was handed over whole.
     pub fn complete(&mut self) {
         self.ending = Ending::Complete;
+        if let Some(permit) = self.permit.take() {
+            permit.completed(self.usage.map(|usage| usage.output), Instant::now());
+        }
     }
 
     /// The client was told of a failure.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::wanted::normalised;
-use super::{Known, Offer, StepRules};
+use super::{Known, Offer, RouteRules, StepRules};
 use crate::config::{Route, Step};
 use crate::provider::{Models, Provider};
 
@@ -28,6 +28,8 @@ pub struct Index {
     normalised: HashMap<String, Vec<Arc<Offer>>>,
     /// The steps of each route, by its name.
     routes: HashMap<Arc<str>, Vec<Arc<Offer>>>,
+    /// What each route says of them all.
+    rules: HashMap<Arc<str>, Arc<RouteRules>>,
     /// Names of routes in config order.
     route_names: Vec<Arc<str>>,
     /// Providers by name.
@@ -80,6 +82,13 @@ impl Index {
         let steps: Vec<_> = steps.map(Arc::new).collect();
         if !steps.is_empty() {
             let name: Arc<str> = route.name.as_str().into();
+            let rules = RouteRules {
+                name: name.clone(),
+                strategy: route.strategy,
+                hedge: route.hedge,
+                fallbacks: route.fallbacks.clone(),
+            };
+            self.rules.insert(name.clone(), Arc::new(rules));
             self.route_names.push(name.clone());
             self.routes.insert(name, steps);
         }
@@ -101,6 +110,7 @@ impl Index {
             keep: step.conflict_resolution,
         };
         Some(Offer {
+            weight: step.weight.unwrap_or(offer.weight),
             rules: Some(rules),
             ..offer
         })
@@ -150,6 +160,11 @@ impl Index {
     /// Whether `name` is exactly the name of a route.
     pub fn is_route(&self, name: &str) -> bool {
         self.routes.contains_key(name)
+    }
+
+    /// What the route of that name says of its steps.
+    pub fn route(&self, name: &str) -> Option<&Arc<RouteRules>> {
+        self.rules.get(name)
     }
 
     /// Whether a provider has not said yet what it serves.

@@ -1,5 +1,6 @@
 //! Routing: from a model string to an ordered list of targets. Pure functions over immutable views.
 
+pub mod choice;
 pub mod index;
 mod known;
 pub mod plan;
@@ -15,13 +16,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::config::{ConflictResolution, Fidelity};
+use crate::config::{ConflictResolution, Fallback, Fidelity, Hedge, Strategy};
 use crate::health::TargetId;
 use crate::provider::Features;
 use crate::provider::knowledge::Knowledge;
 
 /// A model at a provider, ready to be asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
     /// Place of the provider in the configuration.
     pub provider: usize,
@@ -37,6 +38,8 @@ pub struct Offer {
     pub features: Option<Features>,
     /// What is known of it.
     pub known: Known,
+    /// Share under `weighted`.
+    pub weight: f64,
     /// What the step of a route adds, if a route led here.
     pub rules: Option<StepRules>,
 }
@@ -48,6 +51,19 @@ pub enum Fluency {
     Native,
     /// By translation.
     Translated,
+}
+
+/// What a route says of all its steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteRules {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The order of its steps, if not the gateway's.
+    pub strategy: Option<Strategy>,
+    /// A second request against a slow target, if not the gateway's.
+    pub hedge: Option<Hedge>,
+    /// Where a request goes on whose steps have failed.
+    pub fallbacks: Vec<Fallback>,
 }
 
 /// What a route says of one of its steps.
@@ -82,6 +98,7 @@ impl Offer {
             upstream_json: upstream_json.into(),
             features,
             known: Known::default(),
+            weight: 1.0,
             rules: None,
         }
     }

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
+use super::choice::{self, Candidate, Policy};
 use super::index::Index;
 use super::wanted::Wanted;
-use super::{Fluency, Offer, Scope, Target};
+use super::{Fluency, Offer, RouteRules, Scope, Target};
 use crate::chat::FailureClass;
-use crate::health::{Health, Standing, TargetId};
+use crate::config::Strategy;
+use crate::health::{Health, Standing, TargetId, View};
 use crate::provider::{Feature, Features, Provider};
 
 /// What a request asks of routing.
 #[derive(Clone, Copy)]
 pub struct Ask<'a> {
-    /// Path of the endpoint.
-    pub endpoint: &'static str,
+    /// What it is for, as health tells services apart.
+    pub service: &'static str,
     /// The model string.
     pub model: &'a str,
     /// The provider it is pinned to.
@@ -32,6 +34,16 @@ pub struct Ask<'a> {
     pub scope: Option<&'a Scope>,
     /// How well each provider, by its place, can be spoken to; `None` is not at all.
     pub fluency: &'a dyn Fn(usize) -> Option<Fluency>,
+    /// How candidates are put in order.
+    pub policy: Policy<'a>,
+    /// Whose turn it was last in the same session: it goes on, if nothing speaks against it.
+    pub session: Option<&'a TargetId>,
+    /// Whether it is only asked what would happen: nothing may change by it, and everything is explained.
+    pub rehearses: bool,
+    /// Providers that are left out.
+    pub excluded: &'a [String],
+    /// Where it should run, if there is a choice.
+    pub region: Option<&'a str>,
 }
 
 /// What routing knows of a provider, beside its offers.
@@ -54,8 +66,67 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// Targets that rest: when they wake and why they sleep.
     pub resting: Vec<(Target, Instant, FailureClass)>,
+    /// Targets behind an open breaker, the nearest to its end first: a last resort.
+    pub open: Vec<(Target, Instant)>,
+    /// The route that the model named.
+    pub route: Option<Arc<RouteRules>>,
+    /// By which strategy the targets were put in order.
+    pub strategy: Strategy,
+    /// All candidates, and what became of each; only for a rehearsal.
+    pub considered: Vec<Considered>,
     /// What the request needs, as far as it mattered.
     pub needs: Features,
+}
+
+/// A candidate of a rehearsal.
+#[derive(Debug, Clone)]
+pub struct Considered {
+    /// The model and its provider.
+    pub offer: Arc<Offer>,
+    /// Its key, if it came so far that one was looked at.
+    pub key: Option<usize>,
+    /// What is known of it, if it came so far.
+    pub view: Option<View>,
+    /// What its strategy made of that.
+    pub score: Option<f64>,
+    /// Its place in the order, from 0, or why it is left out.
+    pub verdict: Result<usize, Exclusion>,
+}
+
+/// Why a candidate is left out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Exclusion {
+    /// The request asked for it.
+    Asked,
+    /// It cannot be spoken to for this, nor by translation.
+    NoSpeaker,
+    /// It lacks what the request needs.
+    Incapable(Features),
+    /// The prompt is longer than its context.
+    ContextLength {
+        /// The estimate of the prompt, in tokens.
+        tokens: u64,
+        /// What it takes.
+        context: u64,
+    },
+    /// Its key rests.
+    Resting {
+        /// For how long.
+        wait: Duration,
+        /// Why.
+        class: FailureClass,
+    },
+    /// Its breaker is open.
+    Open {
+        /// For how long.
+        wait: Duration,
+    },
+    /// The provider said that it does not have the model.
+    Unavailable,
+    /// Its score is too low for its strategy.
+    Score,
+    /// The alias names another key.
+    Alias,
 }
 
 /// Why there is no target.
@@ -135,23 +206,47 @@ pub fn make(
     let offers = capable(ask, offers, needs)?;
     let mut plan = Plan {
         needs,
+        route: index.route(ask.model.trim()).cloned(),
         ..Plan::default()
     };
-    let mut suspects = Vec::new();
+    let mut policy = ask.policy;
+    if let Some(strategy) = plan.route.as_ref().and_then(|route| route.strategy) {
+        policy.strategy = strategy;
+    }
+    plan.strategy = policy.strategy;
+    let mut candidates = Vec::new();
     let mut turns = Turns::default();
     for offer in &offers {
         let ring = &keyrings[offer.provider];
-        for target in targets(offer, ring, turns.of(offer.provider, ring), ask) {
+        for target in targets(
+            offer,
+            ring,
+            turns.of(offer.provider, ring, ask.rehearses),
+            ask,
+        ) {
             match health.standing(&target.id, now) {
-                Standing::Ready => plan.targets.push(target),
-                Standing::Suspect => suspects.push(target),
+                standing @ (Standing::Ready | Standing::Probe | Standing::Suspect) => {
+                    let view = match policy.strategy {
+                        Strategy::Sequential => View::untried(),
+                        _ => health.view(&target.id, now),
+                    };
+                    candidates.push(Candidate {
+                        target,
+                        standing,
+                        view,
+                        score: None,
+                    });
+                }
+                Standing::Open { until } => plan.open.push((target, until)),
                 Standing::Resting { until, class } => plan.resting.push((target, until, class)),
                 Standing::Unavailable => {}
             }
         }
     }
-    plan.targets.append(&mut suspects);
-    if plan.targets.is_empty() && plan.resting.is_empty() {
+    let ordered = choice::order(&policy, candidates).into_iter();
+    plan.targets = ordered.map(|candidate| candidate.target).collect();
+    plan.open.sort_by_key(|(_, until)| *until);
+    if plan.targets.is_empty() && plan.resting.is_empty() && plan.open.is_empty() {
         Err(NoTarget::Unavailable)
     } else {
         Ok(plan)
@@ -314,14 +409,18 @@ fn is_for_embeddings_only(offer: &Offer, needs: Features) -> bool {
 struct Turns(Vec<(usize, usize)>);
 
 impl Turns {
-    fn of(&mut self, place: usize, ring: &Keyring) -> usize {
+    fn of(&mut self, place: usize, ring: &Keyring, rehearses: bool) -> usize {
         if ring.provider.keys.len() < 2 {
             return 0;
         }
         if let Some((_, turn)) = self.0.iter().find(|(known, _)| *known == place) {
             return *turn;
         }
-        let turn = ring.turn.fetch_add(1, Ordering::Relaxed);
+        let turn = if rehearses {
+            ring.turn.load(Ordering::Relaxed)
+        } else {
+            ring.turn.fetch_add(1, Ordering::Relaxed)
+        };
         self.0.push((place, turn));
         turn
     }
@@ -358,7 +457,7 @@ fn targets<'a>(
                 provider: ring.provider.name.clone(),
                 key: key.map_or(0, |place| ring.key_ids[place]),
                 model: offer.name.clone(),
-                endpoint: ask.endpoint,
+                service: ask.service,
             },
         })
 }

@@ -3,3 +3,4 @@
 pub mod foreign;
 pub mod log;
 pub mod tunnel;
+pub mod trace;

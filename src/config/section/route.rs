@@ -120,6 +120,8 @@ impl RouteFile {
             timeout: self.timeout.map(|span| span.0),
             fidelity: self.fidelity.map(|fidelity| fidelity.0),
             steps,
+            hedge: None,
+            fallbacks: Vec::new(),
         })
     }
 

@@ -161,6 +161,7 @@ impl RouterFile {
             weighted: self.parts.weighted,
             affinity: self.parts.affinity,
             hedge: self.parts.hedge,
+            first_token_gate: Some(crate::config::Gate::default()),
             health_check: self.parts.health_check,
             limits: self.parts.limits,
             persistence_path: self.persistence.resolve(env),

@@ -9,10 +9,10 @@ mod tunnel;
 
 pub use health::{Backoff, Backoffs, Circuit};
 pub use parts::{
-    Affinity, Bandit, Capture, Conversations, Fidelity, HealthCheck, Hedge, Limits, Profile,
+    Affinity, Bandit, Capture, Conversations, Fidelity, Gate, HealthCheck, Hedge, Limits, Profile,
     SmallModels, Weighted,
 };
-pub use route::{ConflictResolution, Route, Step};
+pub use route::{ConflictResolution, Fallback, FallbackOn, Route, Step};
 pub use router::{OnUnknownModel, Router, Strategy, Timeouts};
 pub use server::{Admin, Listen, Server, Tls};
 pub use tunnel::{Authtoken, Cloudflared, Ngrok, PublicDoor, Tunnel, Tunnels};

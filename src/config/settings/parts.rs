@@ -97,6 +97,24 @@ pub struct Hedge {
     pub max_ratio: f64,
 }
 
+/// `router.first_token_gate`: how long a stream may keep silent while another target is left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gate {
+    /// Times the target's own p95.
+    pub factor: f64,
+    /// But never less than this.
+    pub least: Duration,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            factor: 4.0,
+            least: Duration::from_secs(5),
+        }
+    }
+}
+
 /// `router.health_check`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HealthCheck {

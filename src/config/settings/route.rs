@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fidelity, Strategy};
+use super::{Fidelity, Hedge, Strategy};
 
 /// `routes[]`: a logical model.
 #[derive(Debug, Clone)]
@@ -17,6 +17,36 @@ pub struct Route {
     pub fidelity: Option<Fidelity>,
     /// What it tries.
     pub steps: Vec<Step>,
+    /// A second request against a slow target, instead of `router.hedge`.
+    pub hedge: Option<Hedge>,
+    /// Where a request goes on whose steps have failed in a certain way; the first that fits.
+    pub fallbacks: Vec<Fallback>,
+}
+
+/// `routes[].fallbacks[]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// After what.
+    pub on: Vec<FallbackOn>,
+    /// The route, or model string, that takes over.
+    pub route: String,
+}
+
+/// `routes[].fallbacks[].on[]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FallbackOn {
+    /// The prompt is too long.
+    ContextLength,
+    /// 429, or a purse that is empty, at every step.
+    RateLimit,
+    /// The provider's filter has refused the prompt.
+    ContentFilter,
+    /// No answer in time.
+    Timeout,
+    /// 5xx, broken connections, answers that are none.
+    ServerError,
+    /// Any of them, or another failure of every step.
+    Any,
 }
 
 /// `routes[].steps[]`

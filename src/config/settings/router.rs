@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    Affinity, Backoffs, Bandit, Capture, Circuit, Conversations, Fidelity, HealthCheck, Hedge,
-    Limits, SmallModels, Weighted,
+    Affinity, Backoffs, Bandit, Capture, Circuit, Conversations, Fidelity, Gate, HealthCheck,
+    Hedge, Limits, SmallModels, Weighted,
 };
 
 /// `router.*`
@@ -57,6 +57,8 @@ pub struct Router {
     pub affinity: Affinity,
     /// A second request against a slow target.
     pub hedge: Option<Hedge>,
+    /// How long a stream may keep silent while another target is left; `None` = `timeouts.first_token`.
+    pub first_token_gate: Option<Gate>,
     /// Probes of idle targets.
     pub health_check: Option<HealthCheck>,
     /// Limits of the whole gateway.

@@ -1,0 +1,168 @@
+//! The vitals of one target: how often, how fast and how steadily it answers. The past fades.
+
+use std::time::{Duration, Instant};
+
+use super::breaker::CircuitState;
+use super::quantile::Quantile;
+use super::view::{Arm, View};
+use super::window::Window;
+
+/// How long successes and failures are remembered.
+const MEMORY: Duration = Duration::from_mins(10);
+
+/// Weight of the newest sample in a moving average.
+const ALPHA: f64 = 0.3;
+
+/// Fewest times before a percentile means anything.
+const FEWEST: u32 = 20;
+
+/// Failures in a row that park an arm.
+const PARKED_AFTER: u32 = 3;
+
+/// See the module's head.
+#[derive(Debug, Clone)]
+pub(super) struct Vitals {
+    window: Window,
+    /// Milliseconds.
+    latency: Option<f64>,
+    has_streamed: bool,
+    times: Quantile,
+    tokens_per_second: Option<f64>,
+    successes_in_row: u32,
+    failures_in_row: u32,
+    last_success: Option<Instant>,
+    last_failure: Option<Instant>,
+    pub(super) in_flight: u32,
+    arm: Arm,
+    /// When the arm was last brought up to date.
+    faded: Option<Instant>,
+}
+
+/// How a request went that went well.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Done {
+    /// From sending to the last byte.
+    pub total: Duration,
+    /// Tokens of the answer, if known.
+    pub output_tokens: Option<u64>,
+}
+
+impl Vitals {
+    pub(super) fn new() -> Self {
+        Self {
+            window: Window::new(MEMORY),
+            latency: None,
+            has_streamed: false,
+            times: Quantile::default(),
+            tokens_per_second: None,
+            successes_in_row: 0,
+            failures_in_row: 0,
+            last_success: None,
+            last_failure: None,
+            in_flight: 0,
+            arm: Arm::default(),
+            faded: None,
+        }
+    }
+
+    /// The first token of a stream is here.
+    pub(super) fn first_token(&mut self, after: Duration) {
+        if !self.has_streamed {
+            // Times of whole answers say nothing about first tokens.
+            self.has_streamed = true;
+            self.latency = None;
+            self.times = Quantile::default();
+        }
+        self.sample(after);
+    }
+
+    fn sample(&mut self, time: Duration) {
+        let ms = time.as_secs_f64() * 1000.0;
+        self.latency = Some(average(self.latency, ms));
+        self.times.add(time);
+    }
+
+    /// An answer is complete. `first_token` is that of a stream.
+    pub(super) fn success(
+        &mut self,
+        first_token: Option<Duration>,
+        done: Done,
+        half_life: Duration,
+        now: Instant,
+    ) {
+        if first_token.is_none() && !self.has_streamed {
+            self.sample(done.total);
+        }
+        if let (Some(first), Some(tokens)) = (first_token, done.output_tokens) {
+            let seconds = done.total.saturating_sub(first).as_secs_f64();
+            if seconds > 0.05 {
+                #[expect(clippy::cast_precision_loss, reason = "no answer has 2^52 tokens")]
+                let speed = tokens as f64 / seconds;
+                self.tokens_per_second = Some(average(self.tokens_per_second, speed));
+            }
+        }
+        self.window.success(now);
+        self.successes_in_row = self.successes_in_row.saturating_add(1);
+        self.failures_in_row = 0;
+        self.last_success = Some(now);
+        let ms = first_token.unwrap_or(done.total).as_secs_f64() * 1000.0;
+        self.reward(1.0 + (1.0 - ms / 1000.0).max(-1.0), half_life, now);
+    }
+
+    /// It failed by its own doing.
+    pub(super) fn failure(&mut self, half_life: Duration, now: Instant) {
+        self.window.failure(now);
+        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        self.successes_in_row = 0;
+        self.last_failure = Some(now);
+        self.reward(-2.0, half_life, now);
+    }
+
+    fn reward(&mut self, reward: f64, half_life: Duration, now: Instant) {
+        let kept = self.fading(half_life, now);
+        self.arm.pulls = self.arm.pulls * kept + 1.0;
+        self.arm.reward = self.arm.reward * kept + reward;
+        self.faded = Some(now);
+    }
+
+    /// What is left of the past at `now`, as a share.
+    fn fading(&self, half_life: Duration, now: Instant) -> f64 {
+        let Some(faded) = self.faded else { return 1.0 };
+        let passed = now.saturating_duration_since(faded).as_secs_f64();
+        (-passed / half_life.as_secs_f64().max(1e-3)).exp2()
+    }
+
+    /// The time that 19 of 20 first tokens need, if enough have been seen.
+    pub(super) fn p95(&self) -> Option<Duration> {
+        self.times.at(0.95, FEWEST)
+    }
+
+    /// What is known at `now`.
+    pub(super) fn view(&self, circuit: CircuitState, half_life: Duration, now: Instant) -> View {
+        let (successes, failures) = self.window.counts(now);
+        let kept = self.fading(half_life, now);
+        let since = |moment: Option<Instant>| Some(now.saturating_duration_since(moment?));
+        View {
+            successes,
+            failures,
+            latency: self.latency.map(|ms| Duration::from_secs_f64(ms / 1000.0)),
+            p95: self.p95(),
+            tokens_per_second: self.tokens_per_second,
+            successes_in_row: self.successes_in_row,
+            failures_in_row: self.failures_in_row,
+            since_success: since(self.last_success),
+            since_failure: since(self.last_failure),
+            in_flight: self.in_flight,
+            arm: Arm {
+                pulls: self.arm.pulls * kept,
+                reward: self.arm.reward * kept,
+                is_parked: self.failures_in_row >= PARKED_AFTER,
+            },
+            circuit,
+        }
+    }
+}
+
+fn average(known: Option<f64>, sample: f64) -> f64 {
+    known.map_or(sample, |known| known + ALPHA * (sample - known))
+}

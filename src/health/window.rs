@@ -1,0 +1,80 @@
+//! A sliding window of successes and failures, in ten buckets.
+
+use std::time::{Duration, Instant};
+
+const BUCKETS: usize = 10;
+
+/// See the module's head.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    bucket: Duration,
+    buckets: [Bucket; BUCKETS],
+    /// The bucket of the present, and when that began.
+    place: usize,
+    began: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Bucket {
+    successes: u32,
+    failures: u32,
+}
+
+impl Window {
+    /// An empty one of length `span`.
+    pub(super) fn new(span: Duration) -> Self {
+        Self {
+            bucket: (span / 10).max(Duration::from_millis(1)),
+            buckets: [Bucket::default(); BUCKETS],
+            place: 0,
+            began: None,
+        }
+    }
+
+    /// Counts a success.
+    pub(super) fn success(&mut self, now: Instant) {
+        let bucket = self.present(now);
+        bucket.successes = bucket.successes.saturating_add(1);
+    }
+
+    /// Counts a failure.
+    pub(super) fn failure(&mut self, now: Instant) {
+        let bucket = self.present(now);
+        bucket.failures = bucket.failures.saturating_add(1);
+    }
+
+    /// Successes and failures within the window at `now`.
+    pub(super) fn counts(&self, now: Instant) -> (u32, u32) {
+        let gone = self.gone(now).min(BUCKETS);
+        // The buckets behind the present one are the oldest: those are the first to be gone.
+        let alive = (0..BUCKETS - gone).map(|age| (self.place + BUCKETS - age) % BUCKETS);
+        alive.fold((0, 0), |(successes, failures), place| {
+            let bucket = self.buckets[place];
+            (
+                successes.saturating_add(bucket.successes),
+                failures.saturating_add(bucket.failures),
+            )
+        })
+    }
+
+    /// How many buckets have passed since the present one began.
+    fn gone(&self, now: Instant) -> usize {
+        let Some(began) = self.began else { return 0 };
+        let passed = now.saturating_duration_since(began).as_nanos() / self.bucket.as_nanos();
+        usize::try_from(passed).unwrap_or(usize::MAX)
+    }
+
+    fn present(&mut self, now: Instant) -> &mut Bucket {
+        let gone = self.gone(now);
+        for _ in 0..gone.min(BUCKETS) {
+            self.place = (self.place + 1) % BUCKETS;
+            self.buckets[self.place] = Bucket::default();
+        }
+        if gone >= BUCKETS || self.began.is_none() {
+            self.began = Some(now);
+        } else if let Some(began) = &mut self.began {
+            *began += self.bucket * u32::try_from(gone).unwrap_or(0);
+        }
+        &mut self.buckets[self.place]
+    }
+}

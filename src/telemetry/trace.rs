@@ -1,0 +1,155 @@
+//! Traces: what was tried for each of the last requests, and how that went.
+//!
+//! The ring is bounded, holds no word of a prompt and no key, and is written once per request, when its
+//! book is closed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+
+use crate::chat::FailureClass;
+
+/// Requests that are remembered.
+const CAPACITY: usize = 512;
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// Its id.
+    pub request_id: String,
+    /// Whose key it came with.
+    pub client: Arc<str>,
+    /// The tunnel it came through.
+    pub door: Option<&'static str>,
+    /// What was asked.
+    pub endpoint: &'static str,
+    /// The model string.
+    pub asked: String,
+    /// By which strategy its candidates were put in order.
+    pub strategy: &'static str,
+    /// When it arrived.
+    pub received: SystemTime,
+    /// What was tried, in the order in which it began.
+    pub tries: Vec<Try>,
+    /// The status that the client got.
+    pub status: u16,
+    /// `complete`, `failed` or `client left`.
+    pub outcome: &'static str,
+    /// To the first token.
+    pub first_token: Option<Duration>,
+    /// To the end.
+    pub total: Duration,
+    /// Tokens of the prompt.
+    pub input_tokens: Option<u64>,
+    /// Tokens of the answer.
+    pub output_tokens: Option<u64>,
+}
+
+/// One attempt, or one that was not made.
+#[derive(Debug, Clone)]
+pub struct Try {
+    /// Whom it went to.
+    pub provider: Arc<str>,
+    /// For which model.
+    pub model: Arc<str>,
+    /// Place of the key, from 1.
+    pub key: Option<usize>,
+    /// Why it was made.
+    pub cause: Cause,
+    /// When it began, since the request arrived.
+    pub began: Duration,
+    /// How long it took, if it has ended.
+    pub elapsed: Option<Duration>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The upstream's status.
+    pub status: Option<u16>,
+    /// How long what failed rests now.
+    pub rests: Option<Duration>,
+}
+
+/// Why an attempt was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The first choice.
+    First,
+    /// What was tried before it failed.
+    Failover,
+    /// The same target once more.
+    Repeat,
+    /// Without a parameter that was refused.
+    Healed,
+    /// What was tried before it is slow.
+    Hedge,
+    /// A route's fallback.
+    Fallback,
+    /// A stream that broke goes on.
+    Continued,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is under way, or was when the client left.
+    Open,
+    /// It has answered.
+    Served,
+    /// It has failed.
+    Failed(FailureClass),
+    /// It would have refused the request, and was not asked.
+    LeftOut,
+    /// Its breaker is open.
+    CircuitOpen,
+    /// It has all it may have.
+    Full,
+    /// Another was faster.
+    Lost,
+}
+
+impl Verdict {
+    /// The word shown to people and in `x-autogw-route`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Open => "open",
+            Verdict::Served => "ok",
+            Verdict::Failed(class) => class.name(),
+            Verdict::LeftOut => "left_out",
+            Verdict::CircuitOpen => "circuit_open",
+            Verdict::Full => "full",
+            Verdict::Lost => "lost",
+        }
+    }
+}
+
+/// The last requests.
+#[derive(Debug, Default)]
+pub struct Ring {
+    traces: Mutex<VecDeque<Arc<Trace>>>,
+}
+
+impl Ring {
+    /// Remembers a request, in place of the oldest if there are too many.
+    pub fn push(&self, trace: Trace) {
+        let trace = Arc::new(trace);
+        let mut traces = self.traces.lock();
+        let oldest = (traces.len() >= CAPACITY).then(|| traces.pop_front());
+        traces.push_back(trace);
+        drop(traces);
+        // Freed behind the lock.
+        drop(oldest);
+    }
+
+    /// The request of that id, if it is remembered; the latest, if there were several.
+    pub fn find(&self, request_id: &str) -> Option<Arc<Trace>> {
+        let traces = self.traces.lock();
+        let mut latest = traces.iter().rev();
+        latest.find(|trace| trace.request_id == request_id).cloned()
+    }
+
+    /// All of them, the latest first.
+    pub fn latest(&self) -> Vec<Arc<Trace>> {
+        self.traces.lock().iter().rev().cloned().collect()
+    }
+}
