@@ -12,6 +12,7 @@ mod doors;
 mod edge;
 mod exhausted;
 mod failover;
+mod fault_table;
 mod harness;
 mod help;
 mod hostile;
