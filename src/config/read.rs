@@ -210,18 +210,6 @@ impl<'a> Object<'a> {
         Some((T::read(&at, report)?, at.place()))
     }
 
-    /// As `take`, for what a later version will make use of: it is checked, and said to be so.
-    pub(super) fn take_later<T: Read>(
-        &mut self,
-        key: &'static str,
-        report: &mut Report,
-    ) -> Option<T> {
-        let (part, place) = self.take_at(key, report)?;
-        let path = self.path_of(key);
-        report.not_available(&place, &path);
-        Some(part)
-    }
-
     /// As `take`; an absent or null key is an error.
     pub(super) fn required<T: Read>(
         &mut self,

@@ -242,12 +242,15 @@ async fn the_demo_listens_on_the_port_of_the_variable_and_on_no_other() {
 async fn a_refused_start_says_the_warnings_and_where_they_are() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let config = r#"{ "providers": [{ "type": "google", "api_key": null, "max_rpm": 5 }] }"#;
+    let config = r#"{ "providers": [{ "type": "google", "api_key": null, "name": "a/b" }] }"#;
     let mut binary = Binary::launch(config, &["start", "--port", &port]);
     assert_eq!(binary.exit().await.code(), Some(1));
     let said = binary.stderr();
-    assert!(said.contains("test.json:1:65"), "{said}");
-    assert!(said.contains("max_rpm is not available yet"), "{said}");
+    assert!(said.contains("test.json:1:62"), "{said}");
+    assert!(
+        said.contains("cannot be asked for as provider/model"),
+        "{said}"
+    );
     assert!(said.contains("error: "), "{said}");
 }
 

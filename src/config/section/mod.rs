@@ -3,6 +3,7 @@
 pub(super) mod demo;
 pub(super) mod door;
 pub(super) mod extra;
+pub(super) mod fallback;
 pub(super) mod health;
 pub(super) mod keys;
 pub(super) mod merge;

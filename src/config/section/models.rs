@@ -172,16 +172,16 @@ impl Section for ModelFile {
         Some(Self {
             features: object.take("features", report),
             upstream: object.take("upstream", report),
-            context: object.take_later("context", report),
+            context: object.take("context", report),
             max_output: object.take("max_output", report),
             like: object.take("like", report),
             thinking: object.take("thinking", report),
             sampling: object.take("sampling", report),
             forced_tool_choice: object.take("forced_tool_choice", report),
             prefill: object.take("prefill", report),
-            weight: object.take_later("weight", report),
-            input_price: object.take_later("input_price", report),
-            output_price: object.take_later("output_price", report),
+            weight: object.take("weight", report),
+            input_price: object.take("input_price", report),
+            output_price: object.take("output_price", report),
         })
     }
 }

@@ -1,16 +1,15 @@
-//! The parts of `router` that are one object each and belong to later strategies and guards.
-//!
-//! Each is read and checked in full; while nothing acts on one, its presence is said in a warning.
+//! The parts of `router` that are one object each; most can be switched off.
 
 use std::time::Duration;
 
 use crate::config::read::{Object, Read, Section};
-use crate::config::report::{Place, Report};
+use crate::config::report::Report;
 use crate::config::scalar::{Factor, Named, OneOf, Ratio, Switch, Whole};
+use crate::config::section::server::take_later;
 use crate::config::units::{Size, Span};
 use crate::config::{
-    Affinity, Bandit, Capture, Conversations, HealthCheck, Hedge, Limits, Profile, SmallModels,
-    Weighted,
+    Affinity, Bandit, Capture, Conversations, Gate, HealthCheck, Hedge, Limits, Profile,
+    SmallModels, Weighted,
 };
 
 /// All of them with their defaults.
@@ -23,6 +22,7 @@ pub(super) struct Parts {
     pub(super) weighted: Weighted,
     pub(super) affinity: Affinity,
     pub(super) hedge: Option<Hedge>,
+    pub(super) first_token_gate: Option<Gate>,
     pub(super) health_check: Option<HealthCheck>,
     pub(super) limits: Limits,
 }
@@ -42,6 +42,7 @@ impl Default for Parts {
                 prefix: false,
             },
             hedge: None,
+            first_token_gate: Some(Gate::default()),
             health_check: None,
             limits: Limits {
                 in_flight: 10_000,
@@ -56,37 +57,44 @@ impl Default for Parts {
 pub(super) fn take_parts(object: &mut Object<'_>, report: &mut Report) -> Parts {
     let defaults = Parts::default();
     Parts {
-        conversations: take_conversations(object, report),
-        capture: take(object, "capture", report),
+        conversations: take_unless_off(object, "conversations", report),
+        capture: take_capture(object, report),
         small_models: take(object, "small_models", report),
         bandit: take(object, "bandit", report).unwrap_or(defaults.bandit),
         weighted: take(object, "weighted", report).unwrap_or(defaults.weighted),
         affinity: take(object, "affinity", report).unwrap_or(defaults.affinity),
         hedge: take(object, "hedge", report),
+        first_token_gate: take_unless_off(object, "first_token_gate", report),
         health_check: take(object, "health_check", report),
         limits: take(object, "limits", report).unwrap_or(defaults.limits),
     }
 }
 
-/// The one part that acts unless it is switched off.
-fn take_conversations(object: &mut Object<'_>, report: &mut Report) -> Option<Conversations> {
-    let part: Option<Switch<Conversations>> = object.take("conversations", report);
-    match part {
-        None => Some(Conversations::default()),
+fn take<T: Read>(object: &mut Object<'_>, key: &'static str, report: &mut Report) -> Option<T> {
+    match object.take(key, report)? {
+        Switch::Off => None,
+        Switch::On(part) => Some(part),
+    }
+}
+
+/// A part that acts where the file says nothing of it.
+fn take_unless_off<T: Read + Default>(
+    object: &mut Object<'_>,
+    key: &'static str,
+    report: &mut Report,
+) -> Option<T> {
+    match object.take(key, report) {
+        None => Some(T::default()),
         Some(Switch::Off) => None,
         Some(Switch::On(part)) => Some(part),
     }
 }
 
-fn take<T: Read>(object: &mut Object<'_>, key: &'static str, report: &mut Report) -> Option<T> {
-    let (part, place): (Switch<T>, Place) = object.take_at(key, report)?;
-    match part {
+/// Bodies are kept for nobody yet, which is said.
+fn take_capture(object: &mut Object<'_>, report: &mut Report) -> Option<Capture> {
+    match take_later(object, "capture", report)? {
         Switch::Off => None,
-        Switch::On(part) => {
-            let path = object.path_of(key);
-            report.not_available(&place, &path);
-            Some(part)
-        }
+        Switch::On(part) => Some(part),
     }
 }
 
@@ -168,6 +176,18 @@ impl Section for Hedge {
         Some(Self {
             after: after.map(|span| span.0),
             max_ratio: max_ratio.map_or(0.02, |ratio| ratio.0),
+        })
+    }
+}
+
+impl Section for Gate {
+    fn fields(object: &mut Object<'_>, report: &mut Report) -> Option<Self> {
+        let defaults = Gate::default();
+        let factor: Option<Factor> = object.take("factor", report);
+        let least = object.take("least", report);
+        Some(Self {
+            factor: factor.map_or(defaults.factor, |factor| factor.0),
+            least: least.unwrap_or(defaults.least),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The whole file: its five sections, and what only shows when they are looked at together.
 
 use super::extra::ExtraFile;
+use super::fallback::{self, Exits};
 use super::provider::ProviderFile;
 use super::route::{Known, RouteFile};
 use super::router::RouterFile;
@@ -52,9 +53,13 @@ impl File {
             .filter_map(|provider| provider.resolve(env, report))
             .collect();
         let ids: Vec<String> = ids.into_iter().map(|(id, _)| id).collect();
+        let names: Vec<(String, Place)> = self.routes.iter().filter_map(RouteFile::id).collect();
+        report_duplicates("route", &names, report);
+        let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
         let known = Known {
             ids: &ids,
             providers: &providers,
+            routes: &names,
         };
         let routes = resolve_routes(self.routes, &known, report);
         let base = self.extra.resolve(env);
@@ -94,8 +99,8 @@ fn written_providers(
 }
 
 fn resolve_routes(routes: Vec<RouteFile>, known: &Known<'_>, report: &mut Report) -> Vec<Route> {
-    let ids: Vec<(String, Place)> = routes.iter().filter_map(RouteFile::id).collect();
-    report_duplicates("route", &ids, report);
+    let exits: Vec<Exits> = routes.iter().filter_map(RouteFile::exits).collect();
+    fallback::report_circles(&exits, report);
     routes
         .into_iter()
         .filter_map(|route| route.resolve(known, report))

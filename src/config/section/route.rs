@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::router::take_strategy;
+use super::fallback::{Exits, FallbackFile};
 use crate::config::nearest::nearest;
 use crate::config::read::{At, Object, Read, Section};
 use crate::config::report::{Place, Report};
-use crate::config::scalar::{Amount, Named, OneOf};
+use crate::config::scalar::{Amount, Named, OneOf, Switch};
 use crate::config::units::Span;
-use crate::config::{ConflictResolution, Fidelity, Route, Step, Strategy};
+use crate::config::{ConflictResolution, Fidelity, Hedge, Route, Step, Strategy};
 use crate::provider::Provider;
 
 impl Named for ConflictResolution {
@@ -26,6 +26,8 @@ pub(super) struct RouteFile {
     timeout: Option<Span>,
     fidelity: Option<OneOf<Fidelity>>,
     steps: Option<Steps>,
+    hedge: Option<Switch<Hedge>>,
+    fallbacks: Vec<FallbackFile>,
 }
 
 impl Section for RouteFile {
@@ -36,10 +38,12 @@ impl Section for RouteFile {
         let place = object.place();
         Some(Self {
             name: name.map(|name| (name, place)),
-            strategy: take_strategy(object, report),
+            strategy: object.take("strategy", report),
             timeout: object.take("timeout", report),
             fidelity: object.take("fidelity", report),
             steps: object.required("steps", report),
+            hedge: object.take("hedge", report),
+            fallbacks: object.take("fallbacks", report).unwrap_or_default(),
         })
     }
 }
@@ -93,7 +97,7 @@ impl Section for StepFile {
             provider: object.required("provider", report),
             model: object.required("model", report),
             alias: object.take_at("alias", report),
-            weight: object.take_later("weight", report),
+            weight: object.take("weight", report),
             timeout: object.take("timeout", report),
             conflict_resolution: object.take("conflict_resolution", report),
         })
@@ -104,6 +108,7 @@ impl Section for StepFile {
 pub(super) struct Known<'a> {
     pub(super) ids: &'a [String],
     pub(super) providers: &'a [Provider],
+    pub(super) routes: &'a [String],
 }
 
 impl RouteFile {
@@ -114,15 +119,29 @@ impl RouteFile {
             .into_iter()
             .filter_map(|step| step.resolve(known, report))
             .collect();
+        let (name, _) = self.name?;
+        let fallbacks = self.fallbacks.into_iter();
         Some(Route {
-            name: self.name?.0,
+            fallbacks: fallbacks
+                .filter_map(|file| file.resolve(&name, known, report))
+                .collect(),
+            name,
             strategy: self.strategy.map(|strategy| strategy.0),
             timeout: self.timeout.map(|span| span.0),
             fidelity: self.fidelity.map(|fidelity| fidelity.0),
             steps,
-            hedge: None,
-            fallbacks: Vec::new(),
+            hedge: self.hedge.map(|written| match written {
+                Switch::On(hedge) => hedge,
+                Switch::Off => Hedge::NEVER,
+            }),
         })
+    }
+
+    /// Where it leads, for what only shows when all routes are looked at together.
+    pub(super) fn exits(&self) -> Option<Exits> {
+        let (name, _) = self.name.as_ref()?;
+        let exits = self.fallbacks.iter().filter_map(FallbackFile::exit);
+        Some(Exits::new(name, exits))
     }
 
     /// The model name that selects it.

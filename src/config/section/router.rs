@@ -70,7 +70,7 @@ enum Persistence {
 impl Section for RouterFile {
     fn fields(object: &mut Object<'_>, report: &mut Report) -> Option<Self> {
         Some(Self {
-            strategy: take_strategy(object, report),
+            strategy: object.take("strategy", report),
             retries: object.take("retries", report),
             max_attempts: object.take("max_attempts", report),
             timeout: object.take("timeout", report),
@@ -78,41 +78,24 @@ impl Section for RouterFile {
             commit_hold: object.take("commit_hold", report),
             default_model: object.take("default_model", report),
             on_unknown_model: object.take_at("on_unknown_model", report),
-            circuit: take_circuit(object, report),
+            circuit: object.take("circuit", report),
             backoff: object.take("backoff", report),
             strip_unsupported: object.take("strip_unsupported", report),
             retry_ambiguous: object.take("retry_ambiguous", report),
-            continue_stream: take_flag(object, "continue_stream", report),
+            continue_stream: object.take("continue_stream", report),
             fidelity: object.take("fidelity", report),
-            hot_reload: take_flag(object, "hot_reload", report),
+            hot_reload: take_hot_reload(object, report),
             parts: take_parts(object, report),
             persistence: take_persistence(object, report),
         })
     }
 }
 
-/// The strategy; a later one is accepted with a warning.
-pub(super) fn take_strategy(
-    object: &mut Object<'_>,
-    report: &mut Report,
-) -> Option<OneOf<Strategy>> {
-    let (strategy, place): (OneOf<Strategy>, Place) = object.take_at("strategy", report)?;
-    if strategy.0 != Strategy::Sequential {
-        report.not_available(&place, &format!("strategy {}", strategy.0.name()));
-    }
-    Some(strategy)
-}
-
-fn take_circuit(object: &mut Object<'_>, report: &mut Report) -> Option<Circuit> {
-    let (circuit, place) = object.take_at("circuit", report)?;
-    report.not_available(&place, "router.circuit");
-    Some(circuit)
-}
-
-fn take_flag(object: &mut Object<'_>, key: &'static str, report: &mut Report) -> Option<bool> {
-    let (flag, place) = object.take_at(key, report)?;
+/// The one key here that nothing acts on yet.
+fn take_hot_reload(object: &mut Object<'_>, report: &mut Report) -> Option<bool> {
+    let (flag, place) = object.take_at("hot_reload", report)?;
     if flag {
-        let path = object.path_of(key);
+        let path = object.path_of("hot_reload");
         report.not_available(&place, &path);
     }
     Some(flag)
@@ -125,13 +108,7 @@ fn take_persistence(object: &mut Object<'_>, report: &mut Report) -> Persistence
     if matches!(at.node.value, Value::Null) {
         return Persistence::Off;
     }
-    match String::read(&at, report) {
-        None => Persistence::Standard,
-        Some(path) => {
-            report.not_available(&at.place(), "router.persistence_path");
-            Persistence::At(path)
-        }
-    }
+    String::read(&at, report).map_or(Persistence::Standard, Persistence::At)
 }
 
 impl RouterFile {
@@ -161,7 +138,7 @@ impl RouterFile {
             weighted: self.parts.weighted,
             affinity: self.parts.affinity,
             hedge: self.parts.hedge,
-            first_token_gate: Some(crate::config::Gate::default()),
+            first_token_gate: self.parts.first_token_gate,
             health_check: self.parts.health_check,
             limits: self.parts.limits,
             persistence_path: self.persistence.resolve(env),

@@ -93,8 +93,16 @@ pub struct Affinity {
 pub struct Hedge {
     /// Wait before the second request; `None` = the target's own p95.
     pub after: Option<Duration>,
-    /// Most requests hedged, as a share of all.
+    /// Most requests hedged, as a share of all; zero = none.
     pub max_ratio: f64,
+}
+
+impl Hedge {
+    /// No second request: what `off` at a route means, whatever the router says.
+    pub const NEVER: Hedge = Hedge {
+        after: None,
+        max_ratio: 0.0,
+    };
 }
 
 /// `router.first_token_gate`: how long a stream may keep silent while another target is left.

@@ -17,7 +17,7 @@ pub struct Route {
     pub fidelity: Option<Fidelity>,
     /// What it tries.
     pub steps: Vec<Step>,
-    /// A second request against a slow target, instead of `router.hedge`.
+    /// A second request against a slow target, instead of `router.hedge`; [`Hedge::NEVER`] = `off`.
     pub hedge: Option<Hedge>,
     /// Where a request goes on whose steps have failed in a certain way; the first that fits.
     pub fallbacks: Vec<Fallback>,

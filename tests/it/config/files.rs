@@ -27,7 +27,6 @@ fn the_first_old_config_loads_unchanged() {
         messages(&loaded),
         [
             "4 inline secrets: server.api_key, providers[1].api_key[0], providers[1].api_key[1] and 1 more",
-            "strategy adaptive is not available yet",
         ]
     );
     let config = &loaded.config;
@@ -104,7 +103,8 @@ fn the_second_old_config_loads_unchanged() {
 fn the_third_old_config_loads_unchanged() {
     let env = Environment::empty().with("GROQ_API_KEY", "gsk-1");
     let loaded = load("auto-gateway-3.json", Format::Json, &env);
-    assert_eq!(messages(&loaded), ["strategy bandit is not available yet",]);
+    assert_eq!(messages(&loaded), Vec::<&str>::new());
+    assert_eq!(loaded.config.router.strategy, Strategy::Bandit);
     assert_eq!(loaded.config.server.tunnel, Some(Tunnel::Cloudflared));
     assert_eq!(loaded.config.providers[0].keys[0].secret.expose(), "gsk-1");
     assert!(

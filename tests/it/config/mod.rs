@@ -6,6 +6,7 @@ mod broken;
 mod discovery;
 mod files;
 mod providers;
+mod routing;
 mod rules;
 mod sources;
 mod tunnels;

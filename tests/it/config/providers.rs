@@ -222,17 +222,52 @@ fn status_lists_are_read_as_meant() {
 }
 
 #[test]
-fn later_parts_of_a_provider_are_warned_about() {
-    let text = with_provider(r#""max_concurrency": 2, "max_rpm": 60, "weight": 2, "region": "eu""#);
+fn what_routing_weighs_is_read_without_a_word() {
+    let fields = r#""max_concurrency": 2, "max_rpm": 60, "weight": 2, "region": "eu",
+        "models": { "m": { "context": 8192, "weight": 0, "input_price": 0.5, "output_price": 1 } }"#;
+    assert_eq!(warnings(&with_provider(fields)), Vec::<String>::new());
+    let provider = provider(fields);
     assert_eq!(
-        warnings(&text),
-        [
-            "providers[0].max_concurrency: providers[0].max_concurrency is not available yet",
-            "providers[0].max_rpm: providers[0].max_rpm is not available yet",
-            "providers[0].weight: providers[0].weight is not available yet",
-            "providers[0].region: providers[0].region is not available yet",
-        ]
+        (provider.max_concurrency, provider.max_rpm),
+        (Some(2), Some(60))
     );
+    assert_eq!(
+        (provider.weight, provider.region.as_deref()),
+        (2.0, Some("eu"))
+    );
+    let Models::Listed(models) = &provider.models else {
+        panic!("the models are listed")
+    };
+    let model = &models[0];
+    assert_eq!((model.context, model.weight), (Some(8192), Some(0.0)));
+    assert_eq!(
+        (model.input_price, model.output_price),
+        (Some(0.5), Some(1.0))
+    );
+}
+
+#[test]
+fn weights_prices_and_paces_have_sane_ranges() {
+    for (fields, said) in [
+        (
+            r#""weight": -1"#,
+            "providers[0].weight: `-1` is not a number from 0 to 1000000000",
+        ),
+        (
+            r#""max_rpm": 0"#,
+            "providers[0].max_rpm: `0` is not a whole number from 1 to 1000000",
+        ),
+        (
+            r#""max_concurrency": 0"#,
+            "providers[0].max_concurrency: `0` is not a whole number from 1 to 1000000",
+        ),
+        (
+            r#""models": { "m": { "input_price": -0.1 } }"#,
+            "providers[0].models.m.input_price: `-0.1` is not a number from 0 to 1000000000",
+        ),
+    ] {
+        assert_eq!(errors(&with_provider(fields)), [said]);
+    }
 }
 
 #[test]
