@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::Shelf;
-use crate::health::TargetId;
 
 /// Room for all sessions, some ten thousands of them.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -17,20 +16,20 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Most models of one session; the one that was not asked for the longest makes room.
 const MAX_MODELS: usize = 8;
 
-/// See the module's head. A session is forgotten when it has not been used for a time.
+/// See the module's head. A session is forgotten when it has not been used for a time. `T` is a target.
 #[derive(Debug)]
-pub struct Sessions {
+pub struct Sessions<T> {
     ttl: Duration,
-    kept: Mutex<Shelf<Vec<Stay>>>,
+    kept: Mutex<Shelf<Vec<Stay<T>>>>,
 }
 
 /// With whom a session stays, for one of its models.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stay {
+pub struct Stay<T> {
     /// The model string that is asked for.
     pub model: Box<str>,
     /// Who serves it.
-    pub target: TargetId,
+    pub target: T,
     /// Since when that is.
     pub since: Instant,
     /// When it served last.
@@ -39,7 +38,7 @@ pub struct Stay {
     pub requests: u64,
 }
 
-impl Sessions {
+impl<T: Clone + PartialEq> Sessions<T> {
     /// Each session is remembered for `ttl` after its last request.
     pub fn new(ttl: Duration) -> Self {
         Self {
@@ -49,7 +48,7 @@ impl Sessions {
     }
 
     /// Who served `client`'s session `id` last when it asked for `model`.
-    pub fn get(&self, client: &str, id: &str, model: &str, now: Instant) -> Option<TargetId> {
+    pub fn get(&self, client: &str, id: &str, model: &str, now: Instant) -> Option<T> {
         let kept = self.kept.lock();
         let mut stays = kept.get(&name(client, id), now)?.iter();
         let stay = stays.find(|stay| &*stay.model == model)?;
@@ -57,7 +56,7 @@ impl Sessions {
     }
 
     /// `target` has served a request for `model` in `client`'s session `id`.
-    pub fn put(&self, client: &str, id: &str, model: &str, target: &TargetId, now: Instant) {
+    pub fn put(&self, client: &str, id: &str, model: &str, target: &T, now: Instant) {
         let name = name(client, id);
         let mut kept = self.kept.lock();
         let mut stays = kept.remove(&name).unwrap_or_default();
@@ -81,7 +80,7 @@ impl Sessions {
 
     /// All that is known of `client`'s session `id`, the model that was asked for last at the end; `None`
     /// if there is no such session.
-    pub fn stays(&self, client: &str, id: &str, now: Instant) -> Option<Vec<Stay>> {
+    pub fn stays(&self, client: &str, id: &str, now: Instant) -> Option<Vec<Stay<T>>> {
         let kept = self.kept.lock();
         let stays = kept.get(&name(client, id), now)?.iter();
         let fresh = stays.filter(|stay| self.is_fresh(stay, now));
@@ -107,13 +106,13 @@ impl Sessions {
         self.len() == 0
     }
 
-    fn is_fresh(&self, stay: &Stay, now: Instant) -> bool {
+    fn is_fresh(&self, stay: &Stay<T>, now: Instant) -> bool {
         now.saturating_duration_since(stay.used) < self.ttl
     }
 }
 
-impl Stay {
-    fn begun(model: &str, target: &TargetId, now: Instant) -> Self {
+impl<T: Clone> Stay<T> {
+    fn begun(model: &str, target: &T, now: Instant) -> Self {
         Self {
             model: model.into(),
             target: target.clone(),
@@ -123,10 +122,10 @@ impl Stay {
         }
     }
 
-    /// The names of a target are shared with the index, but may outlive it.
+    /// The names of a target are shared with the index, but may outlive it: they are about as long as the
+    /// model string.
     fn bytes(&self) -> usize {
-        let names = [&self.model[..], &self.target.provider, &self.target.model];
-        size_of::<Self>() + names.iter().map(|name| name.len()).sum::<usize>()
+        size_of::<Self>() + 3 * self.model.len()
     }
 }
 
@@ -141,26 +140,17 @@ mod tests {
 
     const TTL: Duration = Duration::from_hours(2);
 
-    fn target(key: u64) -> TargetId {
-        TargetId {
-            provider: "p".into(),
-            key,
-            model: "m".into(),
-            service: "conversation",
-        }
-    }
-
     #[test]
     fn a_session_stays_where_it_was_served_last() {
         let sessions = Sessions::new(TTL);
         let now = Instant::now();
         assert_eq!(sessions.get("me", "s", "m", now), None);
         for (key, requests) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
-            sessions.put("me", "s", "m", &target(key), now);
-            assert_eq!(sessions.get("me", "s", "m", now), Some(target(key)));
+            sessions.put("me", "s", "m", &key, now);
+            assert_eq!(sessions.get("me", "s", "m", now), Some(key));
             let stays = sessions.stays("me", "s", now).expect("known");
             assert_eq!(stays.len(), 1);
-            assert_eq!(stays[0].requests, requests);
+            assert_eq!((stays[0].requests, stays[0].target), (requests, key));
         }
         assert_eq!(sessions.len(), 1);
     }
@@ -169,9 +159,9 @@ mod tests {
     fn clients_sessions_and_models_are_told_apart() {
         let sessions = Sessions::new(TTL);
         let now = Instant::now();
-        sessions.put("me", "s", "large", &target(1), now);
-        sessions.put("me", "s", "small", &target(2), now);
-        sessions.put("you", "s", "large", &target(3), now);
+        sessions.put("me", "s", "large", &1, now);
+        sessions.put("me", "s", "small", &2, now);
+        sessions.put("you", "s", "large", &3, now);
         for (client, id, model, key) in [
             ("me", "s", "large", Some(1)),
             ("me", "s", "small", Some(2)),
@@ -181,7 +171,7 @@ mod tests {
             ("me", "s", "", None),
         ] {
             let got = sessions.get(client, id, model, now);
-            assert_eq!(got, key.map(target), "{client} {id} {model}");
+            assert_eq!(got, key, "{client} {id} {model}");
         }
         assert!(!sessions.remove("me", "t", now));
         assert!(sessions.remove("me", "s", now) && !sessions.remove("me", "s", now));
@@ -194,10 +184,10 @@ mod tests {
         let sessions = Sessions::new(TTL);
         let now = Instant::now();
         let half = TTL / 2;
-        sessions.put("me", "s", "a", &target(1), now);
-        sessions.put("me", "s", "b", &target(2), now);
-        sessions.put("me", "s", "a", &target(1), now + half);
-        assert_eq!(sessions.get("me", "s", "a", now + TTL), Some(target(1)));
+        sessions.put("me", "s", "a", &1, now);
+        sessions.put("me", "s", "b", &2, now);
+        sessions.put("me", "s", "a", &1, now + half);
+        assert_eq!(sessions.get("me", "s", "a", now + TTL), Some(1));
         assert_eq!(sessions.get("me", "s", "b", now + TTL), None);
         let stays = sessions.stays("me", "s", now + TTL).expect("known");
         assert_eq!((stays.len(), stays[0].since), (1, now));
@@ -211,14 +201,14 @@ mod tests {
         let sessions = Sessions::new(TTL);
         let now = Instant::now();
         for n in 0..100 {
-            sessions.put("me", "s", &n.to_string(), &target(n), now);
+            sessions.put("me", "s", &n.to_string(), &n, now);
         }
         let stays = sessions.stays("me", "s", now).expect("known");
         assert_eq!(stays.len(), MAX_MODELS);
-        assert_eq!(sessions.get("me", "s", "99", now), Some(target(99)));
+        assert_eq!(sessions.get("me", "s", "99", now), Some(99));
         let long = "x".repeat(1 << 20);
         for n in 0..100 {
-            sessions.put("me", &n.to_string(), &long, &target(n), now);
+            sessions.put("me", &n.to_string(), &long, &n, now);
         }
         assert!(sessions.kept.lock().bytes() <= MAX_BYTES);
         assert!((1..16).contains(&sessions.len()));

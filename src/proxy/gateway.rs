@@ -51,7 +51,7 @@ pub struct Gateway {
     unsupported: Unsupported,
     /// What is remembered of conversations, if anything.
     memory: Option<Memory>,
-    sessions: Sessions,
+    sessions: Sessions<TargetId>,
     seeds: AtomicU64,
     dice: AtomicU64,
     heavy: Gate,
@@ -134,7 +134,7 @@ impl Gateway {
     }
 
     /// Who serves which session.
-    pub fn sessions(&self) -> &Sessions {
+    pub fn sessions(&self) -> &Sessions<TargetId> {
         &self.sessions
     }
 
