@@ -33,6 +33,7 @@ pub mod raw;
 pub mod receive;
 pub mod record;
 pub mod relay;
+pub mod session;
 mod state;
 pub mod stored;
 pub mod tongue;
