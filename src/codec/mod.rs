@@ -21,6 +21,7 @@ pub mod answer;
 pub mod answer_id;
 pub mod anthropic;
 pub mod call_id;
+pub mod conversation;
 pub mod dispatch;
 pub mod embeddings;
 pub mod error;

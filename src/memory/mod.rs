@@ -5,9 +5,11 @@
 
 mod call;
 pub mod responses;
+pub mod sessions;
 mod shelf;
 pub mod thoughts;
 
 pub use responses::Responses;
+pub use sessions::Sessions;
 pub use shelf::Shelf;
 pub use thoughts::Thoughts;

@@ -80,6 +80,16 @@ impl<V> Shelf<V> {
         Some(entry.value)
     }
 
+    /// How many values there are, those that are too old but were not yet in the way included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Bytes held, about.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use super::problem::Problem;
+use super::session::{Told, is_id};
 use crate::config::Fidelity;
 
 /// What the headers of a request say to us.
@@ -20,6 +21,8 @@ pub struct Control {
     pub timeout: Option<Duration>,
     /// `x-autogw-fidelity`: what a loss in translation leads to.
     pub fidelity: Option<Fidelity>,
+    /// `x-session-id`, or what clients send in its stead.
+    pub session: Option<Told>,
     /// Whether `accept` begins with the type of a stream.
     pub accepts_events: bool,
 }
@@ -39,6 +42,10 @@ impl Control {
                 "x-autogw-strict-alias" => control.strict_alias = Some(boolean(value)?),
                 "x-autogw-fidelity" => control.fidelity = Some(fidelity(value)?),
                 "x-autogw-timeout" => control.limit(Some(own_timeout(value)?)),
+                "x-session-id" => control.belongs(0, own_session(value)?),
+                "x-claude-code-session-id" => control.belongs(1, hint(value)),
+                "session-id" | "session_id" => control.belongs(2, hint(value)),
+                "x-session-affinity" => control.belongs(3, hint(value)),
                 "x-stainless-read-timeout" | "x-stainless-timeout" | "x-server-timeout" => {
                     control.limit(seconds(value));
                 }
@@ -46,6 +53,14 @@ impl Control {
             }
         }
         Ok(control)
+    }
+
+    fn belongs(&mut self, rank: u8, session: Option<&str>) {
+        let known = self.session.as_ref();
+        if let Some(id) = session.filter(|_| known.is_none_or(|known| rank < known.rank)) {
+            let id = id.into();
+            self.session = Some(Told { id, rank });
+        }
     }
 
     fn limit(&mut self, limit: Option<Duration>) {
@@ -77,6 +92,20 @@ fn fidelity(value: &HeaderValue) -> Result<Fidelity, Problem> {
         "silent" => Ok(Fidelity::Silent),
         _ => Err(wrong("x-autogw-fidelity", "warn, strict or silent")),
     }
+}
+
+/// An id, or nothing at all.
+fn own_session(value: &HeaderValue) -> Result<Option<&str>, Problem> {
+    if value.as_bytes().trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let id = hint(value);
+    id.map(Some)
+        .ok_or_else(|| wrong("x-session-id", "1 to 256 visible ASCII characters"))
+}
+
+fn hint(value: &HeaderValue) -> Option<&str> {
+    Some(text(value)).filter(|id| is_id(id))
 }
 
 fn own_timeout(value: &HeaderValue) -> Result<Duration, Problem> {
@@ -145,6 +174,7 @@ mod tests {
             ("x-autogw-timeout", "0"),
             ("x-autogw-timeout", "-1"),
             ("x-autogw-strict-alias", "maybe"),
+            ("x-session-id", "two words"),
         ] {
             let problem = read(&[(name, value)]).expect_err(value);
             assert_eq!(problem.body.param.as_deref(), Some(name));

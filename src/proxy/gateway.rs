@@ -16,7 +16,7 @@ use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
 use crate::config::{Config, Conversations};
 use crate::health::{Caps, Health, Settings, Standing, TargetId, Unsupported};
-use crate::memory::{Responses, Thoughts};
+use crate::memory::{Responses, Sessions, Thoughts};
 use crate::provider::redact::Redactor;
 use crate::provider::{Models, Provider, Secret};
 use crate::route::Target;
@@ -51,6 +51,7 @@ pub struct Gateway {
     unsupported: Unsupported,
     /// What is remembered of conversations, if anything.
     memory: Option<Memory>,
+    sessions: Sessions<TargetId>,
     seeds: AtomicU64,
     dice: AtomicU64,
     heavy: Gate,
@@ -86,6 +87,7 @@ impl Gateway {
             dice: AtomicU64::new(seed(&via)),
             unsupported: Unsupported::default(),
             memory: config.router.conversations.map(Memory::new),
+            sessions: Sessions::new(config.router.affinity.ttl),
             seeds: AtomicU64::new(seed(&via)),
             heavy: Gate::default(),
             config,
@@ -129,6 +131,11 @@ impl Gateway {
     /// What is remembered of conversations; `None` where that is switched off.
     pub fn memory(&self) -> Option<&Memory> {
         self.memory.as_ref()
+    }
+
+    /// Who serves which session.
+    pub fn sessions(&self) -> &Sessions<TargetId> {
+        &self.sessions
     }
 
     /// A number that no other answer of this instance gets, for the ids in it.

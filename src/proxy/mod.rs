@@ -33,6 +33,7 @@ pub mod raw;
 pub mod receive;
 pub mod record;
 pub mod relay;
+pub mod session;
 mod state;
 pub mod stored;
 pub mod tongue;
@@ -120,7 +121,12 @@ pub async fn handle(
     let read = Prepared::read(&call).and_then(|mut prepared| {
         state::resume(&gateway, &call, &mut prepared)?;
         record.asked(prepared.head.model.as_deref().unwrap_or_default());
-        let plan = planning::plan(&gateway, &call, &prepared, Terms::default())?;
+        let session = session::last(&gateway, &call, &mut prepared);
+        let terms = Terms {
+            session: session.as_ref(),
+            ..Terms::default()
+        };
+        let plan = planning::plan(&gateway, &call, &prepared, terms)?;
         Ok((prepared, plan))
     });
     let (prepared, plan) = match read {
@@ -216,6 +222,7 @@ async fn search(
     };
     match result {
         Ok((good, target, permit)) => {
+            session::served(&gateway, &call, &prepared, &target.id);
             record.hold(permit);
             Ok(commit(&gateway, dialect, good, (target, exposed), record))
         }

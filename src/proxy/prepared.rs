@@ -12,6 +12,7 @@ use super::control::Control;
 use super::fallbacks;
 use super::gateway::Gateway;
 use super::problem::Problem;
+use super::session;
 use super::state;
 use super::tongue;
 use super::translate::{Neutral, Storing};
@@ -46,6 +47,8 @@ pub struct Prepared {
     pub(super) neutral: OnceLock<Box<Result<Neutral, Problem>>>,
     /// The stored conversation that it goes on with.
     pub(super) resumed: Option<Storing>,
+    /// The session it belongs to.
+    pub session: Option<Box<str>>,
 }
 
 /// Whether a body holds thoughts that were sealed here for a foreign slot. It is searched for what the slots of
@@ -96,6 +99,7 @@ impl Prepared {
         head.provider = head.provider.or(control.provider);
         head.alias = head.alias.or(control.alias);
         head.strict_alias = head.strict_alias.or(control.strict_alias);
+        let session = session::named(call, control.session, &payload);
         let asked_by_header = control.accepts_events && endpoint.generates();
         let mut streams = head.stream.unwrap_or(asked_by_header);
         if let Some(spoken) = &call.spoken {
@@ -112,6 +116,7 @@ impl Prepared {
             fidelity: control.fidelity,
             neutral: OnceLock::new(),
             resumed: None,
+            session,
         })
     }
 

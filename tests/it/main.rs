@@ -26,6 +26,7 @@ mod native_streams;
 mod patience;
 mod readme;
 mod secrets;
+mod sessions;
 mod shutdown;
 mod start;
 mod streams;

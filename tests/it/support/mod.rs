@@ -25,7 +25,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub(crate) use binary::Binary;
-pub(crate) use client::{Answer, Client};
+pub(crate) use client::{Answer, Call, Client};
 pub(crate) use config::Config;
 pub(crate) use gateway::Gateway;
 pub(crate) use public::Public;
