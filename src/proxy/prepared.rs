@@ -191,6 +191,8 @@ impl Prepared {
             rehearses: false,
             excluded: &[],
             region: None,
+            body_len: 0,
+            prompt_tokens: None,
         }
     }
 

@@ -44,6 +44,10 @@ pub struct Ask<'a> {
     pub excluded: &'a [String],
     /// Where it should run, if there is a choice.
     pub region: Option<&'a str>,
+    /// Length of the body in bytes; 0 where that says nothing of the prompt.
+    pub body_len: usize,
+    /// A low estimate of the prompt in tokens; asked at most once, and only of a body that might be too long.
+    pub prompt_tokens: Option<&'a dyn Fn() -> u64>,
 }
 
 /// What routing knows of a provider, beside its offers.
@@ -76,6 +80,11 @@ pub struct Plan {
     pub considered: Vec<Considered>,
     /// What the request needs, as far as it mattered.
     pub needs: Features,
+    /// Whether the session goes on where it was: its target is then the first.
+    pub kept_session: bool,
+    /// Why nobody is left. Only for a rehearsal, which is told by this rather than by an error as soon as
+    /// there were any candidates: `considered` says what became of them.
+    pub no_target: Option<NoTarget>,
 }
 
 /// A candidate of a rehearsal.
