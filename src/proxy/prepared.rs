@@ -196,6 +196,8 @@ impl Prepared {
             rehearses: false,
             excluded: &[],
             region: None,
+            body_len: 0,
+            prompt_tokens: None,
         }
     }
 

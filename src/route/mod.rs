@@ -1,7 +1,11 @@
 //! Routing: from a model string to an ordered list of targets. Pure functions over immutable views.
 
+mod candidates;
+mod capable;
 pub mod choice;
+mod considered;
 pub mod index;
+mod keys;
 mod known;
 pub mod plan;
 mod scope;
