@@ -1,7 +1,7 @@
 //! The request path: from a call to a reply.
 //!
 //! ```text
-//! Call ── Prepared::read ── route::plan ── Failover ──> Attempt ──> Upstream
+//! Call ── Prepared::read ── planning ── Failover ──> Attempt ──> Upstream
 //!                                             │             └─ failure: classified, booked, next target
 //!                                             └─ good: committed ──> Body (whole · live stream · raw)
 //! ```
@@ -26,6 +26,7 @@ pub mod ingress;
 pub mod live;
 mod nested;
 mod no_target;
+pub mod planning;
 pub mod prepared;
 pub mod problem;
 pub mod raw;
@@ -48,12 +49,9 @@ use tokio::time::Instant;
 
 use crate::chat::{Dialect, Operation};
 use crate::codec::keep_alive;
-use crate::config::OnUnknownModel;
 use crate::provider::Redactor;
 use crate::route::Target;
-use crate::route::choice::Policy;
-use crate::route::plan::{self, Keyring, NoTarget, Plan};
-use crate::route::wanted::Wanted;
+use crate::route::plan::{Keyring, Plan};
 use crate::sse;
 use array::Array;
 use attempt::{Attempt, Good, Told};
@@ -64,6 +62,7 @@ use gateway::Gateway;
 use hold::Held;
 use ingress::Framing;
 use live::Live;
+use planning::Terms;
 use prepared::Prepared;
 use problem::Problem;
 use raw::Raw;
@@ -120,7 +119,8 @@ pub async fn handle(
 ) -> Result<Reply, Problem> {
     let read = Prepared::read(&call).and_then(|mut prepared| {
         state::resume(&gateway, &call, &mut prepared)?;
-        let plan = make_plan(&gateway, &call, &prepared, &mut record)?;
+        record.asked(prepared.head.model.as_deref().unwrap_or_default());
+        let plan = planning::plan(&gateway, &call, &prepared, Terms::default())?;
         Ok((prepared, plan))
     });
     let (prepared, plan) = match read {
@@ -229,66 +229,6 @@ async fn search(
 /// The limit of the route that led to the first target.
 fn route_limit(plan: &Plan) -> Option<Duration> {
     plan.targets.first()?.offer.rules.as_ref()?.total
-}
-
-fn make_plan(
-    gateway: &Gateway,
-    call: &Call,
-    prepared: &Prepared,
-    record: &mut Record,
-) -> Result<Plan, Problem> {
-    let router = &gateway.config().router;
-    let exists = |name: &&String| call.scope.as_ref().is_none_or(|scope| scope.allows(name));
-    let default_model = router.default_model.as_ref().filter(exists);
-    let asked = prepared.head.model.as_deref();
-    let Some(asked) = asked else {
-        return Err(Problem::bad_field(
-            "model",
-            "`model` is required: a name from GET /v1/models, or `auto`",
-        ));
-    };
-    record.asked(asked);
-    let index = gateway.index();
-    let model = match (default_model, Wanted::parse(asked, |name| index.has(name))) {
-        (Some(default), Wanted::Anything) => default,
-        _ => asked,
-    };
-    let fluency =
-        |place: usize| tongue::fluency(call.endpoint, &gateway.keyrings()[place].provider);
-    let policy = Policy {
-        strategy: router.strategy,
-        profile: router.weighted.profile,
-        small_models: router.small_models.as_ref(),
-        dice: gateway.next_dice(),
-    };
-    let plan_for = |model: &str| {
-        let ask = prepared.ask(call, model, router.strip_unsupported, &fluency, policy);
-        plan::make(
-            &ask,
-            &index,
-            gateway.keyrings(),
-            gateway.health(),
-            || prepared.needs(),
-            std::time::Instant::now(),
-        )
-    };
-    let plan = match (plan_for(model), default_model) {
-        (Err(NoTarget::UnknownModel { .. }), Some(default))
-            if router.on_unknown_model == OnUnknownModel::Default =>
-        {
-            plan_for(default)
-        }
-        (plan, _) => plan,
-    };
-    plan.map_err(|reason| match reason {
-        NoTarget::NoSpeaker => Problem::no_speaker(call.endpoint, model),
-        reason => Problem::no_target(
-            reason,
-            model,
-            prepared.head.provider.as_deref(),
-            prepared.head.alias.as_deref(),
-        ),
-    })
 }
 
 /// Makes the answer of a target the client's.
