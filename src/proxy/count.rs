@@ -12,10 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Leash};
 use super::body::Body;
 use super::call::Call;
 use super::gateway::Gateway;
+use super::headers::describe;
 use super::prepared::Prepared;
 use super::problem::Problem;
 use super::receive::GoodBody;
@@ -51,7 +52,7 @@ pub(super) async fn answer(
     let reply = if let Some((count, target)) = counted {
         let mut reply = tell(dialect, count);
         let ring = &gateway.keyrings()[target.offer.provider];
-        super::describe(
+        describe(
             &mut reply.headers,
             ring,
             target,
@@ -95,7 +96,7 @@ async fn count(attempt: Attempt<'_>, target: &Target, record: &mut Record) -> Op
         .await
         .ok()?;
     record.attempt();
-    let good = attempt.run(target, sheet).await.ok()?;
+    let good = attempt.run(target, sheet, Leash::default()).await.ok()?;
     let GoodBody::Whole(bytes, _) = good.body else {
         return None;
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::attempt::{Attempt, Good};
+use super::attempt::{Attempt, Good, Leash};
 use super::exhausted::{End, Exhausted, Failed};
 use super::problem::{AttemptNote, Problem};
 use super::record::{Record, milliseconds};
@@ -145,7 +145,11 @@ impl<'a> Failover<'a> {
             self.has_effects = sheet.has_effects;
             let number = self.record.attempt();
             let began = Instant::now();
-            match self.attempt.run(&target, sheet).await {
+            let leash = Leash {
+                permit: Some(&permit),
+                gate: None,
+            };
+            match self.attempt.run(&target, sheet, leash).await {
                 Ok(good) => {
                     self.learn(&target);
                     return Ok((good, target, permit));
