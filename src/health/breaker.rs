@@ -6,29 +6,78 @@
 //!    └────────────────── enough successes ────────────────────────┼── a failure ────┘
 //! ```
 //!
-//! A half-open breaker lets one request through at a time. What ends without a verdict (a client that left,
-//! a panic) gives its place back and counts for nothing (law L7).
+//! An outcome counts only in the state in which its request was let through: what began before the breaker
+//! opened can neither close it nor open it again. A half-open breaker lets one request through at a time. What
+//! ends without a verdict (a client that left, a panic) gives its slot back and counts for nothing (law L7).
+//!
+//! Each opening is twice as long as the one before, also across short recoveries: a place that flaps is asked
+//! less and less often. Who stayed closed for as long as it was last open, and for a whole window, begins anew.
+//!
+//! Who has nobody else to ask may insist past an open breaker. Failing then tells nothing new; a success
+//! makes the breaker half-open at once.
 
 use std::time::{Duration, Instant};
 
 use super::window::Window;
 use crate::config::Circuit;
 
+/// After so long without a word from a probe, another may try: a slow answer is not to keep a place locked.
+const PROBE_PATIENCE: Duration = Duration::from_mins(1);
+
 /// See the module's head.
 #[derive(Debug, Clone)]
 pub(super) struct Breaker {
     state: State,
+    /// Moves on with each change of state.
+    epoch: u32,
+    /// Names the latest probe.
+    serial: u32,
     failures_in_row: u32,
     window: Window,
-    /// How often it has opened since it was last closed.
+    /// How often it has opened since it was last quiet.
     times: u32,
+    /// How long it was last open.
+    wait: Duration,
+    closed: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Closed,
-    Open { until: Instant },
-    HalfOpen { is_probing: bool, successes: u32 },
+    Open {
+        until: Instant,
+    },
+    HalfOpen {
+        probe: Option<Probe>,
+        successes: u32,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Probe {
+    serial: u32,
+    began: Instant,
+}
+
+/// What a request was let through with, to be shown again with its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pass {
+    epoch: u32,
+    /// The slot it holds.
+    probe: Option<u32>,
+    is_trial: bool,
+}
+
+impl Pass {
+    /// Whether it holds the slot of a half-open breaker.
+    pub(super) fn is_probe(self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// Whether the breaker was not closed: the first token is then already news.
+    pub(super) fn is_trial(self) -> bool {
+        self.is_trial
+    }
 }
 
 /// How a breaker stands, as it is shown.
@@ -73,107 +122,174 @@ impl Breaker {
     pub(super) fn new(circuit: &Circuit) -> Self {
         Self {
             state: State::Closed,
+            epoch: 0,
+            serial: 0,
             failures_in_row: 0,
             window: Window::new(circuit.window),
             times: 0,
+            wait: Duration::ZERO,
+            closed: None,
         }
     }
 
     /// How it stands at `now`. An open one whose time is over is half-open.
     pub(super) fn state(&self, now: Instant) -> CircuitState {
+        let is_heard_of =
+            |probe: Probe| now.saturating_duration_since(probe.began) < PROBE_PATIENCE;
         match self.state {
             State::Closed => CircuitState::Closed,
             State::Open { until } if now < until => CircuitState::Open { until },
             State::Open { .. } => CircuitState::HalfOpen { is_probing: false },
-            State::HalfOpen { is_probing, .. } => CircuitState::HalfOpen { is_probing },
+            State::HalfOpen { probe, .. } => CircuitState::HalfOpen {
+                is_probing: probe.is_some_and(is_heard_of),
+            },
         }
     }
 
-    /// Whether it is closed and has counted no failure since.
+    /// Whether it is closed.
     pub(super) fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
 
-    /// Lets a request through, or not; `Some(true)` means that it is a probe.
-    pub(super) fn admit(&mut self, now: Instant) -> Option<bool> {
+    /// Lets a request through, or says when it may be asked again, if that is known.
+    pub(super) fn admit(&mut self, now: Instant) -> Result<Pass, Option<Instant>> {
         match self.state(now) {
-            CircuitState::Closed => Some(false),
-            CircuitState::Open { .. } | CircuitState::HalfOpen { is_probing: true } => None,
-            CircuitState::HalfOpen { is_probing: false } => Some(self.probe()),
+            CircuitState::Closed => Ok(self.pass(None)),
+            CircuitState::Open { until } => Err(Some(until)),
+            CircuitState::HalfOpen { is_probing: true } => Err(None),
+            CircuitState::HalfOpen { is_probing: false } => Ok(self.probe(now)),
         }
     }
 
-    /// Lets a request through as a probe, whatever the state: somebody has nobody else to ask.
-    pub(super) fn probe(&mut self) -> bool {
-        let successes = match self.state {
-            State::Closed => return false,
-            State::Open { .. } => 0,
-            State::HalfOpen { successes, .. } => successes,
-        };
-        self.state = State::HalfOpen {
-            is_probing: true,
-            successes,
-        };
-        true
+    /// Lets a request through whatever the state: somebody has nobody else to ask.
+    pub(super) fn insist(&mut self, now: Instant) -> Pass {
+        let admitted = self.admit(now);
+        admitted.unwrap_or_else(|_| self.pass(None))
     }
 
-    /// A probe ended without a verdict.
-    pub(super) fn release(&mut self) {
-        if let State::HalfOpen { is_probing, .. } = &mut self.state {
-            *is_probing = false;
+    fn pass(&self, probe: Option<u32>) -> Pass {
+        Pass {
+            epoch: self.epoch,
+            probe,
+            is_trial: !self.is_closed(),
+        }
+    }
+
+    fn probe(&mut self, now: Instant) -> Pass {
+        let successes = self.half_open();
+        self.serial = self.serial.wrapping_add(1);
+        let probe = Probe {
+            serial: self.serial,
+            began: now,
+        };
+        self.state = State::HalfOpen {
+            probe: Some(probe),
+            successes,
+        };
+        self.pass(Some(probe.serial))
+    }
+
+    /// Makes an open breaker half-open; says how many successes it has seen.
+    fn half_open(&mut self) -> u32 {
+        if let State::HalfOpen { successes, .. } = self.state {
+            return successes;
+        }
+        self.turn(State::HalfOpen {
+            probe: None,
+            successes: 0,
+        });
+        0
+    }
+
+    fn turn(&mut self, state: State) {
+        self.state = state;
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+
+    /// A request ended, and the slot that it may still hold is free.
+    pub(super) fn release(&mut self, pass: Pass) {
+        if let State::HalfOpen { probe, .. } = &mut self.state
+            && pass.probe.is_some()
+            && probe.map(|probe| probe.serial) == pass.probe
+        {
+            *probe = None;
         }
     }
 
     /// Books a success.
-    pub(super) fn succeed(&mut self, circuit: &Circuit, now: Instant) -> Option<Transition> {
-        self.failures_in_row = 0;
-        self.window.success(now);
-        let State::HalfOpen { successes, .. } = self.state else {
-            return None;
-        };
-        if successes + 1 < circuit.successes {
-            self.state = State::HalfOpen {
-                is_probing: false,
-                successes: successes + 1,
-            };
+    pub(super) fn succeed(
+        &mut self,
+        pass: Pass,
+        circuit: &Circuit,
+        now: Instant,
+    ) -> Option<Transition> {
+        if pass.epoch != self.epoch {
             return None;
         }
-        *self = Self::new(circuit);
+        if self.is_closed() {
+            self.failures_in_row = 0;
+            self.window.success(now);
+            return None;
+        }
+        let seen = self.half_open() + 1;
+        self.release(pass);
+        if let State::HalfOpen { successes, .. } = &mut self.state
+            && seen < circuit.successes
+        {
+            *successes = seen;
+            return None;
+        }
+        self.turn(State::Closed);
+        self.failures_in_row = 0;
+        self.window = Window::new(circuit.window);
+        self.closed = Some(now);
         Some(Transition::Closed)
     }
 
     /// Books a failure that counts. `dice` spreads the reopening of many over ±20 %.
     pub(super) fn fail(
         &mut self,
+        pass: Pass,
         circuit: &Circuit,
         now: Instant,
         dice: u64,
     ) -> Option<Transition> {
-        self.failures_in_row = self.failures_in_row.saturating_add(1);
-        self.window.failure(now);
+        if pass.epoch != self.epoch {
+            return None;
+        }
         let opens = match self.state {
-            State::Closed => self.has_enough(circuit, now),
+            State::Closed => self.is_enough(circuit, now),
             State::HalfOpen { .. } => true,
             State::Open { .. } => false,
         };
         opens.then(|| Transition::Opened(self.open(circuit, now, dice)))
     }
 
-    fn has_enough(&self, circuit: &Circuit, now: Instant) -> bool {
+    /// Counts a failure of a closed breaker; whether that opens it.
+    fn is_enough(&mut self, circuit: &Circuit, now: Instant) -> bool {
+        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        self.window.failure(now);
         let (successes, failures) = self.window.counts(now);
-        let samples = successes + failures;
+        let samples = successes.saturating_add(failures);
         self.failures_in_row >= circuit.threshold
             || (samples >= circuit.min_samples
                 && f64::from(failures) >= circuit.ratio * f64::from(samples))
     }
 
     fn open(&mut self, circuit: &Circuit, now: Instant, dice: u64) -> Duration {
-        let grown =
-            circuit.open.as_secs_f64() * 2f64.powi(i32::try_from(self.times).unwrap_or(i32::MAX));
+        let quiet = self.wait.max(circuit.window);
+        let closed = self.closed.take();
+        if closed.is_some_and(|closed| now.saturating_duration_since(closed) >= quiet) {
+            self.times = 0;
+        }
+        let doublings = i32::try_from(self.times.min(62)).unwrap_or_default();
+        let grown = circuit.open.as_secs_f64() * 2f64.powi(doublings);
         let wait = grown.min(circuit.open_max.as_secs_f64()) * super::spread(dice);
-        let wait = Duration::try_from_secs_f64(wait).unwrap_or(circuit.open_max);
+        self.wait = Duration::try_from_secs_f64(wait).unwrap_or(circuit.open_max);
         self.times = self.times.saturating_add(1);
-        self.state = State::Open { until: now + wait };
-        wait
+        self.turn(State::Open {
+            until: super::later(now, self.wait),
+        });
+        self.wait
     }
 }

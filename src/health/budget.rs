@@ -19,18 +19,25 @@ const FLOOR: f64 = 1.0;
 pub(super) struct Budget {
     /// First tries, as successes; repeats, as failures.
     window: Window,
+    /// Repeats that were allowed and have not been sent yet: they are no first tries.
+    expected: u32,
 }
 
 impl Budget {
     pub(super) fn new() -> Self {
         Self {
             window: Window::new(SPAN),
+            expected: 0,
         }
     }
 
-    /// Books a first try.
+    /// Books a try, unless it is a repeat that is booked already.
     pub(super) fn deposit(&mut self, now: Instant) {
-        self.window.success(now);
+        if self.expected > 0 {
+            self.expected -= 1;
+        } else {
+            self.window.success(now);
+        }
     }
 
     /// Books a repeat, if there is one left.
@@ -40,6 +47,7 @@ impl Budget {
         let is_left = f64::from(repeats) + 1.0 <= allowed;
         if is_left {
             self.window.failure(now);
+            self.expected = self.expected.saturating_add(1);
         }
         is_left
     }

@@ -2,28 +2,37 @@
 //!
 //! Additive increase, multiplicative decrease: a 429 or a `slow_down` halves the limit, each full round of
 //! successes raises it by one. What is configured is never exceeded; where nothing is, a flow that has grown
-//! back to twice what was under way at the protest is unlimited again.
+//! back to twice what was under way at the protest is unlimited again, and so is one of which nobody complained
+//! for a while. A protest while only one was under way says nothing of concurrency: that is what rests are for.
+
+use std::time::{Duration, Instant};
+
+/// After so long without a protest a limit is out of date.
+const MEMORY: Duration = Duration::from_mins(5);
 
 /// See the module's head.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flow {
     in_flight: u32,
-    /// The learned limit, and where it is forgotten.
     learned: Option<Learned>,
 }
 
+/// A limit that a protest taught.
 #[derive(Debug, Clone, Copy)]
 struct Learned {
     limit: f64,
+    /// Grown so far, it is forgotten.
     forgotten_at: f64,
+    protested: Instant,
 }
 
 impl Flow {
     /// Takes a place, if `cap` and what was learned allow.
-    pub(super) fn admit(&mut self, cap: Option<u32>) -> bool {
-        let is_free = f64::from(self.in_flight) < self.limit(cap);
+    pub(super) fn admit(&mut self, cap: Option<u32>, now: Instant) -> bool {
+        let limit = cap.into_iter().chain(self.learned(now)).min();
+        let is_free = limit.is_none_or(|limit| self.in_flight < limit);
         if is_free {
-            self.in_flight += 1;
+            self.in_flight = self.in_flight.saturating_add(1);
         }
         is_free
     }
@@ -38,14 +47,32 @@ impl Flow {
         self.in_flight
     }
 
-    /// The upstream protested.
-    pub(super) fn halve(&mut self) {
-        let now = self.learned.map_or(f64::from(self.in_flight), |learned| {
-            learned.limit.min(f64::from(self.in_flight))
-        });
+    /// The limit in force at `now`, if there is one.
+    pub(super) fn learned(&self, now: Instant) -> Option<u32> {
+        let is_fresh =
+            |learned: &Learned| now.saturating_duration_since(learned.protested) < MEMORY;
+        let learned = self.learned.filter(is_fresh)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is at least 1 and less than twice a u32"
+        )]
+        Some(learned.limit as u32)
+    }
+
+    /// The upstream protested against a request that began then and is still under way. One that began before
+    /// the last protest is part of the same crowd.
+    pub(super) fn halve(&mut self, began: Instant, now: Instant) {
+        let is_same_crowd = |learned: Learned| began < learned.protested;
+        if self.in_flight < 2 || self.learned.is_some_and(is_same_crowd) {
+            return;
+        }
+        let known = self.learned(now).unwrap_or(u32::MAX);
+        let limit = (known.min(self.in_flight) / 2).max(1);
         self.learned = Some(Learned {
-            limit: (now / 2.0).floor().max(1.0),
+            limit: f64::from(limit),
             forgotten_at: f64::from(self.in_flight.max(4)) * 2.0,
+            protested: now,
         });
     }
 
@@ -57,11 +84,5 @@ impl Flow {
                 self.learned = None;
             }
         }
-    }
-
-    fn limit(&self, cap: Option<u32>) -> f64 {
-        let cap = cap.map_or(f64::INFINITY, f64::from);
-        self.learned
-            .map_or(cap, |learned| learned.limit.floor().min(cap))
     }
 }

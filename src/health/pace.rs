@@ -1,13 +1,16 @@
 //! Pace: how many requests a provider may get in a minute.
 //!
-//! A bucket that holds a tenth of a minute's requests and fills steadily: a burst passes, a flood does not.
+//! A bucket that holds a tenth of a minute's requests: a burst passes, a flood does not. It fills so slowly that
+//! even with a full bucket no minute sees more than it may: burst and refill together are the whole minute.
 
 use std::time::{Duration, Instant};
 
 /// See the module's head.
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
-    per_minute: f64,
+    /// What the bucket holds.
+    room: f64,
+    per_second: f64,
     left: f64,
     filled: Option<Instant>,
 }
@@ -15,10 +18,12 @@ pub(super) struct Pace {
 impl Pace {
     /// A full bucket for `per_minute` requests a minute.
     pub(super) fn new(per_minute: u32) -> Self {
-        let per_minute = f64::from(per_minute);
+        let per_minute = f64::from(per_minute.max(1));
+        let room = (per_minute / 10.0).floor().max(1.0);
         Self {
-            per_minute,
-            left: (per_minute / 10.0).max(1.0),
+            room,
+            per_second: (per_minute - room + 1.0) / 60.0,
+            left: room,
             filled: None,
         }
     }
@@ -28,14 +33,14 @@ impl Pace {
         let passed = self.filled.map_or(Duration::ZERO, |filled| {
             now.saturating_duration_since(filled)
         });
-        let room = (self.per_minute / 10.0).max(1.0);
-        self.left = (self.left + passed.as_secs_f64() * self.per_minute / 60.0).min(room);
-        self.filled = Some(now);
-        if self.left >= 1.0 {
+        self.left = (self.left + passed.as_secs_f64() * self.per_second).min(self.room);
+        self.filled = self.filled.max(Some(now));
+        // A hair less than one is one: rounding must not keep anybody waiting twice.
+        if self.left > 1.0 - 1e-9 {
             self.left -= 1.0;
             return Ok(());
         }
-        let wait = (1.0 - self.left) * 60.0 / self.per_minute;
-        Err(now + Duration::from_secs_f64(wait))
+        let wait = (1.0 - self.left) / self.per_second;
+        Err(super::later(now, Duration::from_secs_f64(wait)))
     }
 }

@@ -1,11 +1,20 @@
 //! The rest of one key or place: when it ends, why it began, how many failures of each class led to it.
+//!
+//! A hundred requests that were under way when a key was refused are one event, not a hundred: only the failure
+//! of a request that began after the last one makes the next rest longer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::chat::FailureClass;
 
 /// Classes that keep a count of their own; see [`slot`].
 const CLASSES: usize = 8;
+
+/// Refusals in a row that mark a key dead.
+const REFUSALS_UNTIL_DEAD: u32 = 2;
+
+/// How long whoever tries a dead key first has it for himself.
+const PROBE: Duration = Duration::from_mins(1);
 
 /// Failures in a row by class, and the rest they led to.
 #[derive(Debug, Clone, Default)]
@@ -17,10 +26,13 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// Counts one more failure of `class`; returns how many there are now.
-    pub(super) fn count(&mut self, class: FailureClass) -> u32 {
+    /// Counts one more failure of `class`, of a request that began then; returns how many there are now.
+    pub(super) fn count(&mut self, class: FailureClass, began: Instant) -> u32 {
+        let is_same_event = self.failed.is_some_and(|failed| began < failed);
         let count = &mut self.failures[slot(class)];
-        *count = count.saturating_add(1);
+        if *count == 0 || !is_same_event {
+            *count = count.saturating_add(1);
+        }
         *count
     }
 
@@ -32,6 +44,19 @@ impl Rest {
         }
     }
 
+    /// Goes on with a rest that began in an earlier life of this process.
+    pub(super) fn restore(
+        &mut self,
+        class: FailureClass,
+        failures: u32,
+        now: Instant,
+        end: Instant,
+    ) {
+        let count = &mut self.failures[slot(class)];
+        *count = failures.max(*count);
+        self.until(class, now, end);
+    }
+
     /// Forgets everything, unless it happened after `began`.
     pub(super) fn forget(&mut self, began: Instant) {
         if self.failed.is_none_or(|failed| failed <= began) {
@@ -39,9 +64,26 @@ impl Rest {
         }
     }
 
+    /// Somebody tries a dead key whose rest is over: others wait for what comes of it.
+    pub(super) fn probe(&mut self, now: Instant) {
+        if self.is_dead() && self.at(now).is_none() {
+            self.end = Some((super::later(now, PROBE), FailureClass::Auth));
+        }
+    }
+
     /// Whether anything is remembered.
     pub(super) fn is_set(&self) -> bool {
         self.failed.is_some()
+    }
+
+    /// Whether the key was refused so often that it is out of rotation.
+    pub(super) fn is_dead(&self) -> bool {
+        self.failures(FailureClass::Auth) >= REFUSALS_UNTIL_DEAD
+    }
+
+    /// Failures of `class` in a row.
+    pub(super) fn failures(&self, class: FailureClass) -> u32 {
+        self.failures[slot(class)]
     }
 
     /// The rest that is in force at `now`.

@@ -7,11 +7,14 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::TargetId;
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Pass};
 use super::budget::Budget;
 use super::flow::Flow;
 use super::pace::Pace;
+use super::permit::Shut;
 use super::rest::Rest;
+use super::settings::{Caps, Settings};
+use super::spent::Spent;
 use super::vitals::Vitals;
 
 /// See the module's head.
@@ -28,6 +31,7 @@ pub(super) struct Tracked {
 #[derive(Debug, Default)]
 pub(super) struct Key {
     pub(super) rest: Rest,
+    pub(super) spent: Spent,
     pub(super) flow: Flow,
 }
 
@@ -47,4 +51,110 @@ pub(super) struct Provider {
     pub(super) repeats: Budget,
     /// Nothing was asked of it since.
     pub(super) last_used: Option<Instant>,
+}
+
+/// What can be in trouble.
+pub(super) trait Troubled {
+    /// Whether it is not as it began. Says nothing of time: only a change makes it another.
+    fn is_troubled(&self) -> bool;
+}
+
+impl Troubled for Key {
+    fn is_troubled(&self) -> bool {
+        self.rest.is_set() || self.spent.is_set()
+    }
+}
+
+impl Troubled for Place {
+    fn is_troubled(&self) -> bool {
+        self.rest.is_set() || !self.breaker.is_closed()
+    }
+}
+
+impl Place {
+    /// One that is well.
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            rest: Rest::default(),
+            breaker: Breaker::new(&settings.circuit),
+        }
+    }
+
+    /// Whether something that is in force at `now` would be lost with it.
+    pub(super) fn matters(&self, now: Instant) -> bool {
+        self.rest.at(now).is_some() || !self.breaker.is_closed()
+    }
+}
+
+impl Provider {
+    /// One that has been asked nothing yet.
+    pub(super) fn new(caps: Caps) -> Self {
+        Self {
+            cap: caps.max_concurrency,
+            flow: Flow::default(),
+            pace: caps.max_rpm.map(Pace::new),
+            repeats: Budget::new(),
+            last_used: None,
+        }
+    }
+
+    fn enter(&mut self, now: Instant) -> Result<(), Shut> {
+        if !self.flow.admit(self.cap, now) {
+            return Err(Shut::Full);
+        }
+        if let Some(Err(until)) = self.pace.as_mut().map(|pace| pace.take(now)) {
+            self.flow.release();
+            return Err(Shut::Paced { until });
+        }
+        Ok(())
+    }
+}
+
+impl Key {
+    fn enter(&mut self, now: Instant) -> bool {
+        let is_free = self.flow.admit(None, now);
+        if is_free {
+            self.rest.probe(now);
+        }
+        is_free
+    }
+}
+
+impl Tracked {
+    /// Takes a place at the key, the provider and the target.
+    pub(super) fn enter(&self, now: Instant) -> Result<(), Shut> {
+        if !self.key.lock().enter(now) {
+            return Err(Shut::Full);
+        }
+        let entered = {
+            let mut provider = self.provider.lock();
+            provider.enter(now).inspect(|()| {
+                provider.repeats.deposit(now);
+                provider.last_used = Some(now);
+            })
+        };
+        match entered {
+            Ok(()) => self.vitals.lock().in_flight += 1,
+            Err(_) => self.key.lock().flow.release(),
+        }
+        entered
+    }
+
+    /// Gives back what [`Tracked::enter`] took, and the slot of a probe.
+    pub(super) fn leave(&self, pass: Pass) {
+        {
+            let mut vitals = self.vitals.lock();
+            vitals.in_flight = vitals.in_flight.saturating_sub(1);
+        }
+        self.key.lock().flow.release();
+        self.provider.lock().flow.release();
+        self.give_back(pass);
+    }
+
+    /// The slot of a probe is free again, if `pass` had one.
+    pub(super) fn give_back(&self, pass: Pass) {
+        if pass.is_probe() {
+            self.place.lock().breaker.release(pass);
+        }
+    }
 }

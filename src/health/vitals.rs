@@ -16,7 +16,7 @@ const ALPHA: f64 = 0.3;
 /// Fewest times before a percentile means anything.
 const FEWEST: u32 = 20;
 
-/// Failures in a row that park an arm.
+/// Failures in a row that park an arm, for as long as the last of them makes it rest.
 const PARKED_AFTER: u32 = 3;
 
 /// See the module's head.
@@ -33,9 +33,11 @@ pub(super) struct Vitals {
     last_success: Option<Instant>,
     last_failure: Option<Instant>,
     pub(super) in_flight: u32,
-    arm: Arm,
-    /// When the arm was last brought up to date.
+    pulls: f64,
+    reward: f64,
+    /// When pulls and reward were last brought up to date.
     faded: Option<Instant>,
+    parked_until: Option<Instant>,
 }
 
 /// How a request went that went well.
@@ -60,8 +62,10 @@ impl Vitals {
             last_success: None,
             last_failure: None,
             in_flight: 0,
-            arm: Arm::default(),
+            pulls: 0.0,
+            reward: 0.0,
             faded: None,
+            parked_until: None,
         }
     }
 
@@ -105,23 +109,27 @@ impl Vitals {
         self.successes_in_row = self.successes_in_row.saturating_add(1);
         self.failures_in_row = 0;
         self.last_success = Some(now);
+        self.parked_until = None;
         let ms = first_token.unwrap_or(done.total).as_secs_f64() * 1000.0;
         self.reward(1.0 + (1.0 - ms / 1000.0).max(-1.0), half_life, now);
     }
 
-    /// It failed by its own doing.
-    pub(super) fn failure(&mut self, half_life: Duration, now: Instant) {
+    /// It failed by its own doing, and rests for so long.
+    pub(super) fn failure(&mut self, rest: Duration, half_life: Duration, now: Instant) {
         self.window.failure(now);
         self.failures_in_row = self.failures_in_row.saturating_add(1);
         self.successes_in_row = 0;
         self.last_failure = Some(now);
+        if self.failures_in_row >= PARKED_AFTER {
+            self.parked_until = self.parked_until.max(Some(super::later(now, rest)));
+        }
         self.reward(-2.0, half_life, now);
     }
 
     fn reward(&mut self, reward: f64, half_life: Duration, now: Instant) {
         let kept = self.fading(half_life, now);
-        self.arm.pulls = self.arm.pulls * kept + 1.0;
-        self.arm.reward = self.arm.reward * kept + reward;
+        self.pulls = self.pulls * kept + 1.0;
+        self.reward = self.reward * kept + reward;
         self.faded = Some(now);
     }
 
@@ -154,9 +162,9 @@ impl Vitals {
             since_failure: since(self.last_failure),
             in_flight: self.in_flight,
             arm: Arm {
-                pulls: self.arm.pulls * kept,
-                reward: self.arm.reward * kept,
-                is_parked: self.failures_in_row >= PARKED_AFTER,
+                pulls: self.pulls * kept,
+                reward: self.reward * kept,
+                is_parked: self.parked_until.is_some_and(|end| now < end),
             },
             circuit,
         }

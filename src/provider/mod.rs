@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod classify;
 pub mod knowledge;
+pub mod limits;
 pub mod preset;
 pub mod redact;
 pub mod refused;
