@@ -3,13 +3,14 @@
 //! A [`Demo`] hands out the client half of an in-memory pipe; on the other half a real HTTP/1.1 server
 //! speaks OpenAI chat, completions, embeddings and models. The request path therefore treats it like any
 //! upstream: bytes are parsed, and a cut is a connection that ends. The same seed and the same order of
-//! requests give the same answers, delays and failures.
+//! requests give the same answers, delays and failures; only outages go by the clock.
 
 mod chat;
 mod completions;
 mod draws;
 mod embeddings;
 mod models;
+mod outage;
 mod pace;
 mod refusal;
 mod reply;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::DuplexStream;
+use tokio::time::Instant;
 
 use crate::provider::{DemoProfile, Models};
 
@@ -60,6 +62,7 @@ impl Demo {
             profile,
             models,
             requests: AtomicU64::new(0),
+            started: Instant::now(),
         }))
     }
 
@@ -84,6 +87,8 @@ struct Simulation {
     models: Vec<String>,
     /// Generating requests so far; listings are not counted, so that a background refresh changes no draw.
     requests: AtomicU64,
+    /// What outages are counted from.
+    started: Instant,
 }
 
 impl Simulation {

@@ -102,12 +102,21 @@ impl Refusal {
         }
     }
 
-    /// 500: the simulated outage.
+    /// 500: the simulated failure.
     pub(super) fn failure(provider: &str) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "server_error",
             format!("The demo provider {provider} simulates a failure."),
+        )
+    }
+
+    /// 503: the simulated time in which nothing works.
+    pub(super) fn unavailable(provider: &str) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            format!("The demo provider {provider} simulates an outage."),
         )
     }
 

@@ -25,19 +25,25 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 /// Writes the answer to a request body, or says what is wrong with it.
 type Writer = fn(&Simulation, &Draws, &[u8]) -> Result<Reply, Refusal>;
 
-/// Serves one connection until the other half of `pipe` is dropped or an answer is cut.
+/// Serves one connection until the other half of `pipe` is dropped, an answer is cut, or an outage begins
+/// that closes connections.
 pub(super) async fn serve(simulation: Arc<Simulation>, pipe: DuplexStream) {
     let service = service_fn(|request| {
         let simulation = Arc::clone(&simulation);
         async move { Ok::<_, Infallible>(respond(&simulation, request).await) }
     });
     // An error is a client that left or a cut of our own making: both are the end, and neither is news.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(pipe), service)
-        .await;
+    tokio::select! {
+        biased;
+        () = simulation.closes() => {}
+        _ = http1::Builder::new().serve_connection(TokioIo::new(pipe), service) => {}
+    }
 }
 
 async fn respond(simulation: &Simulation, request: Request<Incoming>) -> Response<Body> {
+    if let Err(refusal) = simulation.is_up().await {
+        return refusal.into_response();
+    }
     let answer = match endpoint(request.method(), request.uri().path()) {
         Ok(Endpoint::Models) => Ok(reply::document(&models::list(simulation), Fate::Answer)),
         Ok(Endpoint::Model(id)) => {

@@ -289,6 +289,31 @@ pub struct DemoProfile {
     pub cut_rate: f64,
     /// Seed of all draws: the same seed and the same order of requests give the same answers.
     pub seed: u64,
+    /// Times in which it is down, whatever the draws say.
+    pub outages: Vec<Outage>,
+}
+
+/// A time in which a simulated provider is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// When it begins, counted from the start.
+    pub after: Duration,
+    /// How long it lasts.
+    pub lasting: Duration,
+    /// What those see who ask.
+    pub how: Downtime,
+}
+
+/// How a provider is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Downtime {
+    /// Connections close without an answer, those in the middle of one included.
+    #[default]
+    Closed,
+    /// Everything is answered by a 503.
+    Unavailable,
+    /// Requests are taken, and nothing comes back while it lasts.
+    Silent,
 }
 
 impl Default for DemoProfile {
@@ -303,6 +328,7 @@ impl Default for DemoProfile {
             retry_after: Duration::from_secs(2),
             cut_rate: 0.0,
             seed: 1,
+            outages: Vec::new(),
         }
     }
 }

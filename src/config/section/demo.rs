@@ -1,9 +1,33 @@
 //! `providers[].demo`: how a simulated provider behaves.
 
+use std::time::Duration;
+
 use crate::config::read::{Object, Section};
 use crate::config::report::Report;
-use crate::config::scalar::{Amount, Ratio, Whole};
-use crate::provider::DemoProfile;
+use crate::config::scalar::{Amount, Named, OneOf, Ratio, Whole};
+use crate::config::units::Span;
+use crate::provider::{DemoProfile, Downtime, Outage};
+
+impl Named for Downtime {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("closed", Downtime::Closed),
+        ("unavailable", Downtime::Unavailable),
+        ("silent", Downtime::Silent),
+    ];
+}
+
+impl Section for Outage {
+    fn fields(object: &mut Object<'_>, report: &mut Report) -> Option<Self> {
+        let after: Option<Duration> = object.take("after", report);
+        let lasting: Option<Span> = object.required("for", report);
+        let how: Option<OneOf<Downtime>> = object.take("how", report);
+        Some(Self {
+            after: after.unwrap_or_default(),
+            lasting: lasting?.0,
+            how: how.map_or_else(Downtime::default, |how| how.0),
+        })
+    }
+}
 
 impl Section for DemoProfile {
     fn fields(object: &mut Object<'_>, report: &mut Report) -> Option<Self> {
@@ -30,6 +54,7 @@ impl Section for DemoProfile {
                 .unwrap_or(defaults.retry_after),
             cut_rate,
             seed: seed.map_or(defaults.seed, |seed| u64::from(seed.0)),
+            outages: object.take("outages", report).unwrap_or_default(),
         })
     }
 }

@@ -6,6 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::yield_now;
 
 use super::*;
+use crate::provider::{Downtime, Outage};
 
 #[tokio::test(start_paused = true)]
 async fn the_first_token_waits_for_the_latency_and_the_rest_keep_pace() {
@@ -157,6 +158,60 @@ async fn a_connection_is_used_again() {
     }
     drop(sender);
     connection.await.expect("no panic").expect("a clean end");
+}
+
+fn down(how: Downtime) -> Demo {
+    let outage = Outage {
+        after: Duration::from_secs(10),
+        lasting: Duration::from_secs(5),
+        how,
+    };
+    demo(DemoProfile {
+        outages: vec![outage],
+        ..prompt()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_begins_and_ends_on_time() {
+    let demo = down(Downtime::Unavailable);
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(chat(&demo, "hi", json!({})).await.status.as_u16());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    assert_eq!(seen, [200, 200, 503, 200]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_provider_answers_when_the_outage_is_over() {
+    let demo = down(Downtime::Silent);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let answer = chat(&demo, "hi", json!({})).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.times, [Duration::from_secs(4)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_dies_closes_what_is_under_way_and_what_comes_later() {
+    let demo = down(Downtime::Closed);
+    let (mut sender, connection) = http1::handshake::<_, Full<Bytes>>(TokioIo::new(demo.connect()))
+        .await
+        .expect("handshake");
+    let connection = tokio::spawn(connection);
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert!(!connection.is_finished() && sender.ready().await.is_ok());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(connection.is_finished());
+    assert!(is_let_go(&demo).await);
+    let late = http1::handshake::<_, Full<Bytes>>(TokioIo::new(demo.connect())).await;
+    let (mut sender, connection) = late.expect("a handshake sends nothing");
+    let ended = tokio::spawn(connection);
+    let request = Request::get("/v1/models").body(Full::default());
+    let answer = sender.send_request(request.expect("valid")).await;
+    assert!(answer.is_err() && ended.is_finished());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(chat(&demo, "hi", json!({})).await.status, 200);
 }
 
 /// Whether, after some turns of the runtime, nothing but `demo` itself holds its state: nothing is served.
