@@ -11,6 +11,7 @@ use ring::digest::{SHA256, digest};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Endpoint;
+use super::house::House;
 use super::translate::heavy::Gate;
 use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
@@ -54,6 +55,7 @@ pub struct Gateway {
     seeds: AtomicU64,
     dice: AtomicU64,
     heavy: Gate,
+    house: House,
     redactor: Arc<Redactor>,
     /// Marks requests that pass through, so that a provider that leads back here is noticed.
     via: String,
@@ -88,6 +90,7 @@ impl Gateway {
             memory: config.router.conversations.map(Memory::new),
             seeds: AtomicU64::new(seed(&via)),
             heavy: Gate::default(),
+            house: House::new(config.router.limits),
             config,
             keyrings,
             upstreams,
@@ -149,6 +152,11 @@ impl Gateway {
     /// Where heavy requests wait for their translation.
     pub fn heavy(&self) -> &Gate {
         &self.heavy
+    }
+
+    /// What there is room for at once.
+    pub fn house(&self) -> &House {
+        &self.house
     }
 
     /// Takes secrets out of texts.

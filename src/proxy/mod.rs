@@ -22,6 +22,7 @@ pub mod failover;
 mod fallbacks;
 pub mod gateway;
 pub mod hold;
+pub mod house;
 pub mod ingress;
 pub mod live;
 mod nested;

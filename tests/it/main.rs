@@ -15,6 +15,7 @@ mod failover;
 mod harness;
 mod help;
 mod hostile;
+mod house;
 mod keys;
 mod limits;
 mod matching;
