@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::call::Endpoint;
 use super::house::House;
+use super::idempotency::Keys;
 use super::translate::heavy::Gate;
 use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
@@ -56,6 +57,7 @@ pub struct Gateway {
     dice: AtomicU64,
     heavy: Gate,
     house: House,
+    idempotency: Keys,
     redactor: Arc<Redactor>,
     /// Marks requests that pass through, so that a provider that leads back here is noticed.
     via: String,
@@ -91,6 +93,7 @@ impl Gateway {
             seeds: AtomicU64::new(seed(&via)),
             heavy: Gate::default(),
             house: House::new(config.router.limits),
+            idempotency: Keys::default(),
             config,
             keyrings,
             upstreams,
@@ -157,6 +160,11 @@ impl Gateway {
     /// What there is room for at once.
     pub fn house(&self) -> &House {
         &self.house
+    }
+
+    /// Which idempotency keys are taken.
+    pub fn idempotency(&self) -> &Keys {
+        &self.idempotency
     }
 
     /// Takes secrets out of texts.

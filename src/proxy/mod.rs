@@ -23,6 +23,7 @@ mod fallbacks;
 pub mod gateway;
 pub mod hold;
 pub mod house;
+pub mod idempotency;
 pub mod ingress;
 pub mod live;
 mod nested;
