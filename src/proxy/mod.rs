@@ -120,7 +120,9 @@ pub async fn handle(
     call: Call,
     mut record: Record,
 ) -> Result<Reply, Problem> {
-    let read = Prepared::read(&call).and_then(|mut prepared| {
+    let read = gateway.idempotency().claim(&call, &record).and_then(|key| {
+        record.under(key);
+        let mut prepared = Prepared::read(&call)?;
         state::resume(&gateway, &call, &mut prepared)?;
         let plan = make_plan(&gateway, &call, &prepared, &mut record)?;
         Ok((prepared, plan))

@@ -16,6 +16,7 @@ mod harness;
 mod help;
 mod hostile;
 mod house;
+mod idempotency;
 mod keys;
 mod limits;
 mod matching;
