@@ -25,7 +25,8 @@ const DISCARD_AT_MOST: usize = 64 * 1024 * 1024;
 /// Collects a request body, unless the gateway ends first. Its room is given back with the last piece of it.
 ///
 /// # Errors
-/// Those of [`collect`], and 503 when `stopped` is cancelled.
+/// 413 beyond `max`, 408 when it comes too slowly, 400 when it breaks off, 503 when there is no room for it or
+/// `stopped` is cancelled.
 pub async fn collect_until(
     stopped: &CancellationToken,
     body: &mut Incoming,
@@ -44,9 +45,6 @@ pub async fn collect_until(
 
 /// Collects a request body. One that came in one piece is not copied. There is room in `luggage` for what
 /// was announced before any of it is read, and for the rest as it comes.
-///
-/// # Errors
-/// 413 beyond `max`, 408 when it comes too slowly, 400 when it breaks off, 503 when there is no room for it.
 async fn collect(
     body: &mut Incoming,
     max: usize,
