@@ -11,6 +11,8 @@ use ring::digest::{SHA256, digest};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Endpoint;
+use super::house::House;
+use super::idempotency::Keys;
 use super::translate::heavy::Gate;
 use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
@@ -55,6 +57,8 @@ pub struct Gateway {
     seeds: AtomicU64,
     dice: AtomicU64,
     heavy: Gate,
+    house: House,
+    idempotency: Keys,
     redactor: Arc<Redactor>,
     /// Marks requests that pass through, so that a provider that leads back here is noticed.
     via: String,
@@ -90,6 +94,8 @@ impl Gateway {
             sessions: Sessions::new(config.router.affinity.ttl),
             seeds: AtomicU64::new(seed(&via)),
             heavy: Gate::default(),
+            house: House::new(config.router.limits),
+            idempotency: Keys::default(),
             config,
             keyrings,
             upstreams,
@@ -156,6 +162,16 @@ impl Gateway {
     /// Where heavy requests wait for their translation.
     pub fn heavy(&self) -> &Gate {
         &self.heavy
+    }
+
+    /// What there is room for at once.
+    pub fn house(&self) -> &House {
+        &self.house
+    }
+
+    /// Which idempotency keys are taken.
+    pub fn idempotency(&self) -> &Keys {
+        &self.idempotency
     }
 
     /// Takes secrets out of texts.

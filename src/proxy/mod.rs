@@ -23,6 +23,8 @@ mod fallbacks;
 pub mod gateway;
 mod headers;
 pub mod hold;
+pub mod house;
+pub mod idempotency;
 pub mod ingress;
 pub mod live;
 mod nested;
@@ -99,7 +101,9 @@ pub async fn handle(
     call: Call,
     mut record: Record,
 ) -> Result<Reply, Problem> {
-    let read = Prepared::read(&call).and_then(|mut prepared| {
+    let read = gateway.idempotency().claim(&call, &record).and_then(|key| {
+        record.under(key);
+        let mut prepared = Prepared::read(&call)?;
         state::resume(&gateway, &call, &mut prepared)?;
         record.asked(prepared.head.model.as_deref().unwrap_or_default());
         let session = session::last(&gateway, &call, &mut prepared);

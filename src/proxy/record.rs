@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
+use super::idempotency::Claim;
 use crate::chat::{Failure, Usage};
 use crate::health::Permit;
 use crate::route::Target;
@@ -42,6 +43,8 @@ pub struct Record {
     usage: Option<Usage>,
     /// What the target that serves it is held to.
     permit: Option<Permit>,
+    /// The idempotency key that is taken for it.
+    key: Option<Box<Claim>>,
     ending: Ending,
 }
 
@@ -67,6 +70,7 @@ impl Record {
             first_token: None,
             usage: None,
             permit: None,
+            key: None,
             ending: Ending::Open,
         }
     }
@@ -96,6 +100,11 @@ impl Record {
     /// How the answer ends is said of the target that `permit` is for.
     pub fn hold(&mut self, permit: Permit) {
         self.permit = Some(permit);
+    }
+
+    /// It is executed under an idempotency key.
+    pub fn under(&mut self, key: Option<Box<Claim>>) {
+        self.key = key;
     }
 
     /// The target that serves it has broken off.
@@ -167,6 +176,10 @@ impl Drop for Record {
             Ending::Open => (499, "client left"),
         };
         let target = self.provider.as_ref();
+        let was_answered = target.is_some() && self.ending != Ending::Open;
+        if let Some(key) = self.key.take().filter(|_| was_answered) {
+            key.executed();
+        }
         tracing::info!(
             target: "autogw::request",
             request_id = self.request_id.to_str().unwrap_or_default(),

@@ -15,38 +15,49 @@ use super::Limits;
 use super::clock::InFlight;
 use super::keep_alive::KeepAlive;
 use crate::proxy::body::Body;
+use crate::proxy::house::{Hold, Luggage};
 use crate::proxy::problem::Problem;
 use std::time::Duration;
 
 /// Most bytes of a refused body that are read to be thrown away.
 const DISCARD_AT_MOST: usize = 64 * 1024 * 1024;
 
-/// Collects a request body, unless the gateway ends first.
+/// Collects a request body, unless the gateway ends first. Its room is given back with the last piece of it.
 ///
 /// # Errors
-/// Those of [`collect`], and 503 when `stopped` is cancelled.
+/// 413 beyond `max`, 408 when it comes too slowly, 400 when it breaks off, 503 when there is no room for it or
+/// `stopped` is cancelled.
 pub async fn collect_until(
     stopped: &CancellationToken,
     body: &mut Incoming,
     max: usize,
     limits: &Limits,
+    mut luggage: Luggage,
 ) -> Result<Bytes, Problem> {
-    let collected = stopped.run_until_cancelled(collect(body, max, limits));
+    let collected = stopped.run_until_cancelled(async {
+        let whole = collect(body, max, limits, &mut luggage).await?;
+        Ok(luggage.around(whole))
+    });
     collected
         .await
         .unwrap_or_else(|| Err(Problem::shutting_down()))
 }
 
-/// Collects a request body. One that came in one piece is not copied.
-///
-/// # Errors
-/// 413 beyond `max`, 408 when it comes too slowly, 400 when it breaks off.
-pub async fn collect(body: &mut Incoming, max: usize, limits: &Limits) -> Result<Bytes, Problem> {
+/// Collects a request body. One that came in one piece is not copied. There is room in `luggage` for what
+/// was announced before any of it is read, and for the rest as it comes.
+async fn collect(
+    body: &mut Incoming,
+    max: usize,
+    limits: &Limits,
+    luggage: &mut Luggage,
+) -> Result<Bytes, Problem> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > max as u64) {
         return Err(Problem::too_large(max));
     }
-    let began = Instant::now();
+    let announced = announced.and_then(|length| usize::try_from(length).ok());
+    luggage.reserve(announced.unwrap_or(0)).await?;
+    let mut began = Instant::now();
     let (mut first, mut all) = (Bytes::new(), BytesMut::new());
     loop {
         let received = first.len() + all.len();
@@ -56,17 +67,15 @@ pub async fn collect(body: &mut Incoming, max: usize, limits: &Limits) -> Result
         if received + chunk.len() > max {
             return Err(Problem::too_large(max));
         }
+        // The client is not to blame for that time.
+        began += luggage.reserve(received + chunk.len()).await?;
         if received == 0 {
             first = chunk;
             continue;
         }
         if all.is_empty() {
             // An announced length is trusted for a first allocation only as far as it is plausible.
-            all.reserve(
-                announced
-                    .map_or(0, |length| usize::try_from(length).unwrap_or(max))
-                    .clamp(received + chunk.len(), max),
-            );
+            all.reserve(announced.unwrap_or(0).clamp(received + chunk.len(), max));
             all.extend_from_slice(&std::mem::take(&mut first));
         }
         all.extend_from_slice(&chunk);
@@ -124,6 +133,8 @@ pub struct EdgeBody {
     keep_alive: Option<KeepAlive>,
     /// The connection's clock stands still until the answer is out.
     _in_flight: InFlight,
+    /// The request's place in the house, where it needs one.
+    _place: Option<Hold>,
 }
 
 #[derive(Debug)]
@@ -139,6 +150,7 @@ impl EdgeBody {
             content: Content::Proxied(body),
             keep_alive: None,
             _in_flight: in_flight,
+            _place: None,
         }
     }
 
@@ -148,11 +160,21 @@ impl EdgeBody {
             content: Content::Page(body),
             keep_alive: None,
             _in_flight: in_flight,
+            _place: None,
         }
     }
 }
 
 impl EdgeBody {
+    /// The same body, which keeps a place in the house until its end.
+    #[must_use]
+    pub fn keeping(self, place: Option<Hold>) -> Self {
+        Self {
+            _place: place,
+            ..self
+        }
+    }
+
     /// The same stream of events, with `sign` in its silences.
     #[must_use]
     pub fn kept_alive(self, sign: &'static [u8]) -> Self {

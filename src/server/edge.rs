@@ -31,6 +31,7 @@ use crate::chat::Dialect;
 use crate::codec::keep_alive;
 use crate::proxy::call::Call;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::house::Hold;
 use crate::proxy::ingress::{Ingress, Tongue};
 use crate::proxy::problem::Problem;
 use crate::proxy::record::Record;
@@ -59,9 +60,9 @@ pub struct Edge {
     limits: Limits,
 }
 
-/// An answer: from the request path, or a page.
+/// An answer: from the request path, with its place in the house, or a page.
 enum Answer {
-    Reply(Reply),
+    Reply(Reply, Option<Hold>),
     Page(Response<axum::body::Body>),
 }
 
@@ -96,7 +97,8 @@ impl Edge {
             .catch_unwind()
             .await;
         let result = handled.unwrap_or_else(|_| Err(Problem::internal().into()));
-        let answer = result.unwrap_or_else(|refusal| Answer::Reply(refusal.reply(&id, tongue)));
+        let answer =
+            result.unwrap_or_else(|refusal| Answer::Reply(refusal.reply(&id, tongue), None));
         let mut response = finish(answer, &id, tongue, in_flight);
         if self.door.is_public() {
             response = carry_far(response, tongue.dialect);
@@ -126,7 +128,11 @@ impl Edge {
             && !asks_first
             && let Some(within) = refusal.parting.listens_for()
         {
-            discard(&mut body, within).await;
+            if refusal.parting != Parting::Meanwhile {
+                discard(&mut body, within).await;
+            } else if !body.is_end_stream() {
+                tokio::spawn(async move { discard(&mut body, within).await });
+            }
         }
         result
     }
@@ -154,19 +160,20 @@ impl Edge {
             Some(ingress) => {
                 let endpoint = ingress.endpoint.path;
                 let record = Record::new(id, client, self.door.name(), endpoint, received);
-                let reply = self.proxy(ingress, head, body, record).await;
-                Ok(Answer::Reply(reply?))
+                self.proxy(ingress, head.headers, body, record).await
             }
             None => match Stored::at(head.uri.path()).filter(|_| may_look_up(&head.method)) {
                 Some(stored) => {
-                    let record = Record::new(id, client, self.door.name(), stored::PATH, received);
+                    let mut record =
+                        Record::new(id, client, self.door.name(), stored::PATH, received);
+                    let place = self.enter(&mut record).await?;
                     let asking = Asking {
                         method: &head.method,
                         query: head.uri.query(),
                         sees_all: self.door.scope().is_none(),
                     };
                     let reply = stored::answer(&self.gateway, &stored, asking, record);
-                    Ok(Answer::Reply(Box::pin(reply).await?))
+                    Ok(Answer::Reply(Box::pin(reply).await?, Some(place)))
                 }
                 None => Ok(Answer::Page(self.page(head, peer).await)),
             },
@@ -197,12 +204,12 @@ impl Edge {
     async fn proxy(
         &self,
         ingress: Ingress,
-        head: Parts,
+        headers: HeaderMap,
         body: &mut Incoming,
         mut record: Record,
-    ) -> Result<Reply, Problem> {
-        let headers = head.headers;
-        match self.body(&headers, body).await {
+    ) -> Result<Answer, Refusal> {
+        let place = self.enter(&mut record).await?;
+        match self.body(&headers, body, record.received()).await {
             Ok(body) => {
                 let call = Call {
                     endpoint: ingress.endpoint,
@@ -213,22 +220,42 @@ impl Edge {
                     scope: self.door.scope(),
                     promise_after: self.door.promise_after(),
                 };
-                proxy::handle(self.gateway.clone(), call, record).await
+                let reply = proxy::handle(self.gateway.clone(), call, record).await?;
+                Ok(Answer::Reply(reply, Some(place)))
             }
             Err(problem) => {
                 record.failed(problem.status.as_u16());
-                Err(problem)
+                Err(problem.into())
             }
         }
     }
 
-    async fn body(&self, headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, Problem> {
+    /// A place in the house for the request of `record`.
+    async fn enter(&self, record: &mut Record) -> Result<Hold, Problem> {
+        if let Some(place) = self.gateway.house().try_enter() {
+            return Ok(place);
+        }
+        // Boxed, as this is rare: who is let in at once need not carry the room for waiting.
+        let entered = Box::pin(self.gateway.house().enter(record.received()));
+        let stopped = self.gateway.stopped();
+        let entered = Box::pin(stopped.run_until_cancelled(entered)).await;
+        let entered = entered.unwrap_or_else(|| Err(Problem::shutting_down()));
+        entered.inspect_err(|problem| record.failed(problem.status.as_u16()))
+    }
+
+    async fn body(
+        &self,
+        headers: &HeaderMap,
+        body: &mut Incoming,
+        received: Instant,
+    ) -> Result<Bytes, Problem> {
         let via = headers.get(&VIA);
         if via.is_some_and(|via| via == self.gateway.via()) {
             return Err(Problem::request_loop());
         }
         let max = self.gateway.config().server.max_body;
-        collect_until(&self.gateway.stopped(), body, max, &self.limits).await
+        let luggage = self.gateway.house().luggage(received);
+        collect_until(&self.gateway.stopped(), body, max, &self.limits, luggage).await
     }
 
     async fn page(&self, head: Parts, peer: &Peer) -> Response<axum::body::Body> {
@@ -329,6 +356,8 @@ struct Refusal {
 enum Parting {
     /// It goes on when the rest of the request has been read.
     GoesOn,
+    /// The same, but the answer does not wait for the rest.
+    Meanwhile,
     /// It ends; the rest is read for a moment, so that the answer is not lost.
     Soon,
     /// It ends, and nothing more is read.
@@ -339,7 +368,7 @@ impl Parting {
     /// How long the rest of a refused request is read.
     fn listens_for(self) -> Option<Duration> {
         match self {
-            Parting::GoesOn => Some(Duration::from_secs(2)),
+            Parting::GoesOn | Parting::Meanwhile => Some(Duration::from_secs(2)),
             Parting::Soon => Some(Duration::from_millis(300)),
             Parting::AtOnce => None,
         }
@@ -348,10 +377,12 @@ impl Parting {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self {
-            problem,
-            parting: Parting::GoesOn,
-        }
+        // Who is to come again had better know it soon.
+        let parting = match problem.status {
+            StatusCode::SERVICE_UNAVAILABLE => Parting::Meanwhile,
+            _ => Parting::GoesOn,
+        };
+        Self { problem, parting }
     }
 }
 
@@ -366,7 +397,7 @@ impl Refusal {
 
     fn reply(&self, id: &HeaderValue, tongue: Tongue) -> Reply {
         let mut reply = error::reply(&self.problem, id, tongue);
-        if self.parting != Parting::GoesOn {
+        if matches!(self.parting, Parting::Soon | Parting::AtOnce) {
             let close = HeaderValue::from_static("close");
             reply.headers.insert(header::CONNECTION, close);
         }
@@ -429,14 +460,15 @@ fn finish(
     tongue: Tongue,
     in_flight: InFlight,
 ) -> Response<EdgeBody> {
-    let reply = match answer {
+    let (reply, place) = match answer {
         Answer::Page(page) => match page.extensions().get::<PendingProblem>() {
-            Some(problem) => problem.reply(id, tongue),
+            Some(problem) => (problem.reply(id, tongue), None),
             None => return page.map(|body| EdgeBody::page(body, in_flight)),
         },
-        Answer::Reply(reply) => reply,
+        Answer::Reply(reply, place) => (reply, place),
     };
-    let mut response = Response::new(EdgeBody::proxied(reply.body, in_flight));
+    let body = EdgeBody::proxied(reply.body, in_flight).keeping(place);
+    let mut response = Response::new(body);
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     response

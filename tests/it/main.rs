@@ -16,6 +16,8 @@ mod fault_table;
 mod harness;
 mod help;
 mod hostile;
+mod house;
+mod idempotency;
 mod keys;
 mod limits;
 mod matching;

@@ -125,6 +125,34 @@ impl Problem {
         )
     }
 
+    /// 413: the body is over what may be held of all bodies together.
+    pub fn larger_than_the_house(limit: usize) -> Self {
+        let message = format!(
+            "the request body is larger than the {limit} bytes that all bodies together may take \
+             (`router.limits.buffered_bytes`)"
+        );
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "invalid_request_error",
+            Some("request_too_large"),
+            message,
+        )
+    }
+
+    /// 503: as many requests are under way, or as many bytes of them held, as there may be.
+    pub fn house_full() -> Self {
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            Some("gateway_overloaded"),
+            "the gateway is at its limit of requests under way; try again in a moment",
+        );
+        Self {
+            retry_after: Some(Duration::from_secs(1)),
+            ..problem
+        }
+    }
+
     /// 408: the body did not arrive in time.
     pub fn slow_body() -> Self {
         let message = "the request body did not arrive in time";
