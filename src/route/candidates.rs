@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::considered::{Exclusion, Notes};
 use super::index::Index;
 use super::plan::{Ask, Keyring, NoTarget};
 use super::wanted::Wanted;
@@ -80,15 +81,46 @@ fn offers_of(name: &str, ask: &Ask<'_>, index: &Index, pin: Option<usize>) -> Ve
     offers
 }
 
+/// The offers without those of providers that the request does not want.
+pub(super) fn wanted(
+    ask: &Ask<'_>,
+    mut offers: Vec<Arc<Offer>>,
+    keyrings: &[Keyring],
+    notes: &mut Notes,
+) -> Result<Vec<Arc<Offer>>, NoTarget> {
+    if ask.excluded.is_empty() {
+        return Ok(offers);
+    }
+    offers.retain(|offer| {
+        let name = &*keyrings[offer.provider].provider.name;
+        let is_excluded = ask.excluded.iter().any(|excluded| excluded == name);
+        if is_excluded {
+            notes.offer(offer, Exclusion::Asked);
+        }
+        !is_excluded
+    });
+    if offers.is_empty() {
+        return Err(NoTarget::Unavailable);
+    }
+    Ok(offers)
+}
+
 /// The offers whose providers can be spoken to, those that need no translation first. What the client or
 /// a route has put in an order keeps it.
 pub(super) fn speakers(
     ask: &Ask<'_>,
     index: &Index,
     mut offers: Vec<Arc<Offer>>,
+    notes: &mut Notes,
 ) -> Result<Vec<Arc<Offer>>, NoTarget> {
     let fluency = |offer: &Arc<Offer>| (ask.fluency)(offer.provider);
-    offers.retain(|offer| fluency(offer).is_some());
+    offers.retain(|offer| {
+        let speaks = fluency(offer).is_some();
+        if !speaks {
+            notes.offer(offer, Exclusion::NoSpeaker);
+        }
+        speaks
+    });
     if offers.is_empty() {
         return Err(NoTarget::NoSpeaker);
     }

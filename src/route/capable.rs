@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::Offer;
+use super::choice::Fit;
+use super::considered::{Exclusion, Notes};
 use super::plan::{Ask, NoTarget};
 use crate::provider::{Feature, Features};
 
@@ -29,15 +31,23 @@ pub fn missing(needs: Features, has: Option<Features>) -> Features {
     hard(needs).without(has)
 }
 
+/// The offers that can do what is needed, those that say so first.
 pub(super) fn capable(
     ask: &Ask<'_>,
     offers: Vec<Arc<Offer>>,
     needs: Features,
+    notes: &mut Notes,
 ) -> Result<Vec<Arc<Offer>>, NoTarget> {
     let lacks = |offer: &Arc<Offer>| missing(needs, offer.features);
     let (mut able, unable): (Vec<_>, Vec<_>) = offers
         .into_iter()
         .partition(|offer| lacks(offer).is_empty());
+    if able.is_empty() && ask.may_strip {
+        return Ok(unable);
+    }
+    for offer in &unable {
+        notes.offer(offer, Exclusion::Incapable(lacks(offer)));
+    }
     if able.is_empty() {
         let first = unable.first().map(lacks).unwrap_or_default();
         let everywhere = unable.iter().map(lacks).fold(first, Features::common);
@@ -46,23 +56,24 @@ pub(super) fn capable(
         } else {
             everywhere
         };
-        return if ask.may_strip {
-            Ok(unable)
-        } else {
-            Err(NoTarget::Incapable { missing })
-        };
+        return Err(NoTarget::Incapable { missing });
     }
-    let lacks_soft = |offer: &Arc<Offer>| {
-        offer
-            .features
-            .is_some_and(|has| !needs.without(has).is_empty())
-    };
-    able.sort_by_key(|offer| (is_for_embeddings_only(offer, needs), lacks_soft(offer)));
+    able.sort_by_key(|offer| fit(offer, needs));
     Ok(able)
 }
 
-/// A model that lists nothing but `embeddings` cannot talk, whatever else is asked of it.
-fn is_for_embeddings_only(offer: &Offer, needs: Features) -> bool {
-    let only = Features::NONE.with(Feature::Embeddings);
-    offer.features == Some(only) && !needs.has(Feature::Embeddings)
+/// How well `offer` suits a request that needs `needs`, beside what it cannot do without.
+pub(super) fn fit(offer: &Offer, needs: Features) -> Fit {
+    let Some(has) = offer.features else {
+        return Fit::Good;
+    };
+    // A model that lists nothing but `embeddings` cannot talk, whatever else is asked of it.
+    if has == Features::NONE.with(Feature::Embeddings) && !needs.has(Feature::Embeddings) {
+        return Fit::Poor;
+    }
+    if needs.without(has).is_empty() {
+        Fit::Good
+    } else {
+        Fit::Doubtful
+    }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Offer;
+use super::choice::Candidate;
+use super::{Offer, Target};
 use crate::chat::FailureClass;
 use crate::health::View;
 use crate::provider::Features;
@@ -57,4 +58,72 @@ pub enum Exclusion {
     Score,
     /// The alias names another key.
     Alias,
+}
+
+/// What became of candidates, written down only for a rehearsal.
+#[derive(Debug)]
+pub(super) struct Notes(Option<Vec<Considered>>);
+
+impl Notes {
+    /// Notes that are taken if `rehearses`, and else dropped.
+    pub(super) fn new(rehearses: bool) -> Self {
+        Self(rehearses.then(Vec::new))
+    }
+
+    /// Whether anybody reads them.
+    pub(super) fn are_taken(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// `offer` is left out before its keys were looked at.
+    pub(super) fn offer(&mut self, offer: &Arc<Offer>, why: Exclusion) {
+        self.add(offer, None, None, why);
+    }
+
+    /// The key at `key` of `offer` is not among those that may be used.
+    pub(super) fn key(&mut self, offer: &Arc<Offer>, key: Option<usize>) {
+        self.add(offer, key, None, Exclusion::Alias);
+    }
+
+    /// `target` is left out as it stands.
+    pub(super) fn target(&mut self, target: &Target, view: impl FnOnce() -> View, why: Exclusion) {
+        if self.are_taken() {
+            self.add(&target.offer, target.key, Some(view()), why);
+        }
+    }
+
+    fn add(&mut self, offer: &Arc<Offer>, key: Option<usize>, view: Option<View>, why: Exclusion) {
+        if let Some(notes) = &mut self.0 {
+            notes.push(Considered {
+                offer: offer.clone(),
+                key,
+                view,
+                score: None,
+                verdict: Err(why),
+            });
+        }
+    }
+
+    /// All of them: those that are tried, in order, then those that scored too low, then the rest.
+    pub(super) fn of(self, tried: &[Candidate], dropped: &[Candidate]) -> Vec<Considered> {
+        let Some(rest) = self.0 else {
+            return Vec::new();
+        };
+        let tried = tried
+            .iter()
+            .enumerate()
+            .map(|(rank, one)| told(one, Ok(rank)));
+        let dropped = dropped.iter().map(|one| told(one, Err(Exclusion::Score)));
+        tried.chain(dropped).chain(rest).collect()
+    }
+}
+
+fn told(candidate: &Candidate, verdict: Result<usize, Exclusion>) -> Considered {
+    Considered {
+        offer: candidate.target.offer.clone(),
+        key: candidate.target.key,
+        view: Some(candidate.view),
+        score: candidate.score,
+        verdict,
+    }
 }

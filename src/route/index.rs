@@ -36,6 +36,8 @@ pub struct Index {
     providers: HashMap<Arc<str>, usize>,
     /// Providers that serve everything and have not said yet what that is.
     open: Vec<usize>,
+    /// The weight of each provider.
+    weights: Vec<f64>,
 }
 
 impl Index {
@@ -48,6 +50,7 @@ impl Index {
         let mut index = Index::default();
         for (place, provider) in providers.iter().enumerate() {
             index.providers.insert(provider.name.clone(), place);
+            index.weights.push(provider.weight);
             match (
                 &provider.models,
                 listings.get(place).and_then(Option::as_ref),
@@ -57,13 +60,14 @@ impl Index {
                         let upstream = model.upstream.as_deref().unwrap_or(&model.name);
                         index.add(Offer {
                             known: Known::given(model),
+                            weight: model.weight.unwrap_or(provider.weight),
                             ..Offer::new(place, &model.name, upstream, model.features)
                         });
                     }
                 }
                 (Models::Everything, Some(names)) => {
                     for name in names {
-                        index.add(Offer::new(place, name, name, None));
+                        index.add(index.unlisted(place, name));
                     }
                 }
                 (Models::Everything, None) => index.open.push(place),
@@ -99,7 +103,7 @@ impl Index {
         let listed = self.exact.get(step.model.as_str()).into_iter().flatten();
         let offer = listed.into_iter().find(|offer| offer.provider == place);
         let offer = offer.map_or_else(
-            || Offer::new(place, &step.model, &step.model, None),
+            || self.unlisted(place, &step.model),
             |offer| Offer::clone(offer),
         );
         let rules = StepRules {
@@ -114,6 +118,14 @@ impl Index {
             rules: Some(rules),
             ..offer
         })
+    }
+
+    /// A model of which the configuration says nothing.
+    fn unlisted(&self, place: usize, model: &str) -> Offer {
+        Offer {
+            weight: self.weights[place],
+            ..Offer::new(place, model, model, None)
+        }
     }
 
     fn add(&mut self, offer: Offer) {
@@ -203,7 +215,7 @@ impl Index {
                 .iter()
                 .filter(|place| pin.is_none_or(|pin| pin == **place));
             found = open
-                .map(|place| Arc::new(Offer::new(*place, name, name, None)))
+                .map(|place| Arc::new(self.unlisted(*place, name)))
                 .collect();
         }
         found
@@ -221,9 +233,7 @@ impl Index {
             .find(|offer| offer.provider == place);
         match listed {
             Some(offer) => Some(offer.clone()),
-            None if self.open.contains(&place) => {
-                Some(Arc::new(Offer::new(place, model, model, None)))
-            }
+            None if self.open.contains(&place) => Some(Arc::new(self.unlisted(place, model))),
             None => None,
         }
     }

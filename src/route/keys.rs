@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::considered::Notes;
 use super::plan::{Ask, Keyring};
 use super::{Offer, Target};
 use crate::health::TargetId;
@@ -39,12 +40,7 @@ pub(super) fn targets<'a>(
 ) -> impl Iterator<Item = Target> + 'a {
     let keys = &ring.provider.keys;
     let count = keys.len();
-    let own = offer
-        .rules
-        .as_ref()
-        .and_then(|rules| rules.alias.as_deref());
-    let alias = own.or(ask.alias);
-    let is_strict = alias.is_some() && (own.is_some() || ask.strict_alias);
+    let (alias, is_strict) = alias(offer, ask);
     let is_wanted = move |place: usize| alias.is_some() && keys[place].alias.as_deref() == alias;
     let rotated = (0..count).map(move |step| (turn + step) % count);
     let preferred = rotated.clone().filter(move |place| is_wanted(*place));
@@ -64,4 +60,37 @@ pub(super) fn targets<'a>(
                 service: ask.service,
             },
         })
+}
+
+/// The key that is wanted, and whether no other will do. What a route says goes first.
+fn alias<'a>(offer: &'a Offer, ask: &'a Ask<'_>) -> (Option<&'a str>, bool) {
+    let rules = offer.rules.as_ref();
+    let own = rules.and_then(|rules| rules.alias.as_deref());
+    let alias = own.or(ask.alias);
+    (
+        alias,
+        alias.is_some() && (own.is_some() || ask.strict_alias),
+    )
+}
+
+/// Notes which keys of an offer an alias rules out.
+pub(super) fn note_other_keys(
+    offer: &Arc<Offer>,
+    ring: &Keyring,
+    ask: &Ask<'_>,
+    notes: &mut Notes,
+) {
+    let (alias, is_strict) = alias(offer, ask);
+    if !is_strict {
+        return;
+    }
+    let keys = &ring.provider.keys;
+    if keys.is_empty() {
+        notes.key(offer, None);
+    }
+    for (place, key) in keys.iter().enumerate() {
+        if key.alias.as_deref() != alias {
+            notes.key(offer, Some(place));
+        }
+    }
 }

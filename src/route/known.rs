@@ -32,6 +32,12 @@ impl Known {
             }
         })
     }
+
+    /// The price of a million tokens, three of the input to one of the output, in US dollars.
+    pub fn price(&self, upstream: &str) -> Option<f64> {
+        let known = self.of(upstream);
+        Some((3.0 * known.input_price? + known.output_price?) / 4.0)
+    }
 }
 
 impl PartialEq for Known {

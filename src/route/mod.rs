@@ -1,15 +1,23 @@
 //! Routing: from a model string to an ordered list of targets. Pure functions over immutable views.
 
+mod adaptive;
+mod affinity;
+mod bandit;
 mod candidates;
 mod capable;
 pub mod choice;
 mod considered;
+mod context;
+mod dice;
+mod explore;
 pub mod index;
 mod keys;
 mod known;
 pub mod plan;
 mod scope;
+mod survey;
 pub mod wanted;
+mod weighted;
 
 pub use known::Known;
 pub use scope::Scope;
@@ -89,6 +97,11 @@ impl Offer {
     /// What is known of the model.
     pub fn knowledge(&self) -> &Knowledge {
         self.known.of(&self.upstream)
+    }
+
+    /// The price of a million tokens, three of the input to one of the output, in US dollars.
+    pub fn price(&self) -> Option<f64> {
+        self.known.price(&self.upstream)
     }
 
     /// An offer of `name`, which the upstream knows as `upstream`.

@@ -6,15 +6,17 @@ use std::time::Instant;
 
 use http::HeaderValue;
 
-use super::candidates::{candidates, check_alias, speakers};
+use super::candidates::{candidates, check_alias, speakers, wanted};
 use super::capable::capable;
-use super::choice::{self, Candidate, Policy};
+use super::choice::{Order, Policy};
+use super::considered::Notes;
+use super::context;
 use super::index::Index;
-use super::keys::{Turns, targets};
-use super::{Fluency, RouteRules, Scope, Target};
+use super::survey::Survey;
+use super::{Fluency, Offer, RouteRules, Scope, Target};
 use crate::chat::FailureClass;
 use crate::config::Strategy;
-use crate::health::{Health, Standing, TargetId, View};
+use crate::health::{Health, TargetId};
 use crate::provider::{Features, Provider};
 
 pub use super::capable::missing;
@@ -89,7 +91,7 @@ pub struct Plan {
     pub kept_session: bool,
     /// Why nobody is left. Only for a rehearsal, which is told by this rather than by an error as soon as
     /// there were any candidates: `considered` says what became of them.
-    pub no_target: Option<NoTarget>,
+    pub no_target: Option<Box<NoTarget>>,
 }
 
 /// Why there is no target.
@@ -137,58 +139,62 @@ pub fn make(
 ) -> Result<Plan, NoTarget> {
     let offers = candidates(ask, index, keyrings)?;
     check_alias(ask, &offers, keyrings)?;
-    let offers = speakers(ask, index, offers)?;
+    let route = index.route(ask.model.trim()).cloned();
+    let own = route.as_ref().and_then(|route| route.strategy);
+    let mut plan = Plan {
+        strategy: own.unwrap_or(ask.policy.strategy),
+        route,
+        ..Plan::default()
+    };
+    let mut notes = Notes::new(ask.rehearses);
+    let order = match usable(ask, index, keyrings, offers, needs, &mut notes) {
+        Ok((offers, needs)) => {
+            plan.needs = needs;
+            let survey = Survey {
+                ask,
+                keyrings,
+                health,
+                now,
+            };
+            survey.fill(&mut plan, &offers, &mut notes)
+        }
+        Err(reason) => {
+            plan.no_target = Some(Box::new(reason));
+            Order::default()
+        }
+    };
+    plan.considered = notes.of(&order.tried, &order.dropped);
+    let targets = order.tried.into_iter().map(|candidate| candidate.target);
+    plan.targets = targets.collect();
+    let is_empty = plan.targets.is_empty() && plan.resting.is_empty() && plan.open.is_empty();
+    if is_empty && plan.no_target.is_none() {
+        plan.no_target = Some(Box::new(NoTarget::Unavailable));
+    }
+    match plan.no_target.take_if(|_| !ask.rehearses) {
+        Some(reason) => Err(*reason),
+        None => Ok(plan),
+    }
+}
+
+/// The offers that would do, whatever their health, and what the request needs of them.
+fn usable(
+    ask: &Ask<'_>,
+    index: &Index,
+    keyrings: &[Keyring],
+    offers: Vec<Arc<Offer>>,
+    needs: impl FnOnce() -> Features,
+    notes: &mut Notes,
+) -> Result<(Vec<Arc<Offer>>, Features), NoTarget> {
+    let offers = wanted(ask, offers, keyrings, notes)?;
+    let offers = speakers(ask, index, offers, notes)?;
     let needs = if offers.iter().any(|offer| offer.features.is_some()) {
         needs()
     } else {
         Features::NONE
     };
-    let offers = capable(ask, offers, needs)?;
-    let mut plan = Plan {
-        needs,
-        route: index.route(ask.model.trim()).cloned(),
-        ..Plan::default()
-    };
-    let mut policy = ask.policy;
-    if let Some(strategy) = plan.route.as_ref().and_then(|route| route.strategy) {
-        policy.strategy = strategy;
-    }
-    plan.strategy = policy.strategy;
-    let mut candidates = Vec::new();
-    let mut turns = Turns::default();
-    for offer in &offers {
-        let ring = &keyrings[offer.provider];
-        for target in targets(
-            offer,
-            ring,
-            turns.of(offer.provider, ring, ask.rehearses),
-            ask,
-        ) {
-            match health.standing(&target.id, now) {
-                standing @ (Standing::Ready | Standing::Probe | Standing::Suspect) => {
-                    let view = match policy.strategy {
-                        Strategy::Sequential => View::untried(),
-                        _ => health.view(&target.id, now),
-                    };
-                    candidates.push(Candidate {
-                        target,
-                        standing,
-                        view,
-                        score: None,
-                    });
-                }
-                Standing::Open { until } => plan.open.push((target, until)),
-                Standing::Resting { until, class } => plan.resting.push((target, until, class)),
-                Standing::Unavailable => {}
-            }
-        }
-    }
-    let ordered = choice::order(&policy, candidates).into_iter();
-    plan.targets = ordered.map(|candidate| candidate.target).collect();
-    plan.open.sort_by_key(|(_, until)| *until);
-    if plan.targets.is_empty() && plan.resting.is_empty() && plan.open.is_empty() {
-        Err(NoTarget::Unavailable)
-    } else {
-        Ok(plan)
-    }
+    let offers = capable(ask, offers, needs, notes)?;
+    Ok((context::that_take(ask, offers, notes), needs))
 }
+
+#[cfg(test)]
+mod tests;

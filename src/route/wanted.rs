@@ -45,11 +45,17 @@ fn list(text: &str) -> Vec<&str> {
 
 /// The form in which names are compared last: everything through the first `/` dropped, lower case, trimmed.
 pub fn normalised(name: &str) -> String {
+    bare(name).to_lowercase()
+}
+
+/// Whether two names are the same, or are once they are normalised (as far as ASCII goes).
+pub fn is_same(left: &str, right: &str) -> bool {
+    left == right || bare(left).eq_ignore_ascii_case(bare(right))
+}
+
+fn bare(name: &str) -> &str {
     let name = name.trim();
-    name.split_once('/')
-        .map_or(name, |(_, rest)| rest)
-        .trim()
-        .to_lowercase()
+    name.split_once('/').map_or(name, |(_, rest)| rest).trim()
 }
 
 #[cfg(test)]
