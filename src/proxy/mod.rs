@@ -22,6 +22,7 @@ pub mod failover;
 mod fallbacks;
 pub mod gateway;
 mod headers;
+pub mod hedges;
 pub mod hold;
 pub mod ingress;
 pub mod live;
@@ -34,10 +35,12 @@ pub mod raw;
 pub mod receive;
 pub mod record;
 pub mod relay;
+pub mod seat;
 mod state;
 pub mod stored;
 pub mod tongue;
 pub mod translate;
+mod tries;
 pub mod upstream;
 pub mod watch;
 pub mod written;
@@ -50,15 +53,14 @@ use tokio::time::Instant;
 
 use crate::chat::{Dialect, Operation};
 use crate::codec::keep_alive;
-use crate::route::Target;
 use crate::route::plan::Plan;
 use array::Array;
-use attempt::{Attempt, Good};
+use attempt::Attempt;
 use body::Body;
 use call::Call;
-use failover::Failover;
+use failover::{Failover, Won};
 use gateway::Gateway;
-use headers::{describe, json_headers, pass_limits, passed_back, stream_headers};
+use headers::{describe, json_headers, pass_limits, passed_back, route, stream_headers};
 use hold::Held;
 use ingress::Framing;
 use live::Live;
@@ -98,6 +100,7 @@ pub async fn handle(
     call: Call,
     mut record: Record,
 ) -> Result<Reply, Problem> {
+    record.traced(gateway.traces());
     let read = Prepared::read(&call).and_then(|mut prepared| {
         state::resume(&gateway, &call, &mut prepared)?;
         record.asked(prepared.head.model.as_deref().unwrap_or_default());
@@ -188,19 +191,19 @@ async fn search(
         deadline: Instant::from_std(record.received()) + limit,
     };
     let exposed = Exposed::of(&plan);
+    record.planned(plan.strategy);
     let dialect = call.endpoint.dialect;
     let stop = gateway.stopped();
+    let mut failover = Failover::new(attempt, plan, &mut record);
     let result = tokio::select! {
         biased;
-        result = Failover::new(attempt, plan, &mut record).run() => result,
+        result = failover.run() => result,
         () = stop.cancelled() => Err(Problem::shutting_down()),
     };
     match result {
-        Ok((good, target, permit)) => {
-            record.hold(permit);
-            Ok(commit(&gateway, dialect, good, (target, exposed), record))
-        }
-        Err(problem) => {
+        Ok(won) => Ok(commit(&gateway, dialect, won, exposed, record)),
+        Err(mut problem) => {
+            problem.route = route(record.tries()).map(String::into_boxed_str);
             record.failed(problem.status.as_u16());
             Err(problem)
         }
@@ -216,21 +219,29 @@ fn route_limit(plan: &Plan) -> Option<Duration> {
 fn commit(
     gateway: &Arc<Gateway>,
     dialect: Dialect,
-    good: Good,
-    (target, exposed): (Target, Exposed),
+    won: Won,
+    exposed: Exposed,
     mut record: Record,
 ) -> Committed {
+    let Won {
+        good,
+        target,
+        seat,
+        place,
+    } = won;
+    record.hold(seat);
+    record.serves(place);
     let mut headers = if good.is_translated {
         // What the upstream says of its body is not true of ours.
         json_headers()
     } else {
         passed_back(&good.headers, gateway.redactor())
     };
-    if exposed == Exposed::Limits {
+    if exposed == Exposed::Limits && record.attempts() == 1 {
         pass_limits(&good.headers, gateway.redactor(), &mut headers);
     }
     let ring = &gateway.keyrings()[target.offer.provider];
-    describe(&mut headers, ring, &target, record.attempts(), &good.told);
+    describe(&mut headers, ring, &target, &record, &good.told);
     record.served_by(target, good.status.as_u16());
     let body = match good.body {
         GoodBody::Whole(bytes, usage) => {
