@@ -49,7 +49,11 @@ pub(super) struct Exhausted {
 impl Exhausted {
     /// The problem to answer with.
     pub(super) fn tell(self) -> Problem {
-        let problem = self.problem();
+        let problem = match self.end {
+            // The client's own SDK would send it again, too.
+            End::Risk => self.problem().finally(),
+            _ => self.problem(),
+        };
         problem.after(
             self.failures
                 .into_iter()
@@ -83,12 +87,7 @@ impl Exhausted {
         if self.all(&[Class::Local]) {
             return Problem::out_of_files();
         }
-        let problem = Problem::all_failed(self.why(), &last.message);
-        match self.end {
-            // The client's own SDK would send it again, too.
-            End::Risk => problem.finally(),
-            _ => problem,
-        }
+        Problem::all_failed(self.why(), &last.message)
     }
 
     /// Whether somebody could have answered who only had no room.

@@ -136,7 +136,11 @@ fn list(words: &[String]) -> Option<HeaderValue> {
 
 /// What was tried and how that went, as `provider/model=verdict, …`; `None` if nothing was.
 pub(super) fn route(tries: &[Try]) -> Option<String> {
-    let mut joined = String::with_capacity(64);
+    // Exactly as long as it will be, where names are plain: a header of its own length is not copied again.
+    let own = |tried: &Try| tried.provider.len() + tried.model.len() + tried.verdict.name().len();
+    let length: usize = tries.iter().map(|tried| own(tried) + 4).sum();
+    let mut joined =
+        String::with_capacity(length.saturating_sub(2).min(LONGEST_LIST + LONGEST_WORD));
     for tried in tries {
         let before = joined.len();
         if before > 0 {
@@ -158,7 +162,12 @@ pub(super) fn route(tries: &[Try]) -> Option<String> {
 
 /// Adds a word of a list; what cannot stand there is replaced.
 fn push_plain(joined: &mut String, word: &str) {
-    let plain = |c: char| (c == ' ' || c.is_ascii_graphic()) && c != ',';
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b',';
+    if word.len() <= LONGEST_WORD && word.bytes().all(is_plain) {
+        joined.push_str(word);
+        return;
+    }
+    let plain = |c: char| u8::try_from(c).is_ok_and(is_plain);
     let word = word.chars().take(LONGEST_WORD);
     joined.extend(word.map(|c| if plain(c) { c } else { '_' }));
 }

@@ -108,6 +108,11 @@ impl Record {
         self.tries.begin(target, cause, self.received.elapsed())
     }
 
+    /// An attempt is made of which no more is told.
+    pub fn attempt(&mut self) {
+        self.attempts += 1;
+    }
+
     /// `target` is not asked.
     pub fn skip(&mut self, target: &Target, cause: Cause, verdict: Verdict) {
         let at = self.received.elapsed();

@@ -55,7 +55,7 @@ async fn cutting(body: &Arc<Vec<u8>>, cut: Cut) -> (Gateway, Upstream, Upstream)
     .await;
     let b = Upstream::always(Reply::sse(chat::stream(&["B"]))).await;
     // So many cuts would open the breaker, and A would not be asked.
-    let never = json!({"threshold": 1_000_000, "min_samples": 1_000_000});
+    let never = json!({"threshold": 100_000, "min_samples": 100_000});
     let config = Config::over([&a, &b]).router("circuit", never);
     (config.start().await, a, b)
 }

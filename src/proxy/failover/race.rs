@@ -19,7 +19,8 @@ use crate::telemetry::trace::{Cause, Verdict};
 pub(super) fn rule(attempt: Attempt<'_>, route: Option<&RouteRules>) -> Option<Hedge> {
     let own = route.and_then(|route| route.hedge);
     let hedge = own.or(attempt.gateway.config().router.hedge)?;
-    if !attempt.call.endpoint.generates() {
+    // A share of nothing switches it off.
+    if hedge.max_ratio <= 0.0 || !attempt.call.endpoint.generates() {
         return None;
     }
     attempt.gateway.hedges().deposit(hedge.max_ratio);

@@ -106,6 +106,11 @@ impl Gateway {
         patiently("a trace", remembered).await
     }
 
+    /// Whether the request of that id is remembered.
+    pub(crate) fn remembers(&self, id: &str) -> bool {
+        self.running.facts().traces().find(id).is_some()
+    }
+
     /// `text` without its secrets.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.running.redactor().redact(text).into_owned()
