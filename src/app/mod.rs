@@ -257,6 +257,11 @@ impl Running {
         self.tunnels.board()
     }
 
+    /// The gateway itself, with what it has counted and remembers.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     /// Hides every secret of this run, the key made for it included.
     pub fn redactor(&self) -> Arc<Redactor> {
         Arc::clone(self.gateway.redactor())

@@ -75,46 +75,40 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Sends what was written for `target` to it.
+    /// Sends what was written for `target` to it. `sheet` is used up: what is lent is not moved from future
+    /// to future.
     ///
     /// # Cancel safety
     /// Dropping the future closes the upstream connection.
     pub async fn run(
         &self,
         target: &Target,
-        sheet: Sheet,
+        sheet: &mut Sheet,
         leash: Leash<'_>,
     ) -> Result<Good, Failure> {
-        let Sheet {
-            endpoint,
-            written,
-            mut told,
-            report: _,
-            crossing,
-            has_effects,
-            embedding,
-        } = sheet;
         let asking = Asking {
-            has_effects,
+            has_effects: sheet.has_effects,
             target,
             leash,
-            endpoint,
-            crossing: crossing.as_ref(),
+            endpoint: sheet.endpoint,
+            crossing: sheet.crossing.as_ref(),
         };
-        let mut good = self.ask(asking, written).await?;
-        if let Some(embedding) = embedding {
+        let mut good = self.ask(asking, &mut sheet.written).await?;
+        if let Some(embedding) = sheet.embedding.take() {
             let (more, embedding) = *embedding;
             // Boxed: it has room for another call, which hardly anybody needs.
             good.body = Box::pin(self.gather(asking, good.body, more, &embedding)).await?;
         }
-        good.body = self.settled(good.body, crossing.as_deref(), &mut told);
+        let mut told = std::mem::take(&mut sheet.told);
+        let crossing = sheet.crossing.as_deref();
+        good.body = self.settled(good.body, crossing, &mut told);
         good.is_translated = crossing.is_some();
         good.told = told;
         Ok(good)
     }
 
     /// One call to the target, to the point where its answer is known to be good.
-    async fn ask(&self, asking: Asking<'_>, written: Written) -> Result<Good, Failure> {
+    async fn ask(&self, asking: Asking<'_>, written: &mut Written) -> Result<Good, Failure> {
         let target = asking.target;
         let provider = self.gateway.provider(target);
         let timeouts = timeouts(
@@ -137,7 +131,7 @@ impl Attempt<'_> {
             path: &written.path,
             key: target.key,
             headers: &written.headers,
-            body: written.body,
+            body: std::mem::take(&mut written.body),
             connect_by: now + timeouts.connect,
             answer_by: time.by,
             may_repeat: self.may_repeat(provider) && !asking.has_effects,
@@ -190,8 +184,8 @@ impl Attempt<'_> {
             if let GoodBody::Whole(bytes, _) = body {
                 answers.push(bytes);
             }
-            if let Some(written) = more.next() {
-                next = Some(self.ask(asking, written).await?.body);
+            if let Some(mut written) = more.next() {
+                next = Some(self.ask(asking, &mut written).await?.body);
             }
         }
         match embedding.answer(&answers) {

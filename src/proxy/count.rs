@@ -25,6 +25,7 @@ use super::{Reply, tongue};
 use crate::chat::Dialect;
 use crate::route::Target;
 use crate::route::plan::Plan;
+use crate::telemetry::trace::{Cause, Verdict};
 
 /// How long a counter may take: an editor waits for dozens of these.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -56,7 +57,7 @@ pub(super) async fn answer(
             &mut reply.headers,
             ring,
             target,
-            record.attempts(),
+            &record,
             &super::attempt::Told::default(),
         );
         record.served_by(target.clone(), StatusCode::OK.as_u16());
@@ -91,12 +92,19 @@ async fn count(attempt: Attempt<'_>, target: &Target, record: &mut Record) -> Op
     let provider = attempt.gateway.provider(target);
     let endpoint = tongue::endpoint(attempt.prepared, &target.offer, provider)?;
     let (gate, weight) = (attempt.gateway.heavy(), attempt.weight(target));
-    let sheet = gate
+    let mut sheet = gate
         .pass(weight, || attempt.write(target, &[]))
         .await
         .ok()?;
-    record.attempt();
-    let good = attempt.run(target, sheet, Leash::default()).await.ok()?;
+    let place = record.begin(target, Cause::First);
+    let answered = attempt.run(target, &mut sheet, Leash::default()).await;
+    if let Some(tried) = record.tried(place) {
+        tried.verdict = answered.as_ref().map_or_else(
+            |failure| Verdict::Failed(failure.class),
+            |_| Verdict::Served,
+        );
+    }
+    let good = answered.ok()?;
     let GoodBody::Whole(bytes, _) = good.body else {
         return None;
     };

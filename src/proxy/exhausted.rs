@@ -7,6 +7,9 @@ use tokio::time::Instant;
 use super::problem::{AttemptNote, Problem};
 use crate::chat::{Failure, FailureClass, Next};
 
+/// When to come back to those who are full, as nobody knows when they will not be.
+const MAKES_ROOM: Duration = Duration::from_secs(1);
+
 /// Why the search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -38,13 +41,19 @@ pub(super) struct Exhausted {
     pub(super) failures: Vec<Failed>,
     /// Keys that rest: why, and until when.
     pub(super) asleep: Vec<(FailureClass, Instant)>,
+    /// Who had no room: until when, if that is known.
+    pub(super) full: Vec<Option<Instant>>,
     pub(super) end: End,
 }
 
 impl Exhausted {
     /// The problem to answer with.
     pub(super) fn tell(self) -> Problem {
-        let problem = self.problem();
+        let problem = match self.end {
+            // The client's own SDK would send it again, too.
+            End::Risk => self.problem().finally(),
+            _ => self.problem(),
+        };
         problem.after(
             self.failures
                 .into_iter()
@@ -63,6 +72,9 @@ impl Exhausted {
         {
             return Problem::rejected(last.clone());
         }
+        if self.is_crowded() {
+            return Problem::overloaded(self.shortest_wait());
+        }
         if self.all(&[Class::RateLimit, Class::Quota]) {
             return Problem::rate_limited(self.shortest_wait());
         }
@@ -78,12 +90,22 @@ impl Exhausted {
         Problem::all_failed(self.why(), &last.message)
     }
 
+    /// Whether somebody could have answered who only had no room.
+    fn is_crowded(&self) -> bool {
+        self.end == End::NobodyLeft && !self.full.is_empty()
+    }
+
     /// Nobody was asked: all keys rest, or there was no time.
     fn untried(&self) -> Problem {
         if self.end == End::Late {
             return Problem::timed_out();
         }
-        if self.all(&[FailureClass::RateLimit, FailureClass::Quota]) {
+        if self.is_crowded() {
+            return Problem::overloaded(self.shortest_wait());
+        }
+        let is_limit = |class| matches!(class, FailureClass::RateLimit | FailureClass::Quota);
+        // One that wakes is enough to come back for.
+        if self.asleep.iter().any(|(class, _)| is_limit(*class)) {
             return Problem::rate_limited(self.shortest_wait());
         }
         if self.all(&[FailureClass::Auth]) {
@@ -118,6 +140,10 @@ impl Exhausted {
             .iter()
             .map(|(_, until)| until.saturating_duration_since(now));
         let resting = self.failures.iter().filter_map(|failed| failed.rest);
-        resting.chain(asleep).min()
+        let room = |until: &Option<Instant>| {
+            until.map_or(MAKES_ROOM, |until| until.saturating_duration_since(now))
+        };
+        let full = self.full.iter().map(room);
+        resting.chain(asleep).chain(full).min()
     }
 }

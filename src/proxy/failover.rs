@@ -1,104 +1,127 @@
 //! Failover: one target after the other until one answers, within attempts and time.
 //!
 //! No decision about a failure is made here anew: its [`Next`] says where the request may go, this
-//! file only keeps the books (attempts, deadline, who has been asked) and knows when to stop.
+//! room only keeps the books (attempts, deadline, who has been asked) and knows when to stop.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+mod books;
+mod detour;
+mod filtered;
+mod healing;
+mod line;
+mod race;
+mod repeat;
+
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
-use super::attempt::{Attempt, Good, Leash};
+use super::attempt::{Attempt, Good, Leash, Sheet};
 use super::exhausted::{End, Exhausted, Failed};
-use super::problem::{AttemptNote, Problem};
-use super::record::{Record, milliseconds};
-use super::translate::THOUGHTS;
-use crate::chat::{ErrorBody, Failure, FailureClass, Next, Stage};
-use crate::config::Fidelity;
-use crate::health::{Permit, Shut};
-use crate::provider::refused::{self, Parameter, Reach};
+use super::planning::{self, Terms};
+use super::problem::Problem;
+use super::record::Record;
+use super::seat::Seat;
+use crate::chat::{Failure, Next};
+use crate::config::Hedge;
 use crate::route::Target;
 use crate::route::plan::Plan;
-
-/// Longest wait for a key that rests, when there is nobody else to ask.
-const MAX_PATIENCE: Duration = Duration::from_secs(2);
-
-/// Most parameters that one request is healed of: each costs an attempt.
-const MAX_HEALINGS: usize = 3;
-
-/// Longest pause before the same target is tried again.
-const MAX_JITTER: Duration = Duration::from_millis(250);
+use crate::telemetry::trace::{Cause, Verdict};
+use detour::Detour;
+use healing::Healing;
+use line::Line;
 
 /// The search for a target that answers.
 #[derive(Debug)]
 pub struct Failover<'a> {
     attempt: Attempt<'a>,
     record: &'a mut Record,
-    queue: VecDeque<Target>,
-    resting: Vec<Resting>,
-    /// Behind an open breaker, the nearest to its end last.
-    open: Vec<Target>,
-    /// Whether nobody is left but who was behind an open breaker: one of them is asked all the same.
-    is_insisting: bool,
+    line: Line,
     failures: Vec<Failed>,
-    repeats_left: u32,
+    /// The same target once more, so often.
+    repeats: u32,
     healing: Vec<Healing>,
-    /// Whether a second run of what was sent last would have effects, by what translation made of it.
+    /// Why the next attempt is made.
+    cause: Cause,
+    /// How a slow target may be overtaken, as long as none has been.
+    hedge: Option<Hedge>,
+    /// Whether an attempt may have been processed, with effects that a second would repeat.
+    is_risky: bool,
+    detour: Detour,
+    /// An answer without content, for want of a better.
+    spare: Option<Box<Won>>,
+}
+
+/// An answer that is the client's, and who gave it.
+#[derive(Debug)]
+pub struct Won {
+    /// The answer.
+    pub good: Good,
+    /// Whose it is.
+    pub target: Target,
+    /// The place that it takes.
+    pub seat: Seat,
+    /// By which the record knows the attempt.
+    pub place: usize,
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+struct Run {
+    target: Target,
+    seat: Seat,
+    /// By which the record knows it.
+    place: usize,
+    began: Instant,
+    gate: Option<Duration>,
+    /// Whether a second run would have effects, by what translation made of it.
     has_effects: bool,
 }
 
-/// A parameter that a target refused, and is asked without.
-#[derive(Debug)]
-struct Healing {
-    provider: Arc<str>,
-    model: Arc<str>,
-    parameter: Arc<str>,
-    reach: Reach,
+/// How the search goes on after a failure.
+enum After {
+    /// With the next in line.
+    Further,
+    /// With the same target, after so long.
+    Pause(Duration),
+    /// Not here.
+    End(End),
 }
 
-impl Healing {
-    fn is_at(&self, target: &Target) -> bool {
-        self.provider == target.id.provider && self.model == target.offer.name
+impl Run {
+    fn leash(&self) -> Leash<'_> {
+        Leash {
+            permit: self.seat.permit(),
+            gate: self.gate,
+        }
     }
-}
 
-/// A target whose key rests.
-#[derive(Debug)]
-struct Resting {
-    target: Target,
-    until: Instant,
-    class: FailureClass,
-    /// Whether this request has tried it already: another try is then a repeat.
-    was_tried: bool,
+    fn won(self, good: Good) -> Won {
+        Won {
+            good,
+            target: self.target,
+            seat: self.seat,
+            place: self.place,
+        }
+    }
 }
 
 impl<'a> Failover<'a> {
     /// A search along `plan`, booked in `record`.
     pub fn new(attempt: Attempt<'a>, plan: Plan, record: &'a mut Record) -> Self {
-        let resting = plan
-            .resting
-            .into_iter()
-            .map(|(target, until, class)| Resting {
-                target,
-                until: until.into(),
-                class,
-                was_tried: false,
-            });
+        for (target, _) in &plan.open {
+            record.skip(target, Cause::First, Verdict::CircuitOpen);
+        }
+        let detour = Detour::of(plan.route.clone());
         Self {
-            queue: plan.targets.into(),
-            open: plan
-                .open
-                .into_iter()
-                .rev()
-                .map(|(target, _)| target)
-                .collect(),
-            resting: resting.collect(),
-            is_insisting: false,
+            hedge: race::rule(attempt, plan.route.as_deref()),
+            line: Line::of(plan),
             failures: Vec::new(),
-            repeats_left: attempt.gateway.config().router.retries,
+            repeats: 0,
             healing: Vec::new(),
-            has_effects: false,
+            cause: Cause::First,
+            is_risky: false,
+            detour,
+            spare: None,
             attempt,
             record,
         }
@@ -107,129 +130,117 @@ impl<'a> Failover<'a> {
     /// Asks until somebody answers.
     ///
     /// # Cancel safety
-    /// Dropping the future ends the attempt under way.
-    pub async fn run(mut self) -> Result<(Good, Target, Permit), Problem> {
+    /// Dropping the future ends the attempts under way.
+    pub async fn run(&mut self) -> Result<Won, Problem> {
         let end = loop {
-            if Instant::now() >= self.attempt.deadline {
-                break End::Late;
-            }
-            if self.record.attempts() >= self.attempt.gateway.config().router.max_attempts {
-                break if self.queue.is_empty() {
-                    End::NobodyLeft
-                } else {
-                    End::Attempts
+            let end = 'line: loop {
+                if let Some(end) = self.is_over() {
+                    break end;
+                }
+                let Some((target, seat)) = self.next().await else {
+                    break End::NobodyLeft;
                 };
-            }
-            let Some(target) = self.next_target().await else {
-                break End::NobodyLeft;
-            };
-            let refused = self.refused(&target);
-            let (attempt, weight) = (self.attempt, self.attempt.weight(&target));
-            let gate = attempt.gateway.heavy();
-            let written = gate.pass(weight, || attempt.write(&target, &refused)).await;
-            let sheet = match written {
-                Ok(sheet) => sheet,
-                Err(failure) => match self.leave_out(&target, failure) {
-                    Some(end) => break end,
-                    None => continue,
-                },
-            };
-            let permit = match self.admit(&target) {
-                Ok(permit) => permit,
-                Err(shut) => {
-                    self.pass_over(target, shut);
-                    continue;
-                }
-            };
-            sheet.log(self.record.id());
-            self.has_effects = sheet.has_effects;
-            let number = self.record.attempt();
-            let began = Instant::now();
-            let leash = Leash {
-                permit: Some(&permit),
-                gate: None,
-            };
-            match self.attempt.run(&target, sheet, leash).await {
-                Ok(good) => {
-                    self.learn(&target);
-                    return Ok((good, target, permit));
-                }
-                Err(failure) => {
-                    self.note(&target, permit, &failure, began, number);
-                    if self.heals(&target, &failure) {
-                        self.queue.push_front(target);
-                        continue;
+                let refused = self.refused(&target);
+                let (attempt, weight) = (self.attempt, self.attempt.weight(&target));
+                let gate = attempt.gateway.heavy();
+                let written = gate.pass(weight, || attempt.write(&target, &refused)).await;
+                let mut sheet = match written {
+                    Ok(sheet) => sheet,
+                    Err(failure) => match self.leave_out(&target, failure) {
+                        Some(end) => break 'line end,
+                        None => continue,
+                    },
+                };
+                let run = self.begin(target, seat, &sheet);
+                let (run, result) = match self.overtaken_after(&run) {
+                    None => {
+                        let result = attempt.run(&run.target, &mut sheet, run.leash()).await;
+                        (run, result)
                     }
-                    if let Some(end) = self.follow(target, failure).await {
-                        break end;
-                    }
+                    // Boxed: it has room for two attempts.
+                    Some(after) => Box::pin(self.race(run, sheet, after)).await,
+                };
+                // Nothing of the answer is held across the pause.
+                let after = match result {
+                    Ok(good) => match self.settle(run, good) {
+                        Some(won) => return Ok(won),
+                        None => After::Further,
+                    },
+                    Err(failure) => self.failed(run, &failure),
+                };
+                match after {
+                    After::Further => {}
+                    After::Pause(pause) => sleep(pause).await,
+                    After::End(end) => break 'line end,
                 }
+            };
+            if !self.turns_off(end) {
+                break end;
             }
         };
-        let asleep = self
-            .resting
-            .iter()
-            .map(|rest| (rest.class, rest.until))
-            .collect();
-        Err(Exhausted {
-            failures: self.failures,
-            asleep,
+        match self.spare.take() {
+            Some(spare) => Ok(*spare),
+            None => Err(self.exhausted(end).tell()),
+        }
+    }
+
+    fn exhausted(&mut self, end: End) -> Exhausted {
+        Exhausted {
+            failures: std::mem::take(&mut self.failures),
+            asleep: self.line.asleep(),
+            full: self.line.full(),
             end,
         }
-        .tell())
     }
 
-    /// The next in line, or the first to wake if that is soon.
-    async fn next_target(&mut self) -> Option<Target> {
-        if let Some(target) = self.queue.pop_front() {
-            return Some(target);
+    /// Whether attempts or time are used up.
+    fn is_over(&self) -> Option<End> {
+        if Instant::now() >= self.attempt.deadline {
+            return Some(End::Late);
         }
-        if let Some(target) = self.open.pop() {
-            self.is_insisting = true;
-            self.open.clear();
-            return Some(target);
-        }
-        let now = Instant::now();
-        let patience = MAX_PATIENCE.min(self.attempt.deadline.saturating_duration_since(now) / 4);
-        let soonest = (0..self.resting.len()).min_by_key(|place| self.resting[*place].until)?;
-        let rest = &self.resting[soonest];
-        if rest.class != FailureClass::RateLimit || rest.until > now + patience {
+        if self.has_attempts() {
             return None;
         }
-        if rest.was_tried {
-            self.repeats_left = self.repeats_left.checked_sub(1)?;
-        }
-        let rest = self.resting.swap_remove(soonest);
-        sleep_until(rest.until).await;
-        Some(rest.target)
-    }
-
-    /// Lets this request through to `target`, past an open breaker if nobody else is left.
-    fn admit(&self, target: &Target) -> Result<Permit, Shut> {
-        let (health, now) = (self.attempt.gateway.health(), std::time::Instant::now());
-        if self.is_insisting {
-            health.insist(&target.id, now)
+        Some(if self.line.is_empty() {
+            End::NobodyLeft
         } else {
-            health.admit(&target.id, now)
+            End::Attempts
+        })
+    }
+
+    fn has_attempts(&self) -> bool {
+        self.record.attempts() < self.attempt.gateway.config().router.max_attempts
+    }
+
+    /// Books an attempt that begins now.
+    fn begin(&mut self, target: Target, seat: Seat, sheet: &Sheet) -> Run {
+        sheet.log(self.record.id());
+        let cause = std::mem::replace(&mut self.cause, Cause::Failover);
+        let has_effects = sheet.has_effects;
+        Run {
+            place: self.record.begin(&target, cause),
+            gate: self.gate(&target, &seat, has_effects),
+            began: Instant::now(),
+            has_effects,
+            target,
+            seat,
         }
     }
 
-    /// `target` is not asked now; behind an open breaker it stays a last resort.
-    fn pass_over(&mut self, target: Target, shut: Shut) {
-        if matches!(shut, Shut::Open { .. }) && !self.is_insisting {
-            self.open.push(target);
-        }
-    }
-
-    /// The parameters that `target` has refused, in this request or of late.
-    fn refused(&self, target: &Target) -> Vec<Arc<str>> {
-        let gateway = self.attempt.gateway;
-        let (provider, model) = (&target.id.provider, &target.offer.name);
-        let now = std::time::Instant::now();
-        let mut refused = gateway.unsupported().of(provider, model, now);
-        let own = self.healing.iter().filter(|healing| healing.is_at(target));
-        refused.extend(own.map(|healing| healing.parameter.clone()));
-        refused
+    /// How long a stream of `target` may take to begin, by its own habits, as long as somebody else could
+    /// be asked.
+    fn gate(&self, target: &Target, seat: &Seat, has_effects: bool) -> Option<Duration> {
+        let gate = self.attempt.gateway.config().router.first_token_gate?;
+        let may_leave = self.attempt.prepared.streams
+            && self.has_attempts()
+            && self.line.has_other_than(target)
+            && !has_effects
+            && self
+                .attempt
+                .may_repeat(self.attempt.gateway.provider(target));
+        let p95 = may_leave.then(|| seat.permit()?.p95()).flatten()?;
+        let usual = Duration::try_from_secs_f64(p95.as_secs_f64() * gate.factor).ok()?;
+        Some(usual.max(gate.least))
     }
 
     /// A target that would refuse the request is not asked.
@@ -242,9 +253,9 @@ impl<'a> Failover<'a> {
             param = failure.param,
             "target left out: it could not take the request"
         );
+        self.record.skip(target, self.cause, Verdict::LeftOut);
         let is_final = failure.next == Next::Return;
-        self.queue
-            .retain(|other| !is_same_place(other, target, &failure));
+        self.line.strike(target, &failure);
         self.failures.push(Failed {
             failure,
             note: None,
@@ -253,187 +264,49 @@ impl<'a> Failover<'a> {
         is_final.then_some(End::Answer)
     }
 
-    /// Whether the failure names a parameter without which the same target may be asked once more.
-    fn heals(&mut self, target: &Target, failure: &Failure) -> bool {
-        let fidelity = self
-            .attempt
-            .prepared
-            .fidelity(self.attempt.gateway, &target.offer);
-        let body = ErrorBody {
-            message: failure.message.clone(),
-            kind: failure.kind.clone(),
-            code: failure.code.clone(),
-            param: failure.param.clone(),
-        };
-        // Thoughts are refused by the conversation they are in, which the next request is not.
-        let thoughts = || Parameter {
-            path: THOUGHTS.to_owned(),
-            reach: Reach::ThisRequest,
-        };
-        let parameter = failure
-            .status
-            .and_then(|status| refused::parameter(status, &body))
-            .or_else(|| is_thoughts(failure).then(thoughts));
-        let Some(Parameter { path, reach }) = parameter.filter(|_| fidelity != Fidelity::Strict)
-        else {
-            return false;
-        };
-        let mut own = self.healing.iter().filter(|healing| healing.is_at(target));
-        if self.healing.len() >= MAX_HEALINGS || own.any(|healing| *healing.parameter == path) {
-            return false;
+    /// Books a failure and goes where it says.
+    fn failed(&mut self, run: Run, failure: &Failure) -> After {
+        let is_risky = self.is_too_risky(&run, failure);
+        let target = self.note(run, failure);
+        if self.heals(&target, failure) {
+            self.line.again(target);
+            self.cause = Cause::Healed;
+            return After::Further;
         }
-        self.healing.push(Healing {
-            provider: target.id.provider.clone(),
-            model: target.offer.name.clone(),
-            parameter: path.into(),
-            reach,
-        });
-        true
-    }
-
-    /// The request went through: what it went through without was to blame. Only what the model takes from
-    /// nobody is remembered, as the next request may be another client's.
-    fn learn(&self, target: &Target) {
-        let now = std::time::Instant::now();
-        let parameters = self.healing.iter().filter(|healing| healing.is_at(target));
-        for healing in parameters.filter(|healing| healing.reach == Reach::Always) {
-            let unsupported = self.attempt.gateway.unsupported();
-            if unsupported.record(&healing.provider, &healing.model, &healing.parameter, now) {
-                tracing::info!(
-                    target: "autogw::attempt",
-                    provider = &*healing.provider,
-                    model = &*healing.model,
-                    parameter = &*healing.parameter,
-                    "this parameter is refused here; it is left out from now on"
-                );
-            }
-        }
-    }
-
-    /// Books the failure and tells the log, once.
-    fn note(
-        &mut self,
-        target: &Target,
-        permit: Permit,
-        failure: &Failure,
-        began: Instant,
-        number: u32,
-    ) {
-        let dice = self.attempt.gateway.next_dice();
-        let toll = permit.failed(failure, std::time::Instant::now(), dice);
-        let rested = toll.rested;
-        let elapsed = began.elapsed();
-        tracing::warn!(
-            target: "autogw::attempt",
-            request_id = self.record.id(),
-            attempt = number,
-            provider = &*target.id.provider,
-            model = &*target.offer.name,
-            key = target.key.map(|place| place + 1),
-            class = failure.class.name(),
-            status = failure.status,
-            kind = failure.kind,
-            code = failure.code,
-            param = failure.param,
-            elapsed_ms = milliseconds(elapsed),
-            rests_ms = rested.map(|rest| milliseconds(rest.wait)),
-            key_is_dead = rested.is_some_and(|rest| rest.is_dead),
-            reason = failure.own_words(),
-            "attempt failed"
-        );
-        // An upstream's words may quote the prompt: they are for whoever asks for them.
-        tracing::debug!(target: "autogw::attempt", request_id = self.record.id(), words = failure.message, "the upstream said");
-        let note = AttemptNote {
-            provider: target.id.provider.to_string(),
-            model: target.offer.name.to_string(),
-            class: failure.class,
-            status: failure.status,
-            elapsed,
-        };
-        self.failures.push(Failed {
-            failure: failure.clone(),
-            note: Some(note),
-            rest: rested.map(|rest| rest.wait),
-        });
-    }
-
-    /// Goes where the failure says; `Some` if that is nowhere.
-    async fn follow(&mut self, target: Target, failure: Failure) -> Option<End> {
         if failure.next == Next::Return {
-            return Some(End::Answer);
+            return After::End(End::Answer);
         }
-        if self.is_too_risky(&target, &failure) {
-            return Some(End::Risk);
+        if is_risky || self.is_risky {
+            return After::End(End::Risk);
         }
-        let is_last = self.queue.is_empty();
-        let repeats =
-            failure.next == Next::Same || (failure.class == FailureClass::Server && is_last);
-        if repeats && self.repeats_left > 0 {
-            self.repeats_left -= 1;
-            tokio::time::sleep(self.jitter()).await;
-            self.queue.push_front(target);
-            return None;
+        if self.repeats(&target, failure) {
+            self.line.again(target);
+            self.cause = Cause::Repeat;
+            return After::Pause(self.pause());
         }
-        match failure.next {
-            Next::Key => self.remember_rest(target, &failure),
-            _ => self
-                .queue
-                .retain(|other| !is_same_place(other, &target, &failure)),
-        }
-        None
+        self.line.leave(target, failure);
+        After::Further
     }
 
-    /// An attempt that may have been processed is not repeated where that could have effects, or
-    /// where the configuration says never.
-    fn is_too_risky(&self, target: &Target, failure: &Failure) -> bool {
-        let provider = self.attempt.gateway.provider(target);
-        let is_half_answered = failure
-            .status
-            .is_none_or(|status| (200..300).contains(&status));
-        match failure.stage {
-            Stage::Connect => false,
-            Stage::Sent => self.has_effects || !self.attempt.may_repeat(provider),
-            Stage::Answered => {
-                is_half_answered
-                    && (self.has_effects || self.attempt.prepared.has_effects_at(provider))
-            }
+    /// The answer is the client's, unless it is set aside; what was so before is done with.
+    fn settle(&mut self, run: Run, good: Good) -> Option<Won> {
+        self.learn(&run.target);
+        let won = self.set_aside(run, good)?;
+        if let Some(spare) = self.spare.take() {
+            spare.seat.completed(None, std::time::Instant::now());
         }
+        Some(won)
     }
 
-    /// A key that rests for a moment may be asked again when nobody else is left.
-    fn remember_rest(&mut self, target: Target, failure: &Failure) {
-        if let Some(wait) = failure.retry_after {
-            self.resting.push(Resting {
-                target,
-                until: Instant::now() + wait.max(Duration::from_secs(1)),
-                class: failure.class,
-                was_tried: true,
-            });
-        }
+    /// The plan for `model`, as a detour of this request.
+    fn plan(&self, model: &str) -> Option<Plan> {
+        let Attempt {
+            gateway,
+            call,
+            prepared,
+            ..
+        } = self.attempt;
+        let dice = gateway.next_dice();
+        planning::for_model(gateway, call, prepared, model, Terms::default(), dice).ok()
     }
-
-    /// Spreads repeats of many requests over a quarter of a second; the request id is the dice.
-    fn jitter(&self) -> Duration {
-        let dice = self.record.id().bytes().fold(0u64, |hash, byte| {
-            hash.wrapping_mul(31).wrapping_add(u64::from(byte))
-        });
-        let most = u64::try_from(MAX_JITTER.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(dice % most)
-    }
-}
-
-/// Whether the upstream did not accept the state of a thought: OpenAI has a code for it, Anthropic names
-/// the signature.
-fn is_thoughts(failure: &Failure) -> bool {
-    let is_code = failure.code.as_deref() == Some("invalid_encrypted_content");
-    let words = failure.message.to_ascii_lowercase();
-    let is_signature = words.contains("invalid `signature` in `thinking` block");
-    failure.status == Some(400) && (is_code || is_signature)
-}
-
-/// Whether a failure of `target` speaks against `other` as well.
-fn is_same_place(other: &Target, target: &Target, failure: &Failure) -> bool {
-    let is_unreachable = failure.class == FailureClass::Network && failure.stage == Stage::Connect;
-    other.offer.provider == target.offer.provider
-        && (is_unreachable || other.offer.name == target.offer.name)
 }

@@ -11,8 +11,10 @@ use ring::digest::{SHA256, digest};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Endpoint;
+use super::hedges::Hedges;
 use super::house::House;
 use super::idempotency::Keys;
+use super::seat::Vacancies;
 use super::translate::heavy::Gate;
 use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
@@ -24,6 +26,7 @@ use crate::provider::{Models, Provider, Secret};
 use crate::route::Target;
 use crate::route::index::Index;
 use crate::route::plan::Keyring;
+use crate::telemetry::trace::Ring;
 
 /// Most names taken from one listing; the largest aggregators list some hundreds.
 const MAX_LISTED: usize = 10_000;
@@ -59,6 +62,11 @@ pub struct Gateway {
     heavy: Gate,
     house: House,
     idempotency: Keys,
+    /// What was tried for the last requests.
+    traces: Arc<Ring>,
+    hedges: Hedges,
+    /// Where requests wait for a place, if they may.
+    vacancies: Option<Arc<Vacancies>>,
     redactor: Arc<Redactor>,
     /// Marks requests that pass through, so that a provider that leads back here is noticed.
     via: String,
@@ -85,6 +93,7 @@ impl Gateway {
             .collect::<Result<_, _>>()?;
         let keyrings: Vec<Keyring> = config.providers.iter().cloned().map(keyring).collect();
         let listings = vec![None; keyrings.len()];
+        let may_wait = !config.router.limits.wait.is_zero();
         let index = Index::build(&providers(&keyrings), &listings, &config.routes);
         Ok(Self {
             health: Arc::new(Health::new(settings(&config))),
@@ -96,6 +105,9 @@ impl Gateway {
             heavy: Gate::default(),
             house: House::new(config.router.limits),
             idempotency: Keys::default(),
+            traces: Arc::default(),
+            hedges: Hedges::default(),
+            vacancies: may_wait.then(|| Arc::new(Vacancies::new(keyrings.len()))),
             config,
             keyrings,
             upstreams,
@@ -172,6 +184,21 @@ impl Gateway {
     /// Which idempotency keys are taken.
     pub fn idempotency(&self) -> &Keys {
         &self.idempotency
+    }
+
+    /// What was tried for the last requests.
+    pub fn traces(&self) -> &Arc<Ring> {
+        &self.traces
+    }
+
+    /// The budget of second requests against slow targets, and how many there were.
+    pub fn hedges(&self) -> &Hedges {
+        &self.hedges
+    }
+
+    /// Where requests wait for a place at a provider, if they may.
+    pub fn vacancies(&self) -> Option<&Arc<Vacancies>> {
+        self.vacancies.as_ref()
     }
 
     /// Takes secrets out of texts.

@@ -3,10 +3,12 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::attempt::Told;
+use super::record::Record;
 use crate::provider::Redactor;
 use crate::route::Target;
 use crate::route::plan::Keyring;
 use crate::sse;
+use crate::telemetry::trace::Try;
 
 /// Upstream headers that clients may see.
 static PASSED_BACK: [HeaderName; 5] = [
@@ -26,6 +28,9 @@ const LONGEST_LIST: usize = 2048;
 
 /// Characters of one word of it.
 const LONGEST_WORD: usize = 256;
+
+/// What stands for the rest of a list.
+const ELLIPSIS: &str = "...";
 
 pub(super) fn json_headers() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
@@ -80,7 +85,7 @@ pub(super) fn describe(
     headers: &mut HeaderMap,
     ring: &Keyring,
     target: &Target,
-    attempts: u32,
+    record: &Record,
     told: &Told,
 ) {
     let mut set = |name: &'static str, value: Option<HeaderValue>| {
@@ -90,7 +95,12 @@ pub(super) fn describe(
     };
     set("x-autogw-provider", ring.name_header.clone());
     set("x-autogw-model", target.offer.name_header.clone());
-    set("x-autogw-attempts", Some(attempts.into()));
+    set("x-autogw-attempts", Some(record.attempts().into()));
+    let route = route(record.tries());
+    set(
+        "x-autogw-route",
+        route.and_then(|route| HeaderValue::try_from(route).ok()),
+    );
     set("x-autogw-dropped", list(&told.dropped));
     set("x-autogw-adjusted", list(&told.adjusted));
     let stop = told.native_stop.as_deref().filter(|stop| is_word(stop));
@@ -115,13 +125,93 @@ fn list(words: &[String]) -> Option<HeaderValue> {
             joined.push(',');
         }
         if joined.len() > LONGEST_LIST {
-            joined.push_str("...");
+            joined.push_str(ELLIPSIS);
             break;
         }
-        let plain = |c: char| (c == ' ' || c.is_ascii_graphic()) && c != ',';
-        let word = word.chars().take(LONGEST_WORD);
-        joined.extend(word.map(|c| if plain(c) { c } else { '_' }));
+        push_plain(&mut joined, word);
     }
     let header = HeaderValue::from_str(&joined);
     header.ok().filter(|_| !joined.is_empty())
+}
+
+/// What was tried and how that went, as `provider/model=verdict, …`; `None` if nothing was.
+pub(super) fn route(tries: &[Try]) -> Option<String> {
+    // Exactly as long as it will be, where names are plain: a header of its own length is not copied again.
+    let own = |tried: &Try| tried.provider.len() + tried.model.len() + tried.verdict.name().len();
+    let length: usize = tries.iter().map(|tried| own(tried) + 4).sum();
+    let mut joined =
+        String::with_capacity(length.saturating_sub(2).min(LONGEST_LIST + LONGEST_WORD));
+    for tried in tries {
+        let before = joined.len();
+        if before > 0 {
+            joined.push_str(", ");
+        }
+        push_plain(&mut joined, &tried.provider);
+        joined.push('/');
+        push_plain(&mut joined, &tried.model);
+        joined.push('=');
+        joined.push_str(tried.verdict.name());
+        if joined.len() > LONGEST_LIST - ELLIPSIS.len() {
+            joined.truncate(before);
+            joined.push_str(ELLIPSIS);
+            break;
+        }
+    }
+    (!joined.is_empty()).then_some(joined)
+}
+
+/// Adds a word of a list; what cannot stand there is replaced.
+fn push_plain(joined: &mut String, word: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b',';
+    if word.len() <= LONGEST_WORD && word.bytes().all(is_plain) {
+        joined.push_str(word);
+        return;
+    }
+    let plain = |c: char| u8::try_from(c).is_ok_and(is_plain);
+    let word = word.chars().take(LONGEST_WORD);
+    joined.extend(word.map(|c| if plain(c) { c } else { '_' }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::chat::FailureClass;
+    use crate::telemetry::trace::{Cause, Verdict};
+
+    fn tried(model: &str, verdict: Verdict) -> Try {
+        Try {
+            provider: "p".into(),
+            model: model.into(),
+            key: None,
+            cause: Cause::First,
+            began: Duration::ZERO,
+            elapsed: None,
+            verdict,
+            status: None,
+            rests: None,
+        }
+    }
+
+    #[test]
+    fn a_route_is_told_in_the_order_in_which_it_was_taken() {
+        let tries = [
+            tried("a", Verdict::Failed(FailureClass::RateLimit)),
+            tried("\u{e9},\n", Verdict::CircuitOpen),
+            tried("b", Verdict::Served),
+        ];
+        let expected = "p/a=rate_limit, p/___=circuit_open, p/b=ok";
+        assert_eq!(route(&tries).as_deref(), Some(expected));
+        assert_eq!(route(&[]), None);
+    }
+
+    #[test]
+    fn a_long_route_is_cut_between_two_words() {
+        let name = "m".repeat(200);
+        let tries = vec![tried(&name, Verdict::LeftOut); 40];
+        let route = route(&tries).expect("a route");
+        assert!(route.len() <= LONGEST_LIST && route.len() > LONGEST_LIST - 250);
+        assert!(route.ends_with("=left_out..."), "{route}");
+    }
 }

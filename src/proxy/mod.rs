@@ -22,6 +22,7 @@ pub mod failover;
 mod fallbacks;
 pub mod gateway;
 mod headers;
+pub mod hedges;
 pub mod hold;
 pub mod house;
 pub mod idempotency;
@@ -36,11 +37,13 @@ pub mod raw;
 pub mod receive;
 pub mod record;
 pub mod relay;
+pub mod seat;
 pub mod session;
 mod state;
 pub mod stored;
 pub mod tongue;
 pub mod translate;
+mod tries;
 pub mod upstream;
 pub mod watch;
 pub mod written;
@@ -53,15 +56,14 @@ use tokio::time::Instant;
 
 use crate::chat::{Dialect, Operation};
 use crate::codec::keep_alive;
-use crate::route::Target;
 use crate::route::plan::Plan;
 use array::Array;
-use attempt::{Attempt, Good};
+use attempt::Attempt;
 use body::Body;
 use call::Call;
-use failover::Failover;
+use failover::{Failover, Won};
 use gateway::Gateway;
-use headers::{describe, json_headers, pass_limits, passed_back, stream_headers};
+use headers::{describe, json_headers, pass_limits, passed_back, route, stream_headers};
 use hold::Held;
 use ingress::Framing;
 use live::Live;
@@ -101,6 +103,7 @@ pub async fn handle(
     call: Call,
     mut record: Record,
 ) -> Result<Reply, Problem> {
+    record.traced(gateway.traces());
     let read = gateway.idempotency().claim(&call, &record).and_then(|key| {
         record.under(key);
         let mut prepared = Prepared::read(&call)?;
@@ -198,20 +201,22 @@ async fn search(
         deadline: Instant::from_std(record.received()) + limit,
     };
     let exposed = Exposed::of(&plan);
+    record.planned(plan.strategy);
     let dialect = call.endpoint.dialect;
     let stop = gateway.stopped();
+    let mut failover = Failover::new(attempt, plan, &mut record);
     let result = tokio::select! {
         biased;
-        result = Failover::new(attempt, plan, &mut record).run() => result,
+        result = failover.run() => result,
         () = stop.cancelled() => Err(Problem::shutting_down()),
     };
     match result {
-        Ok((good, target, permit)) => {
-            session::served(&gateway, &call, &prepared, &target.id);
-            record.hold(permit);
-            Ok(commit(&gateway, dialect, good, (target, exposed), record))
+        Ok(won) => {
+            session::served(&gateway, &call, &prepared, &won.target.id);
+            Ok(commit(&gateway, dialect, won, exposed, record))
         }
-        Err(problem) => {
+        Err(mut problem) => {
+            problem.route = route(record.tries()).map(String::into_boxed_str);
             record.failed(problem.status.as_u16());
             Err(problem)
         }
@@ -227,21 +232,29 @@ fn route_limit(plan: &Plan) -> Option<Duration> {
 fn commit(
     gateway: &Arc<Gateway>,
     dialect: Dialect,
-    good: Good,
-    (target, exposed): (Target, Exposed),
+    won: Won,
+    exposed: Exposed,
     mut record: Record,
 ) -> Committed {
+    let Won {
+        good,
+        target,
+        seat,
+        place,
+    } = won;
+    record.hold(seat);
+    record.serves(place);
     let mut headers = if good.is_translated {
         // What the upstream says of its body is not true of ours.
         json_headers()
     } else {
         passed_back(&good.headers, gateway.redactor())
     };
-    if exposed == Exposed::Limits {
+    if exposed == Exposed::Limits && record.attempts() == 1 {
         pass_limits(&good.headers, gateway.redactor(), &mut headers);
     }
     let ring = &gateway.keyrings()[target.offer.provider];
-    describe(&mut headers, ring, &target, record.attempts(), &good.told);
+    describe(&mut headers, ring, &target, &record, &good.told);
     record.served_by(target, good.status.as_u16());
     let body = match good.body {
         GoodBody::Whole(bytes, usage) => {

@@ -28,6 +28,8 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// Whether the client's SDK should try again by itself; `None` leaves it to the status.
     pub should_retry: Option<bool>,
+    /// What was tried, as `x-autogw-route` tells it.
+    pub route: Option<Box<str>>,
     /// The methods that would have been right.
     pub allow: Option<&'static str>,
 }
@@ -77,7 +79,8 @@ impl Problem {
             },
             attempts: Vec::new(),
             retry_after: None,
-            should_retry: None,
+            should_retry: should_retry(status),
+            route: None,
             allow: None,
         }
     }
@@ -161,6 +164,7 @@ impl Problem {
             attempts: Vec::new(),
             retry_after: failure.retry_after,
             should_retry: Some(false),
+            route: None,
             allow: None,
         }
     }
@@ -211,6 +215,21 @@ impl Problem {
         );
         Self {
             retry_after: Some(Duration::from_secs(1)),
+            ..problem
+        }
+    }
+
+    /// 503: whoever could be asked has as many requests as it may have.
+    pub fn overloaded(wait: Option<Duration>) -> Self {
+        let message = "every provider of this model has as many requests as it may have";
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            Some("overloaded"),
+            message,
+        );
+        Self {
+            retry_after: wait,
             ..problem
         }
     }
@@ -287,6 +306,12 @@ impl Problem {
     pub fn after(self, attempts: Vec<AttemptNote>) -> Self {
         Self { attempts, ..self }
     }
+}
+
+/// What a status says of another try: a request that is wrong stays so. The others are left to the client.
+fn should_retry(status: StatusCode) -> Option<bool> {
+    let may_pass = matches!(status.as_u16(), 408 | 409 | 425 | 429);
+    (status.is_client_error() && !may_pass).then_some(false)
 }
 
 fn default_kind(status: StatusCode) -> &'static str {

@@ -4,17 +4,23 @@
 //! left, a panic. So no request goes unrecorded.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
 
 use super::idempotency::Claim;
+use super::seat::Seat;
+use super::tries::Tries;
 use crate::chat::{Failure, Usage};
-use crate::health::Permit;
+use crate::config::Strategy;
 use crate::route::Target;
+use crate::telemetry::trace::{Cause, Ring, Trace, Try, Verdict};
 
 /// Longest model name written into a log line.
 const MODEL_IN_LOG: usize = 128;
+
+/// Bytes of a request's id that are remembered; clients may choose it.
+const ID_IN_TRACE: usize = 128;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +47,17 @@ pub struct Record {
     status: u16,
     first_token: Option<Duration>,
     usage: Option<Usage>,
-    /// What the target that serves it is held to.
-    permit: Option<Permit>,
     /// The idempotency key that is taken for it.
     key: Option<Box<Claim>>,
+    /// What the target that serves it is held to.
+    seat: Option<Seat>,
     ending: Ending,
+    strategy: Strategy,
+    tries: Tries,
+    /// The try that serves it.
+    serving: Option<usize>,
+    /// Where it is remembered.
+    ring: Option<Arc<Ring>>,
 }
 
 impl Record {
@@ -69,9 +81,13 @@ impl Record {
             status: 0,
             first_token: None,
             usage: None,
-            permit: None,
             key: None,
+            seat: None,
             ending: Ending::Open,
+            strategy: Strategy::default(),
+            tries: Tries::default(),
+            serving: None,
+            ring: None,
         }
     }
 
@@ -80,10 +96,54 @@ impl Record {
         self.model = model.chars().take(MODEL_IN_LOG).collect();
     }
 
-    /// An attempt begins; returns how many there have been.
-    pub fn attempt(&mut self) -> u32 {
+    /// What was tried for it is remembered in `ring`.
+    pub fn traced(&mut self, ring: &Arc<Ring>) {
+        self.ring = Some(ring.clone());
+    }
+
+    /// Its candidates are in order.
+    pub fn planned(&mut self, strategy: Strategy) {
+        self.strategy = strategy;
+    }
+
+    /// An attempt begins; returns its place among the tries.
+    pub fn begin(&mut self, target: &Target, cause: Cause) -> usize {
         self.attempts += 1;
-        self.attempts
+        self.tries.begin(target, cause, self.received.elapsed())
+    }
+
+    /// An attempt is made of which no more is told.
+    pub fn attempt(&mut self) {
+        self.attempts += 1;
+    }
+
+    /// `target` is not asked.
+    pub fn skip(&mut self, target: &Target, cause: Cause, verdict: Verdict) {
+        let at = self.received.elapsed();
+        self.tries.skip(target, cause, at, verdict);
+    }
+
+    /// The try at `place`, if it is remembered.
+    pub fn tried(&mut self, place: usize) -> Option<&mut Try> {
+        self.tries.at(place)
+    }
+
+    /// What was tried so far.
+    pub fn tries(&self) -> &[Try] {
+        self.tries.all()
+    }
+
+    /// Whether `target` has failed, or could not take the request.
+    pub fn has_failed(&self, target: &Target) -> bool {
+        self.tries.has_failed(target)
+    }
+
+    /// The try at `place` is the one that answers.
+    pub fn serves(&mut self, place: usize) {
+        self.serving = Some(place);
+        if let Some(tried) = self.tries.at(place) {
+            tried.verdict = Verdict::Served;
+        }
     }
 
     /// Attempts so far.
@@ -97,9 +157,9 @@ impl Record {
         self.status = status;
     }
 
-    /// How the answer ends is said of the target that `permit` is for.
-    pub fn hold(&mut self, permit: Permit) {
-        self.permit = Some(permit);
+    /// How the answer ends is said of the target that `seat` is at.
+    pub fn hold(&mut self, seat: impl Into<Seat>) {
+        self.seat = Some(seat.into());
     }
 
     /// It is executed under an idempotency key.
@@ -109,8 +169,16 @@ impl Record {
 
     /// The target that serves it has broken off.
     pub fn broke(&mut self, failure: &Failure, dice: u64) {
-        if let Some(permit) = self.permit.take() {
-            permit.failed(failure, Instant::now(), dice);
+        let toll = self
+            .seat
+            .take()
+            .map(|seat| seat.failed(failure, Instant::now(), dice));
+        let elapsed = self.received.elapsed();
+        let tried = self.serving.take().and_then(|place| self.tries.at(place));
+        if let Some(tried) = tried {
+            tried.verdict = Verdict::Failed(failure.class);
+            tried.elapsed = Some(elapsed.saturating_sub(tried.began));
+            tried.rests = toll.and_then(|toll| toll.rested).map(|rest| rest.wait);
         }
     }
 
@@ -122,8 +190,8 @@ impl Record {
     /// The first meaningful event is here.
     pub fn first_token(&mut self, now: Instant) {
         self.first_token = Some(now.duration_since(self.received));
-        if let Some(permit) = &mut self.permit {
-            permit.answered(now);
+        if let Some(seat) = &mut self.seat {
+            seat.answered(now);
         }
     }
 
@@ -135,8 +203,8 @@ impl Record {
     /// The answer was handed over whole.
     pub fn complete(&mut self) {
         self.ending = Ending::Complete;
-        if let Some(permit) = self.permit.take() {
-            permit.completed(self.usage.map(|usage| usage.output), Instant::now());
+        if let Some(seat) = self.seat.take() {
+            seat.completed(self.usage.map(|usage| usage.output), Instant::now());
         }
     }
 
@@ -164,6 +232,33 @@ impl Record {
     /// When the request's head had arrived.
     pub fn received(&self) -> Instant {
         self.received
+    }
+}
+
+impl Record {
+    fn trace(&mut self, status: u16, outcome: &'static str) -> Trace {
+        let total = self.received.elapsed();
+        if let Some(tried) = self.serving.and_then(|place| self.tries.at(place)) {
+            tried.status = tried.status.or(Some(self.status));
+            tried.elapsed = Some(total.saturating_sub(tried.began));
+        }
+        let id = self.id();
+        Trace {
+            request_id: id[..id.floor_char_boundary(ID_IN_TRACE)].to_owned(),
+            client: self.client.clone(),
+            door: self.door,
+            endpoint: self.endpoint,
+            strategy: self.strategy.name(),
+            received: SystemTime::now() - total,
+            status,
+            outcome,
+            first_token: self.first_token,
+            total,
+            input_tokens: self.usage.map(|usage| usage.input),
+            output_tokens: self.usage.map(|usage| usage.output),
+            asked: std::mem::take(&mut self.model),
+            tries: self.tries.take(),
+        }
     }
 }
 
@@ -198,6 +293,9 @@ impl Drop for Record {
             output_tokens = self.usage.map(|usage| usage.output),
             "request"
         );
+        if let Some(ring) = self.ring.take() {
+            ring.push(self.trace(status, outcome));
+        }
     }
 }
 

@@ -45,6 +45,10 @@ pub fn reply(problem: &Problem, request_id: &HeaderValue, tongue: Tongue) -> Rep
         let value = HeaderValue::from_static(if should_retry { "true" } else { "false" });
         headers.insert(HeaderName::from_static("x-should-retry"), value);
     }
+    let route = problem.route.as_deref();
+    if let Some(route) = route.and_then(|route| HeaderValue::from_str(route).ok()) {
+        headers.insert(HeaderName::from_static("x-autogw-route"), route);
+    }
     if problem.status == StatusCode::UPGRADE_REQUIRED {
         headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
     }

@@ -16,7 +16,7 @@ use crate::proxy::problem::Problem;
 const MAX_HEADER_LIST: usize = 2048;
 
 /// Our headers that a page may read.
-const EXPOSED_HEADERS: &str = "x-request-id, x-autogw-provider, x-autogw-model, x-autogw-attempts, x-autogw-dropped, retry-after";
+const EXPOSED_HEADERS: &str = "x-request-id, x-autogw-provider, x-autogw-model, x-autogw-attempts, x-autogw-route, x-autogw-dropped, retry-after";
 
 /// The rules of one listener.
 #[derive(Debug)]

@@ -98,6 +98,10 @@ pub enum Verdict {
     Served,
     /// It has failed.
     Failed(FailureClass),
+    /// It took longer to begin than it usually does, and somebody else was asked.
+    Slow,
+    /// It has answered, but a filter took all of the answer.
+    Filtered,
     /// It would have refused the request, and was not asked.
     LeftOut,
     /// Its breaker is open.
@@ -115,6 +119,8 @@ impl Verdict {
             Verdict::Open => "open",
             Verdict::Served => "ok",
             Verdict::Failed(class) => class.name(),
+            Verdict::Slow => "slow",
+            Verdict::Filtered => "content_filter",
             Verdict::LeftOut => "left_out",
             Verdict::CircuitOpen => "circuit_open",
             Verdict::Full => "full",

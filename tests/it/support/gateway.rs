@@ -1,10 +1,12 @@
 //! A gateway in this process: started from the text of a configuration, on a free port.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use autogw::app::{Options, Tunnels};
 use autogw::config::Config;
 use autogw::server::Limits;
+use autogw::telemetry::trace::Trace;
 use serde_json::Value;
 
 use super::client::{Answer, Call, Client, Endpoint};
@@ -81,6 +83,32 @@ impl Gateway {
     /// Its tunnels.
     pub(crate) fn tunnels(&self) -> Tunnels {
         self.running.tunnels().clone()
+    }
+
+    /// How many second requests it has sent against slow targets, and how many of them were faster.
+    pub(crate) fn hedges(&self) -> (u64, u64) {
+        let hedges = self.running.facts().hedges();
+        (hedges.started(), hedges.won())
+    }
+
+    /// The request of that id, when it is over, as it is remembered.
+    pub(crate) async fn trace(&self, id: &str) -> Arc<Trace> {
+        let traces = self.running.facts().traces();
+        let remembered = async {
+            loop {
+                match traces.find(id) {
+                    Some(trace) => return trace,
+                    // Its book is closed by another task, right behind its last byte.
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        };
+        patiently("a trace", remembered).await
+    }
+
+    /// Whether the request of that id is remembered.
+    pub(crate) fn remembers(&self, id: &str) -> bool {
+        self.running.facts().traces().find(id).is_some()
     }
 
     /// `text` without its secrets.

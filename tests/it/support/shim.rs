@@ -6,6 +6,7 @@ use std::sync::Arc;
 use autogw::app::{self, Options, Tunnels};
 use autogw::config::{Config, Environment, Format, Home, from_text};
 use autogw::provider::Redactor;
+use autogw::proxy::gateway::Gateway as Facts;
 use autogw::server::Limits;
 use tempfile::TempDir;
 
@@ -29,6 +30,11 @@ impl Running {
     /// Its tunnels.
     pub(crate) fn tunnels(&self) -> &Tunnels {
         self.running.tunnels()
+    }
+
+    /// What it has counted and remembers.
+    pub(crate) fn facts(&self) -> &Facts {
+        self.running.gateway()
     }
 
     /// What hides its secrets.

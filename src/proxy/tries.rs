@@ -1,0 +1,92 @@
+//! What was tried for one request: the attempts that were made and those that were not, in their order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::route::Target;
+use crate::telemetry::trace::{Cause, Try, Verdict};
+
+/// More than these are not remembered of one request: lists of models may be long.
+const MOST: usize = 32;
+
+/// Bytes of a name that are remembered: clients may choose it.
+const LONGEST_NAME: usize = 128;
+
+/// See the module's head.
+#[derive(Debug, Default)]
+pub(super) struct Tries(Vec<Try>);
+
+impl Tries {
+    /// An attempt began `at`; returns its place, by which it is told of later.
+    pub(super) fn begin(&mut self, target: &Target, cause: Cause, at: Duration) -> usize {
+        self.push(target, cause, at, Verdict::Open)
+    }
+
+    /// `target` is not asked.
+    pub(super) fn skip(&mut self, target: &Target, cause: Cause, at: Duration, verdict: Verdict) {
+        self.push(target, cause, at, verdict);
+    }
+
+    fn push(&mut self, target: &Target, cause: Cause, at: Duration, verdict: Verdict) -> usize {
+        let place = self.0.len();
+        if place >= MOST {
+            return usize::MAX;
+        }
+        if place == 0 {
+            self.0.reserve_exact(1);
+        }
+        self.0.push(Try {
+            provider: short(&target.id.provider),
+            model: short(&target.offer.name),
+            key: target.key.map(|place| place + 1),
+            cause,
+            began: at,
+            elapsed: None,
+            verdict,
+            status: None,
+            rests: None,
+        });
+        place
+    }
+
+    /// The attempt at `place`, if it is remembered.
+    pub(super) fn at(&mut self, place: usize) -> Option<&mut Try> {
+        self.0.get_mut(place)
+    }
+
+    /// Whether `target` has failed, or could not take the request.
+    pub(super) fn has_failed(&self, target: &Target) -> bool {
+        let key = target.key.map(|place| place + 1);
+        let model = short(&target.offer.name);
+        let is_bad = |verdict| {
+            matches!(
+                verdict,
+                Verdict::Failed(_) | Verdict::Slow | Verdict::LeftOut | Verdict::Filtered
+            )
+        };
+        let mut tries = self.0.iter();
+        tries.any(|tried| {
+            is_bad(tried.verdict)
+                && tried.key == key
+                && tried.provider == target.id.provider
+                && tried.model == model
+        })
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[Try] {
+        &self.0
+    }
+
+    /// All of them, for good.
+    pub(super) fn take(&mut self) -> Vec<Try> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+fn short(name: &Arc<str>) -> Arc<str> {
+    if name.len() <= LONGEST_NAME {
+        return name.clone();
+    }
+    name[..name.floor_char_boundary(LONGEST_NAME)].into()
+}
