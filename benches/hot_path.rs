@@ -6,14 +6,18 @@
 
 use std::borrow::Cow;
 use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
 
 use autogw::chat::Dialect;
 use autogw::codec::head::{Head, needs};
 use autogw::codec::openai_chat::stream::Observer;
+use autogw::health::{Health, Settings, TargetId};
 use autogw::json::raw::RawObject;
 use autogw::sse::Splitter;
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -87,6 +91,76 @@ fn streams(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What every request asks of health and tells it.
+fn health(criterion: &mut Criterion) {
+    let health = Arc::new(Health::new(Settings::default()));
+    let target = TargetId {
+        provider: "openrouter".into(),
+        key: 0x5eed,
+        model: "anthropic/claude-sonnet-4".into(),
+        service: "chat",
+    };
+    let headers = answer_headers();
+    let now = Instant::now();
+    let mut group = criterion.benchmark_group("health");
+    group.bench_function("standing", |bencher| {
+        bencher.iter(|| health.standing(black_box(&target), now));
+    });
+    group.bench_function("admit and completed", |bencher| {
+        bencher.iter(|| {
+            let permit = health.admit(black_box(&target), now).expect("room");
+            permit.completed(Some(100), now)
+        });
+    });
+    group.bench_function("admit, heard, answered and completed", |bencher| {
+        bencher.iter(|| {
+            let mut permit = health.admit(black_box(&target), now).expect("room");
+            permit.heard(black_box(&headers), now);
+            permit.answered(now);
+            permit.completed(Some(100), now)
+        });
+    });
+    group.bench_function("view", |bencher| {
+        bencher.iter(|| health.view(black_box(&target), now));
+    });
+    group.bench_function("heard", |bencher| {
+        let permit = health.admit(&target, now).expect("room");
+        bencher.iter(|| permit.heard(black_box(&headers), now));
+    });
+    group.finish();
+}
+
+/// The head of an ordinary answer, with limits of which something is left.
+fn answer_headers() -> HeaderMap {
+    let lines = [
+        ("date", "Fri, 07 Mar 2025 00:00:00 GMT"),
+        ("content-type", "application/json"),
+        ("content-length", "812"),
+        ("connection", "keep-alive"),
+        ("access-control-expose-headers", "X-Request-ID"),
+        ("openai-organization", "acme"),
+        ("openai-processing-ms", "412"),
+        ("openai-version", "2020-10-01"),
+        ("x-ratelimit-limit-requests", "10000"),
+        ("x-ratelimit-limit-tokens", "30000000"),
+        ("x-ratelimit-remaining-requests", "9999"),
+        ("x-ratelimit-remaining-tokens", "29999980"),
+        ("x-ratelimit-reset-requests", "6ms"),
+        ("x-ratelimit-reset-tokens", "0s"),
+        ("x-request-id", "req_0123456789abcdef"),
+        ("strict-transport-security", "max-age=31536000"),
+        ("cf-cache-status", "DYNAMIC"),
+        ("server", "cloudflare"),
+    ];
+    let headers = lines.into_iter().map(|(name, value)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
+    });
+    headers.collect()
+}
+
 #[derive(Deserialize)]
 struct TwoFields<'a> {
     #[serde(borrow)]
@@ -152,5 +226,5 @@ fn stream() -> Vec<String> {
     (0..EVENTS).map(event).collect()
 }
 
-criterion_group!(benches, bodies, streams);
+criterion_group!(benches, bodies, streams, health);
 criterion_main!(benches);

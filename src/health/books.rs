@@ -23,7 +23,7 @@ pub(super) const MAX_TARGETS: usize = 10_000;
 pub(super) struct Books {
     pub(super) targets: HashMap<TargetId, Arc<Tracked>>,
     pub(super) keys: HashMap<KeyId, Arc<Mutex<Key>>>,
-    places: HashMap<PlaceId, Arc<Mutex<Place>>>,
+    pub(super) places: HashMap<PlaceId, Arc<Mutex<Place>>>,
     pub(super) providers: HashMap<Arc<str>, Arc<Mutex<Provider>>>,
     /// How many targets there may be before room is made; more than [`MAX_TARGETS`] only while so many are
     /// under way.

@@ -16,6 +16,7 @@
 //! Who has nobody else to ask may insist past an open breaker. Failing then tells nothing new; a success
 //! makes the breaker half-open at once.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::window::Window;
@@ -31,7 +32,7 @@ pub(super) struct Breaker {
     /// Moves on with each change of state.
     epoch: u32,
     /// Names the latest probe.
-    serial: u32,
+    serial: NonZeroU32,
     failures_in_row: u32,
     window: Window,
     /// How often it has opened since it was last quiet.
@@ -55,7 +56,7 @@ enum State {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Probe {
-    serial: u32,
+    serial: NonZeroU32,
     began: Instant,
 }
 
@@ -64,19 +65,13 @@ struct Probe {
 pub(super) struct Pass {
     epoch: u32,
     /// The slot it holds.
-    probe: Option<u32>,
-    is_trial: bool,
+    probe: Option<NonZeroU32>,
 }
 
 impl Pass {
     /// Whether it holds the slot of a half-open breaker.
     pub(super) fn is_probe(self) -> bool {
         self.probe.is_some()
-    }
-
-    /// Whether the breaker was not closed: the first token is then already news.
-    pub(super) fn is_trial(self) -> bool {
-        self.is_trial
     }
 }
 
@@ -123,7 +118,7 @@ impl Breaker {
         Self {
             state: State::Closed,
             epoch: 0,
-            serial: 0,
+            serial: NonZeroU32::MIN,
             failures_in_row: 0,
             window: Window::new(circuit.window),
             times: 0,
@@ -167,17 +162,16 @@ impl Breaker {
         admitted.unwrap_or_else(|_| self.pass(None))
     }
 
-    fn pass(&self, probe: Option<u32>) -> Pass {
+    fn pass(&self, probe: Option<NonZeroU32>) -> Pass {
         Pass {
             epoch: self.epoch,
             probe,
-            is_trial: !self.is_closed(),
         }
     }
 
     fn probe(&mut self, now: Instant) -> Pass {
         let successes = self.half_open();
-        self.serial = self.serial.wrapping_add(1);
+        self.serial = self.serial.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let probe = Probe {
             serial: self.serial,
             began: now,
@@ -216,10 +210,24 @@ impl Breaker {
         }
     }
 
-    /// Books a success.
+    /// A stream has begun: to a breaker that is not closed, that is a success.
+    pub(super) fn answer(
+        &mut self,
+        pass: Pass,
+        circuit: &Circuit,
+        now: Instant,
+    ) -> Option<Transition> {
+        if pass.epoch != self.epoch || self.is_closed() {
+            return None;
+        }
+        self.recover(pass, circuit, now)
+    }
+
+    /// A request ended well; `was_answered` says that its beginning was booked.
     pub(super) fn succeed(
         &mut self,
         pass: Pass,
+        was_answered: bool,
         circuit: &Circuit,
         now: Instant,
     ) -> Option<Transition> {
@@ -231,6 +239,14 @@ impl Breaker {
             self.window.success(now);
             return None;
         }
+        if was_answered {
+            return None;
+        }
+        self.recover(pass, circuit, now)
+    }
+
+    /// One success nearer to being closed.
+    fn recover(&mut self, pass: Pass, circuit: &Circuit, now: Instant) -> Option<Transition> {
         let seen = self.half_open() + 1;
         self.release(pass);
         if let State::HalfOpen { successes, .. } = &mut self.state

@@ -52,3 +52,48 @@ impl Budget {
         is_left
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every try fails and is repeated as long as that is allowed; how many first tries and repeats there were.
+    fn outage(per_second: u32, seconds: u32) -> (u32, u32) {
+        let (mut budget, begin) = (Budget::new(), Instant::now());
+        let (mut firsts, mut repeats) = (0, 0);
+        for number in 0..per_second * seconds {
+            let now = begin + Duration::from_secs(1) * number / per_second;
+            budget.deposit(now);
+            firsts += 1;
+            while budget.withdraw(now) {
+                budget.deposit(now);
+                repeats += 1;
+            }
+        }
+        (firsts, repeats)
+    }
+
+    #[test]
+    fn an_outage_is_not_multiplied() {
+        for per_second in [1, 5, 50, 500] {
+            let (firsts, repeats) = outage(per_second, 60);
+            // The window moves in steps of a tenth, and what is left at the start is there at once.
+            let floor = 60.0 * 10.0 / 9.0 + 10.0;
+            let most = SHARE * f64::from(firsts) * 10.0 / 9.0 + floor;
+            assert!(f64::from(repeats) <= most, "{per_second}: {repeats}");
+            assert!(
+                f64::from(repeats) >= SHARE * f64::from(firsts),
+                "{per_second}: {repeats}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_few_repeats_are_always_allowed() {
+        let (mut budget, now) = (Budget::new(), Instant::now());
+        let allowed = (0..100).filter(|_| budget.withdraw(now)).count();
+        assert_eq!(allowed, 10);
+        assert!(!budget.withdraw(now + Duration::from_secs(9)));
+        assert!(budget.withdraw(now + SPAN));
+    }
+}

@@ -86,3 +86,73 @@ impl Flow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(count: u32, now: Instant) -> Flow {
+        let mut flow = Flow::default();
+        (0..count).for_each(|_| assert!(flow.admit(None, now)));
+        flow
+    }
+
+    #[test]
+    fn a_protest_halves_what_may_be_under_way_and_its_crowd_does_so_once() {
+        let now = Instant::now();
+        let mut flow = full(20, now);
+        let protest = now + Duration::from_secs(1);
+        (0..20).for_each(|_| flow.halve(now, protest));
+        assert_eq!(flow.learned(protest), Some(10));
+        assert!(!flow.admit(None, protest));
+        (0..11).for_each(|_| flow.release());
+        assert!(flow.admit(None, protest));
+        assert!(!flow.admit(None, protest));
+        flow.halve(protest, protest);
+        assert_eq!(flow.learned(protest), Some(5));
+    }
+
+    #[test]
+    fn a_round_of_successes_raises_the_limit_by_one_until_it_is_forgotten() {
+        let now = Instant::now();
+        let mut flow = full(8, now);
+        flow.halve(now, now);
+        assert_eq!(flow.learned(now), Some(4));
+        (0..5).for_each(|_| flow.grow());
+        assert_eq!(flow.learned(now), Some(5));
+        let mut successes = 0;
+        while flow.learned(now).is_some() {
+            flow.grow();
+            successes += 1;
+            assert!(successes < 200, "it recovers");
+        }
+        assert!(successes > 50, "and not at once");
+    }
+
+    #[test]
+    fn a_limit_nobody_complained_about_for_long_is_out_of_date() {
+        let now = Instant::now();
+        let mut flow = full(2, now);
+        flow.halve(now, now);
+        assert!(!flow.admit(None, now + Duration::from_secs(299)));
+        assert!(flow.admit(None, now + MEMORY));
+    }
+
+    #[test]
+    fn a_lone_request_that_is_refused_was_not_too_many() {
+        let now = Instant::now();
+        let mut flow = full(1, now);
+        flow.halve(now, now);
+        assert_eq!(flow.learned(now), None);
+    }
+
+    #[test]
+    fn what_is_configured_is_never_exceeded_whatever_was_learned() {
+        let now = Instant::now();
+        let mut flow = full(4, now);
+        flow.halve(now, now);
+        (0..100).for_each(|_| flow.grow());
+        assert!(!flow.admit(Some(4), now));
+        assert!(flow.admit(Some(5), now));
+    }
+}

@@ -35,12 +35,61 @@ impl Pace {
         });
         self.left = (self.left + passed.as_secs_f64() * self.per_second).min(self.room);
         self.filled = self.filled.max(Some(now));
-        // A hair less than one is one: rounding must not keep anybody waiting twice.
-        if self.left > 1.0 - 1e-9 {
+        if self.left >= 1.0 {
             self.left -= 1.0;
             return Ok(());
         }
         let wait = (1.0 - self.left) / self.per_second;
-        Err(super::later(now, Duration::from_secs_f64(wait)))
+        // Rounding must not keep anybody waiting twice.
+        let wait = Duration::from_secs_f64(wait) + Duration::from_nanos(1);
+        Err(super::later(now, wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    /// When requests pass that are tried every `step`.
+    fn passed(per_minute: u32, step: Duration, tries: u32) -> Vec<Instant> {
+        let (mut pace, begin) = (Pace::new(per_minute), Instant::now());
+        let moments = (0..tries).map(|number| begin + step * number);
+        moments.filter(|now| pace.take(*now).is_ok()).collect()
+    }
+
+    #[test]
+    fn no_minute_sees_more_than_it_may() {
+        for per_minute in [1, 2, 7, 60, 600] {
+            let passed = passed(per_minute, Duration::from_millis(37), 10_000);
+            for (place, begin) in passed.iter().enumerate() {
+                let minute = passed[place..]
+                    .iter()
+                    .take_while(|at| **at < *begin + MINUTE);
+                assert!(minute.count() <= per_minute as usize, "{per_minute}");
+            }
+            // These are six minutes.
+            let least = per_minute as usize * 6 * 85 / 100;
+            assert!(passed.len() >= least, "{per_minute}: {}", passed.len());
+        }
+    }
+
+    #[test]
+    fn a_burst_is_at_most_a_tenth_of_a_minute() {
+        assert_eq!(passed(600, Duration::ZERO, 1000).len(), 60);
+        assert_eq!(passed(5, Duration::ZERO, 1000).len(), 1);
+    }
+
+    #[test]
+    fn who_waits_as_long_as_told_passes() {
+        for per_minute in [0, 1, 7, 100_000] {
+            let (mut pace, mut now) = (Pace::new(per_minute), Instant::now());
+            for _ in 0..100 {
+                while pace.take(now).is_ok() {}
+                now = pace.take(now).expect_err("nothing is left");
+                assert!(pace.take(now).is_ok(), "{per_minute}");
+            }
+        }
     }
 }

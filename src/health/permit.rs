@@ -17,15 +17,16 @@ use super::{Done, Health, TargetId, Toll};
 use crate::chat::Failure;
 use crate::provider::limits::Limits;
 
-/// See the module's head.
+/// See the module's head. One pointer: it is carried through every state of a request's future.
 #[derive(Debug)]
-pub struct Permit {
+pub struct Permit(Box<Held>);
+
+#[derive(Debug)]
+struct Held {
     health: Arc<Health>,
     tracked: Arc<Tracked>,
     case: Case,
     first_token: Option<Duration>,
-    /// Whether the breaker has taken its first token for a success.
-    is_vouched: bool,
 }
 
 /// Why there is no permit.
@@ -52,80 +53,72 @@ impl Permit {
         pass: Pass,
         began: Instant,
     ) -> Self {
-        Self {
+        Self(Box::new(Held {
             health,
             tracked,
             case: Case { pass, began },
             first_token: None,
-            is_vouched: false,
-        }
+        }))
     }
 
     /// Whose it is.
     pub fn target(&self) -> &TargetId {
-        &self.tracked.id
+        &self.0.tracked.id
     }
 
     /// When the request began.
     pub fn began(&self) -> Instant {
-        self.case.began
+        self.0.case.began
     }
 
     /// Whether it is the probe of a half-open breaker.
     pub fn is_probe(&self) -> bool {
-        self.case.pass.is_probe() && !self.is_vouched
+        self.0.case.pass.is_probe() && self.0.first_token.is_none()
     }
 
     /// The time that 19 of 20 of the target's first tokens need, if enough have been seen.
     pub fn p95(&self) -> Option<Duration> {
-        self.tracked.vitals.lock().p95()
+        self.0.tracked.vitals.lock().p95()
     }
 
     /// The head of a good answer is here: a key of which nothing is left rests before its first refusal.
     pub fn heard(&self, headers: &HeaderMap, now: Instant) {
-        let limits = Limits::read(headers, SystemTime::now);
-        let spent = limits.and_then(|limits| limits.spent());
-        let (health, key) = (&self.health, &self.tracked.key);
-        health.hear(key, spent, self.case.began, now);
+        let spent = Limits::announced(headers, SystemTime::now);
+        let (health, key) = (&self.0.health, &self.0.tracked.key);
+        health.hear(key, spent, self.0.case.began, now);
     }
 
     /// A stream has its first meaningful event, at `now`: the target is well so far.
     pub fn answered(&mut self, now: Instant) -> Option<Transition> {
-        let Case { pass, began } = self.case;
-        let after = now.saturating_duration_since(began);
-        if self.first_token.replace(after).is_none() {
-            self.tracked.vitals.lock().first_token(after);
-        }
-        self.health.relieve(&self.tracked, began, now);
-        if !pass.is_trial() || std::mem::replace(&mut self.is_vouched, true) {
+        let after = now.saturating_duration_since(self.0.case.began);
+        if self.0.first_token.is_some() {
             return None;
         }
-        self.health.vouch(&self.tracked, pass, now)
+        self.0.first_token = Some(after);
+        self.0
+            .health
+            .begin(&self.0.tracked, after, self.0.case, now)
     }
 
     /// The answer is complete.
     pub fn completed(self, output_tokens: Option<u64>, now: Instant) -> Option<Transition> {
         let done = Done {
-            total: now.saturating_duration_since(self.case.began),
+            total: now.saturating_duration_since(self.0.case.began),
             output_tokens,
         };
-        let (health, tracked) = (&self.health, &self.tracked);
-        health.complete(tracked, self.first_token, done, self.case, now);
-        if self.is_vouched {
-            return None;
-        }
-        health.vouch(tracked, self.case.pass, now)
+        let (health, tracked) = (&self.0.health, &self.0.tracked);
+        health.complete(tracked, self.0.first_token, done, self.0.case, now)
     }
 
     /// The attempt failed. `dice` is any number: it spreads what many do at once.
     pub fn failed(self, failure: &Failure, now: Instant, dice: u64) -> Toll {
-        let health = &self.health;
-        health.fail(&self.tracked, failure, self.case, now, dice)
+        let health = &self.0.health;
+        health.fail(&self.0.tracked, failure, self.0.case, now, dice)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.tracked.leave(self.case.pass);
+        self.0.tracked.leave(self.0.case.pass);
     }
 }

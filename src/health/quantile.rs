@@ -56,11 +56,55 @@ impl Quantile {
         }
         let wanted = share * f64::from(self.total);
         let mut below = 0.0;
-        let place = self.counts.iter().position(|count| {
-            below += f64::from(*count);
-            below >= wanted
-        })?;
-        let end = LEAST * GROWTH.powi(i32::try_from(place + 1).unwrap_or(i32::MAX));
-        Some(Duration::from_secs_f64(end / 1000.0))
+        for (place, count) in self.counts.iter().enumerate() {
+            let count = f64::from(*count);
+            if count > 0.0 && below + count >= wanted {
+                let place = i32::try_from(place).unwrap_or(i32::MAX);
+                let begin = if place == 0 { 0.0 } else { GROWTH.powi(place) };
+                let end = GROWTH.powi(place + 1);
+                let within = (wanted - below) / count;
+                let milliseconds = LEAST * (begin + (end - begin) * within);
+                return Some(Duration::from_secs_f64(milliseconds / 1000.0));
+            }
+            below += count;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn milliseconds(quantile: &Quantile, share: f64) -> Option<f64> {
+        let time = quantile.at(share, 20)?;
+        Some(time.as_secs_f64() * 1000.0)
+    }
+
+    #[test]
+    fn a_percentile_is_right_within_a_quarter_and_needs_enough_times() {
+        for unit in [1, 10, 100, 10_000] {
+            let mut quantile = Quantile::default();
+            for step in 1..=100 {
+                if step == 20 {
+                    assert_eq!(milliseconds(&quantile, 0.95), None);
+                }
+                quantile.add(Duration::from_millis(step * unit));
+            }
+            for (share, step) in [(0.5, 50.0), (0.95, 95.0), (1.0, 100.0)] {
+                let found = milliseconds(&quantile, share).expect("enough");
+                let right = step * Duration::from_millis(unit).as_secs_f64() * 1000.0;
+                assert!((0.8..=1.25).contains(&(found / right)), "{found} {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_past_fades_and_no_time_is_too_short_or_too_long() {
+        let mut quantile = Quantile::default();
+        (0..1000).for_each(|_| quantile.add(Duration::MAX));
+        assert!(milliseconds(&quantile, 0.5).expect("enough") > 3_600_000.0);
+        (0..1000).for_each(|_| quantile.add(Duration::ZERO));
+        assert!(milliseconds(&quantile, 0.95).expect("enough") <= 1.25);
     }
 }

@@ -20,10 +20,16 @@ impl Spent {
         self.heard = Some(now);
     }
 
-    /// The answer to a request that began then has something left, or does not say.
-    pub(super) fn forget(&mut self, began: Instant, now: Instant) {
-        let is_over = self.at(now).is_none();
-        if is_over || self.heard.is_none_or(|heard| heard < began) {
+    /// The answer to a request that began then does not say so.
+    pub(super) fn forget(&mut self, began: Instant) {
+        if self.heard.is_none_or(|heard| heard < began) {
+            *self = Self::default();
+        }
+    }
+
+    /// What is over at `now` is forgotten.
+    pub(super) fn fade(&mut self, now: Instant) {
+        if self.at(now).is_none() {
             *self = Self::default();
         }
     }

@@ -37,8 +37,7 @@ pub enum Standing {
 /// How a target with this key at this place stands; what is not in the books is well.
 pub(super) fn of(key: Option<Standing>, place: Option<Standing>) -> Standing {
     match (key.unwrap_or(Standing::Ready), place) {
-        (key @ Standing::Resting { .. }, _) => key,
-        (key, None | Some(Standing::Ready)) => key,
+        (key @ Standing::Resting { .. }, _) | (key, None | Some(Standing::Ready)) => key,
         (_, Some(place)) => place,
     }
 }

@@ -53,24 +53,33 @@ pub(super) struct Case {
 
 impl Health {
     /// The target has answered: what began before the request is over.
-    pub(super) fn relieve(&self, tracked: &Tracked, began: Instant, now: Instant) {
+    fn relieve(&self, tracked: &Tracked, began: Instant, now: Instant) {
         if !self.is_any_troubled() {
             return;
         }
         self.change(&tracked.key, |key| {
             key.rest.forget(began);
-            if key.spent.at(now).is_none() {
-                key.spent.forget(began, now);
-            }
+            key.spent.fade(now);
         });
         self.change(&tracked.place, |place| place.rest.forget(began));
     }
 
-    /// A success toward the breaker.
-    pub(super) fn vouch(&self, tracked: &Tracked, pass: Pass, now: Instant) -> Option<Transition> {
+    /// A stream has begun, so long after its request.
+    pub(super) fn begin(
+        &self,
+        tracked: &Tracked,
+        after: Duration,
+        case: Case,
+        now: Instant,
+    ) -> Option<Transition> {
+        tracked.vitals.lock().first_token(after);
+        if !self.is_any_troubled() {
+            return None;
+        }
+        self.relieve(tracked, case.began, now);
         let circuit = &self.settings.circuit;
         self.change(&tracked.place, |place| {
-            place.breaker.succeed(pass, circuit, now)
+            place.breaker.answer(case.pass, circuit, now)
         })
     }
 
@@ -82,13 +91,19 @@ impl Health {
         done: Done,
         case: Case,
         now: Instant,
-    ) {
+    ) -> Option<Transition> {
         let half_life = self.settings.half_life;
         let mut vitals = tracked.vitals.lock();
         vitals.success(first_token, done, half_life, now);
         drop(vitals);
         tracked.key.lock().flow.grow();
         self.relieve(tracked, case.began, now);
+        let circuit = &self.settings.circuit;
+        self.change(&tracked.place, |place| {
+            let was_answered = first_token.is_some();
+            let breaker = &mut place.breaker;
+            breaker.succeed(case.pass, was_answered, circuit, now)
+        })
     }
 
     /// A request failed.
@@ -126,7 +141,7 @@ impl Health {
 
     /// Whom the failure blames rests.
     fn rest(&self, tracked: &Tracked, failure: &Failure, began: Instant, now: Instant) -> Rested {
-        let rest = |rest: &mut Rest| self.begin(rest, failure, began, now);
+        let rest = |rest: &mut Rest| self.lay(rest, failure, began, now);
         match failure.blame {
             Blame::Key => self.change(&tracked.key, |key| rest(&mut key.rest)),
             Blame::Place | Blame::Nobody => {
@@ -135,7 +150,7 @@ impl Health {
         }
     }
 
-    fn begin(&self, rest: &mut Rest, failure: &Failure, began: Instant, now: Instant) -> Rested {
+    fn lay(&self, rest: &mut Rest, failure: &Failure, began: Instant, now: Instant) -> Rested {
         let failures = rest.count(failure.class, began);
         let is_dead = failure.class == FailureClass::Auth && rest.is_dead();
         let wait = match failure.retry_after {
@@ -182,9 +197,10 @@ impl Health {
                 let end = later(now, wait.min(MAX_RETRY_AFTER));
                 self.change(key, |key| key.spent.announce(end, now));
             }
-            None if self.is_any_troubled() => {
-                self.change(key, |key| key.spent.forget(began, now));
-            }
+            None if self.is_any_troubled() => self.change(key, |key| {
+                key.spent.forget(began);
+                key.spent.fade(now);
+            }),
             None => {}
         }
     }

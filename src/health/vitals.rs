@@ -174,3 +174,126 @@ impl Vitals {
 fn average(known: Option<f64>, sample: f64) -> f64 {
     known.map_or(sample, |known| known + ALPHA * (sample - known))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALF_LIFE: Duration = Duration::from_mins(30);
+
+    fn view(vitals: &Vitals, now: Instant) -> View {
+        vitals.view(CircuitState::Closed, HALF_LIFE, now)
+    }
+
+    fn whole(vitals: &mut Vitals, ms: u64, now: Instant) {
+        let done = Done {
+            total: Duration::from_millis(ms),
+            output_tokens: None,
+        };
+        vitals.success(None, done, HALF_LIFE, now);
+    }
+
+    fn streamed(vitals: &mut Vitals, first: u64, total: u64, tokens: u64, now: Instant) {
+        vitals.first_token(Duration::from_millis(first));
+        let done = Done {
+            total: Duration::from_millis(total),
+            output_tokens: Some(tokens),
+        };
+        vitals.success(Some(Duration::from_millis(first)), done, HALF_LIFE, now);
+    }
+
+    fn close(one: Option<f64>, other: f64) -> bool {
+        one.is_some_and(|one| (one - other).abs() < 1e-6)
+    }
+
+    fn latency(vitals: &Vitals, now: Instant) -> Option<f64> {
+        Some(view(vitals, now).latency?.as_secs_f64() * 1000.0)
+    }
+
+    #[test]
+    fn latency_is_that_of_the_whole_answer_until_something_was_streamed() {
+        let (mut vitals, now) = (Vitals::new(), Instant::now());
+        assert_eq!(view(&vitals, now), View::untried());
+        whole(&mut vitals, 1000, now);
+        whole(&mut vitals, 2000, now);
+        assert!(close(latency(&vitals, now), 1300.0));
+        streamed(&mut vitals, 100, 5000, 10, now);
+        assert!(close(latency(&vitals, now), 100.0));
+        whole(&mut vitals, 9000, now);
+        assert!(close(latency(&vitals, now), 100.0));
+        streamed(&mut vitals, 200, 5000, 10, now);
+        assert!(close(latency(&vitals, now), 130.0));
+    }
+
+    #[test]
+    fn speed_is_that_of_the_stream_behind_its_first_token() {
+        let (mut vitals, now) = (Vitals::new(), Instant::now());
+        streamed(&mut vitals, 500, 1500, 100, now);
+        assert!(close(view(&vitals, now).tokens_per_second, 100.0));
+        streamed(&mut vitals, 500, 1500, 200, now);
+        assert!(close(view(&vitals, now).tokens_per_second, 130.0));
+        streamed(&mut vitals, 500, 501, 1000, now);
+        assert!(
+            close(view(&vitals, now).tokens_per_second, 130.0),
+            "no time to measure by"
+        );
+    }
+
+    #[test]
+    fn a_percentile_is_known_from_the_twentieth_time_on() {
+        let (mut vitals, now) = (Vitals::new(), Instant::now());
+        (0..19).for_each(|_| whole(&mut vitals, 100, now));
+        assert_eq!(view(&vitals, now).p95, None);
+        whole(&mut vitals, 100, now);
+        let p95 = view(&vitals, now).p95.expect("enough");
+        assert!((80..=125).contains(&p95.as_millis()), "{p95:?}");
+    }
+
+    #[test]
+    fn streaks_and_shares_are_as_the_strategies_count_them() {
+        let (mut vitals, now) = (Vitals::new(), Instant::now());
+        let at = |seconds| now + Duration::from_secs(seconds);
+        whole(&mut vitals, 6000, at(0));
+        (0..3).for_each(|_| vitals.failure(Duration::ZERO, HALF_LIFE, at(10)));
+        let seen = view(&vitals, at(20));
+        assert_eq!((seen.successes, seen.failures), (1, 3));
+        assert_eq!((seen.successes_in_row, seen.failures_in_row), (0, 3));
+        assert_eq!(seen.success(), Some(0.25));
+        assert_eq!(seen.since_success, Some(Duration::from_secs(20)));
+        assert_eq!(seen.since_failure, Some(Duration::from_secs(10)));
+        assert_eq!(seen.since_sample(), Some(Duration::from_secs(10)));
+        assert_eq!(
+            view(&vitals, at(10) + MEMORY).success(),
+            None,
+            "the past fades"
+        );
+    }
+
+    #[test]
+    fn rewards_are_those_of_the_worked_values_and_fade_by_half() {
+        let (mut fast, mut slow, now) = (Vitals::new(), Vitals::new(), Instant::now());
+        whole(&mut fast, 200, now);
+        whole(&mut slow, 1500, now);
+        assert!(close(Some(view(&fast, now).arm.reward), 1.8));
+        assert!(close(Some(view(&slow, now).arm.reward), 0.5));
+        fast.failure(Duration::ZERO, HALF_LIFE, now);
+        let arm = view(&fast, now).arm;
+        assert!(close(Some(arm.reward / arm.pulls), -0.1));
+        let faded = view(&fast, now + HALF_LIFE).arm;
+        assert!(close(Some(faded.pulls), 1.0) && close(Some(faded.reward), -0.1));
+    }
+
+    #[test]
+    fn three_failures_in_a_row_park_the_arm_for_as_long_as_it_rests() {
+        let (mut vitals, now) = (Vitals::new(), Instant::now());
+        let rest = Duration::from_secs(8);
+        for failures in 1..=3 {
+            assert!(!view(&vitals, now).arm.is_parked, "{failures}");
+            vitals.failure(rest, HALF_LIFE, now);
+        }
+        assert!(view(&vitals, now).arm.is_parked);
+        assert!(!view(&vitals, now + rest).arm.is_parked);
+        whole(&mut vitals, 1, now);
+        assert!(!view(&vitals, now).arm.is_parked);
+    }
+}

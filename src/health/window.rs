@@ -78,3 +78,59 @@ impl Window {
         &mut self.buckets[self.place]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_older_than_the_window_no_longer_counts() {
+        let (mut window, now) = (Window::new(Duration::from_secs(30)), Instant::now());
+        let at = |seconds| now + Duration::from_secs(seconds);
+        window.success(at(0));
+        window.failure(at(3));
+        window.failure(at(29));
+        assert_eq!(window.counts(at(29)), (1, 2));
+        assert_eq!(window.counts(at(30)), (0, 2));
+        assert_eq!(window.counts(at(33)), (0, 1));
+        assert_eq!(window.counts(at(57)), (0, 0));
+        window.success(at(1000));
+        assert_eq!(window.counts(at(1000)), (1, 0));
+        assert_eq!(
+            window.counts(now),
+            (1, 0),
+            "a clock that steps back harms nothing"
+        );
+    }
+
+    #[test]
+    fn it_agrees_with_a_list_of_what_happened() {
+        let span = Duration::from_secs(10);
+        let (mut window, now) = (Window::new(span), Instant::now());
+        let mut happened: Vec<(u64, bool)> = Vec::new();
+        let mut dice = 7u64;
+        let mut bucket = 0;
+        for _ in 0..2000 {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            bucket += [0, 0, 0, 1, 3, 12][(dice >> 40) as usize % 6];
+            let at = now + Duration::from_secs(bucket);
+            let is_success = dice >> 63 == 0;
+            happened.push((bucket, is_success));
+            if is_success {
+                window.success(at);
+            } else {
+                window.failure(at);
+            }
+            let alive = happened
+                .iter()
+                .copied()
+                .filter(|(then, _)| then + 10 > bucket);
+            let (good, bad): (Vec<_>, Vec<_>) = alive.partition(|(_, good)| *good);
+            let (successes, failures) = window.counts(at);
+            assert_eq!(
+                (successes as usize, failures as usize),
+                (good.len(), bad.len())
+            );
+        }
+    }
+}

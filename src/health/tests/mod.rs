@@ -1,6 +1,10 @@
 //! Health from outside: what requests do to it, and what it says of targets.
 
+mod circuit;
+mod keys;
+mod law;
 mod rests;
+mod room;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,4 +52,14 @@ fn fail(
 ) -> Option<Rested> {
     let permit = health.insist(target, now).expect("room");
     permit.failed(failure, now, 0).rested
+}
+
+/// The number of troubled keys and places is what a count of them says.
+fn check_books(health: &Health) {
+    let books = health.books.lock();
+    let keys = books.keys.values().filter(|key| key.lock().is_troubled());
+    let places = books.places.values();
+    let places = places.filter(|place| place.lock().is_troubled());
+    let troubled = health.troubled.load(Ordering::Relaxed);
+    assert_eq!(troubled, keys.count() + places.count());
 }
