@@ -1,6 +1,7 @@
-//! What goes on beside requests: model listings, idle connections, the first TLS set-up.
+//! What goes on beside requests: model listings, idle connections, the first TLS set-up, probes.
 
 mod listing;
+mod probes;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +30,16 @@ pub(super) fn spawn(gateway: &Arc<Gateway>, tasks: &TaskTracker, over: &Cancella
     };
     run(Box::pin(sweep(gateway.clone())));
     run(Box::pin(warm_up(gateway.clone())));
+    run(Box::pin(probes::revive(gateway.clone())));
+    let interval = gateway
+        .config()
+        .router
+        .health_check
+        .map(|check| check.interval);
     for (place, ring) in gateway.keyrings().iter().enumerate() {
+        if let (Some(interval), None) = (interval, &ring.provider.demo) {
+            run(Box::pin(probes::watch(gateway.clone(), place, interval)));
+        }
         match (&ring.provider.models, &ring.provider.demo) {
             (Models::Listed(_), _) => {}
             (Models::Everything, Some(_)) => {

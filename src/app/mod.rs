@@ -3,7 +3,8 @@
 //! ```text
 //! config → client key → Gateway → listener → local door → accept loop
 //!                          ├ tunnels: a public door each, opened now or later
-//!                          └ background: model listings · idle connections · TLS warm-up
+//!                          ├ state: what was known of keys and targets at the last stop
+//!                          └ background: model listings · idle connections · TLS warm-up · probes
 //! signal → drain (no new connections, /ready says 503) → running requests → error to the rest → end
 //! ```
 
@@ -11,6 +12,7 @@ mod background;
 mod client_key;
 mod run_files;
 mod shutdown;
+mod state;
 pub mod tunnels;
 
 use std::fmt;
@@ -24,8 +26,10 @@ use tokio_util::task::TaskTracker;
 use self::client_key::HandedOver;
 pub use self::client_key::MadeKey;
 pub use self::shutdown::Signals;
+use self::state::Keeper;
 pub use self::tunnels::{TunnelError, Tunnels};
 use crate::config::{Config, Home, Name};
+use crate::health::snapshot::Salt;
 use crate::provider::Redactor;
 use crate::provider::Secret;
 use crate::proxy::gateway::{Gateway, GatewayError};
@@ -136,6 +140,8 @@ pub struct Running {
     gateway: Arc<Gateway>,
     address: Address,
     made_key: Option<HandedOver>,
+    /// What a person should be told of the state file.
+    notes: Vec<String>,
     tunnels: Tunnels,
     /// Cancelled when no new connections are wanted.
     drain: CancellationToken,
@@ -177,7 +183,12 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         seed,
     );
     let edge = local_edge(&gateway, &address, board, options.limits, seed);
+    let (keeper, notes) = match restore(&gateway, &options)? {
+        Some(opened) => (Some(opened.keeper), opened.notes),
+        None => (None, Vec::new()),
+    };
     let running = Running {
+        notes,
         gateway,
         address,
         made_key,
@@ -187,7 +198,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         over: CancellationToken::new(),
         background: TaskTracker::new(),
     };
-    running.serve(listener, edge, options.limits);
+    running.serve(listener, edge, options.limits, keeper);
     match tunnel.map(|tunnel| running.tunnels.open(tunnel)) {
         Some(Err(error)) => {
             Box::pin(running.stop()).await;
@@ -195,6 +206,16 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         }
         _ => Ok(running),
     }
+}
+
+/// Lets the health of `gateway` go on from where the last run stopped, if that is kept anywhere.
+fn restore(gateway: &Arc<Gateway>, options: &Options) -> Result<Option<state::Opened>, StartError> {
+    let Some(path) = state::path(gateway.config(), options) else {
+        return Ok(None);
+    };
+    let mut salt = Salt([0; 16]);
+    getrandom::fill(&mut salt.0).map_err(StartError::Random)?;
+    Ok(Some(state::open(&path, gateway, salt)))
 }
 
 /// Makes the listener ask for `spare_key` where it must ask for one and none is configured; returns it then.
@@ -225,7 +246,7 @@ fn local_edge(
 }
 
 impl Running {
-    fn serve(&self, listener: Listener, edge: Edge, limits: Limits) {
+    fn serve(&self, listener: Listener, edge: Edge, limits: Limits, keeper: Option<Keeper>) {
         self.connections.spawn(accept::run(
             listener,
             Arc::new(edge),
@@ -234,6 +255,9 @@ impl Running {
             self.connections.clone(),
         ));
         background::spawn(&self.gateway, &self.background, &self.over);
+        if let Some(keeper) = keeper {
+            self.background.spawn(keeper.run(self.over.clone()));
+        }
         tracing::info!(target: "autogw::app", address = %self.address, version = env!("CARGO_PKG_VERSION"), "listening");
     }
 
@@ -245,6 +269,11 @@ impl Running {
     /// The client key that was made for this run, if none was configured and one is needed.
     pub fn made_key(&self) -> Option<&MadeKey> {
         self.made_key.as_ref().map(|handed| &handed.key)
+    }
+
+    /// What a person should be told of what was kept of the last run.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The tunnels of this run.

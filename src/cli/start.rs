@@ -195,6 +195,7 @@ async fn greet(
     let Setup { config, origin, .. } = setup;
     let mut warnings = setup.warnings;
     warnings.extend(other_port(&config, running.address()));
+    warnings.extend(running.notes().iter().map(Diagnostic::warning));
     let tunnel = door::tunnel(&config, running.board());
     let client_key = door::client_key(&config, running);
     let banner = Banner::new(

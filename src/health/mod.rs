@@ -17,13 +17,17 @@
 mod books;
 mod breaker;
 mod budget;
+mod clock;
 mod flow;
 mod inspect;
+mod keeping;
 mod pace;
 mod permit;
+mod probed;
 mod quantile;
 mod rest;
 mod settings;
+pub mod snapshot;
 mod spent;
 mod standing;
 mod target_id;
@@ -47,8 +51,10 @@ use breaker::Pass;
 use tracked::{Tracked, Troubled};
 
 pub use breaker::{CircuitState, Transition};
+pub use clock::Clock;
 pub use inspect::{KeyStanding, ProviderView, RestView};
 pub use permit::{Permit, Shut};
+pub use probed::{Consequence, Finding};
 pub use settings::{Caps, Settings};
 pub use standing::Standing;
 pub use target_id::TargetId;

@@ -81,6 +81,11 @@ impl Rest {
         self.failures(FailureClass::Auth) >= REFUSALS_UNTIL_DEAD
     }
 
+    /// Why it began, also if it is over.
+    pub(super) fn class(&self) -> Option<FailureClass> {
+        self.end.map(|(_, class)| class)
+    }
+
     /// Failures of `class` in a row.
     pub(super) fn failures(&self, class: FailureClass) -> u32 {
         self.failures[slot(class)]

@@ -1,5 +1,7 @@
 //! The vitals of one target: how often, how fast and how steadily it answers. The past fades.
 
+mod past;
+
 use std::time::{Duration, Instant};
 
 use super::breaker::CircuitState;

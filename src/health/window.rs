@@ -43,6 +43,13 @@ impl Window {
         bucket.failures = bucket.failures.saturating_add(1);
     }
 
+    /// Goes on with what was counted before, as of the present.
+    pub(super) fn recall(&mut self, (successes, failures): (u32, u32), now: Instant) {
+        let bucket = self.present(now);
+        bucket.successes = bucket.successes.saturating_add(successes);
+        bucket.failures = bucket.failures.saturating_add(failures);
+    }
+
     /// Successes and failures within the window at `now`.
     pub(super) fn counts(&self, now: Instant) -> (u32, u32) {
         let gone = self.gone(now).min(BUCKETS);

@@ -5,8 +5,11 @@ use std::time::Duration;
 use reqwest::Client;
 use serde_json::Value;
 
-use crate::chat::Dialect;
-use crate::provider::{Provider, auth};
+use crate::chat::{Blame, Dialect, FailureClass};
+use crate::codec::openai_chat::error;
+use crate::health::Finding;
+use crate::provider::classify::{self, Asked};
+use crate::provider::{ApiKey, Provider, auth};
 use crate::proxy::upstream::Tls;
 use crate::proxy::written::{DEFAULT_VERSION, VERSION};
 
@@ -15,6 +18,9 @@ const WITHIN: Duration = Duration::from_secs(15);
 
 /// Largest page that is read.
 const MAX_PAGE: usize = 8 * 1024 * 1024;
+
+/// Largest error that is read.
+const MAX_ERROR: usize = 64 * 1024;
 
 /// Most pages that are read: with the largest that vendors give, more models than anybody has.
 const MAX_PAGES: usize = 20;
@@ -42,7 +48,8 @@ pub(super) async fn fetch(client: &Client, provider: &Provider) -> anyhow::Resul
     let mut all = Vec::new();
     let mut next = None;
     for _ in 0..MAX_PAGES {
-        let listing = page(client, provider, &query(dialect, next.as_deref())).await?;
+        let query = query(dialect, next.as_deref());
+        let listing = page(client, provider, &query).await?;
         let names = names(&listing).ok_or_else(|| anyhow::anyhow!("the listing has no models"))?;
         all.extend(names);
         next = next_page(&listing);
@@ -75,7 +82,50 @@ fn query(dialect: Dialect, next: Option<&str>) -> String {
     query.finish()
 }
 
-async fn page(client: &Client, provider: &Provider, query: &str) -> anyhow::Result<Value> {
+/// Asks whether it is there and takes `key`: the smallest page, of which nothing is kept.
+pub(super) async fn probe(client: &Client, provider: &Provider, key: Option<&ApiKey>) -> Finding {
+    let query = match spoken(provider) {
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => "",
+        Dialect::Anthropic => "?limit=1",
+        Dialect::Gemini => "?pageSize=1",
+    };
+    match ask(client, provider, key, query).send().await {
+        Ok(response) if response.status().is_success() => Finding::Well,
+        Ok(response) => judge(response).await,
+        Err(error) if error.is_timeout() => Finding::Silent,
+        Err(error) if error.is_builder() => Finding::Reached,
+        Err(_) => Finding::Unreachable,
+    }
+}
+
+/// An error may be about the key, as it would be judged in the answer to a request.
+async fn judge(mut response: reqwest::Response) -> Finding {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        if body.len() + chunk.len() > MAX_ERROR {
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let asked = Asked {
+        model: "",
+        retryable: None,
+    };
+    let failure = classify::answer(status, &headers, error::read(&body), asked);
+    if failure.class == FailureClass::Auth && failure.blame == Blame::Key {
+        Finding::Refused
+    } else {
+        Finding::Reached
+    }
+}
+
+fn ask(
+    client: &Client,
+    provider: &Provider,
+    key: Option<&ApiKey>,
+    query: &str,
+) -> reqwest::RequestBuilder {
     let base = provider.base_url.as_ref().map_or("", |url| url.as_str());
     let base = base.trim_end_matches('/');
     let mut request = client.get(format!("{base}{}{query}", provider.models_path));
@@ -85,11 +135,15 @@ async fn page(client: &Client, provider: &Provider, query: &str) -> anyhow::Resu
     for (name, value) in &provider.extra_headers {
         request = request.header(name, value);
     }
-    let key = provider.keys.first();
     let header = key.and_then(|key| auth::header(provider.preset.auth, &key.secret));
     if let Some((name, value)) = header {
         request = request.header(name, value);
     }
+    request
+}
+
+async fn page(client: &Client, provider: &Provider, query: &str) -> anyhow::Result<Value> {
+    let request = ask(client, provider, provider.keys.first(), query);
     let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
     let status = response.status();
     anyhow::ensure!(status.is_success(), "the listing answered {status}");
