@@ -5,14 +5,16 @@
 //! weight = band of health × band of latency × streak × cost × small model ÷ (1 + in flight)
 //! ```
 //!
-//! Who has never been tried is taken for average, so it is asked as soon as the proven ones are busy.
+//! Who has never been tried is taken for average, so it is asked as soon as the proven ones are busy. Requests
+//! under way alone would send every third one to who is three times as slow as the rest, so the weight of a
+//! laggard is divided by four: the others get its share, until that has made them as slow.
 
 use std::time::Duration;
 
 use super::choice::Candidate;
 use super::wanted::is_same;
 use crate::config::SmallModels;
-use crate::health::View;
+use crate::health::{Standing, View};
 
 /// Latency of a target that nobody has timed.
 const UNKNOWN_MS: f64 = 1_000.0;
@@ -20,15 +22,45 @@ const UNKNOWN_MS: f64 = 1_000.0;
 /// Success of a target that nobody has tried.
 const UNKNOWN_SUCCESS: f64 = 0.5;
 
+/// How many times the latency of the middle one a laggard has. With three, a calm gateway would be slower than
+/// one that always asks an average provider (`tests/simulation`).
+const LAG: u32 = 2;
+
+/// What the weight of a laggard is divided by.
+const LAGGARD: f64 = 4.0;
+
 /// Gives each candidate its weight.
 pub(super) fn score(candidates: &mut [Candidate], small_models: Option<&SmallModels>) {
     let prices = candidates.iter().filter_map(Candidate::price);
     let cheapest = prices.reduce(f64::min);
+    let pace = middle(candidates);
     for candidate in candidates {
         let bonus = bonus(candidate, small_models);
         let weight = weight(&candidate.view) * thrift(cheapest, candidate.price()) * bonus;
-        candidate.score = Some(weight / (1.0 + f64::from(candidate.view.in_flight)));
+        let weight = weight / (1.0 + f64::from(candidate.view.in_flight));
+        candidate.score = Some(if lags(&candidate.view, pace) {
+            weight / LAGGARD
+        } else {
+            weight
+        });
     }
+}
+
+/// The latency of the middle one of those that were timed and stand ready.
+fn middle(candidates: &[Candidate]) -> Option<Duration> {
+    let ready = candidates
+        .iter()
+        .filter(|candidate| candidate.standing == Standing::Ready);
+    let mut times: Vec<Duration> = ready
+        .filter_map(|candidate| candidate.view.latency)
+        .collect();
+    let place = times.len().checked_sub(1)? / 2;
+    Some(*times.select_nth_unstable(place).1)
+}
+
+fn lags(view: &View, pace: Option<Duration>) -> bool {
+    let times = view.latency.zip(pace);
+    times.is_some_and(|(own, pace)| own > pace.saturating_mul(LAG))
 }
 
 /// What it is worth for its health and its latency alone.
@@ -171,6 +203,26 @@ mod tests {
                 "{cheapest:?} {own:?}"
             );
         }
+    }
+
+    #[test]
+    fn laggards_are_held_against_the_middle_one() {
+        let seen = |ms| {
+            let mut candidate = candidate("m");
+            candidate.view.latency = Some(Duration::from_millis(ms));
+            candidate
+        };
+        let scores = |times: &[u64]| {
+            let mut candidates: Vec<Candidate> = times.iter().map(|ms| seen(*ms)).collect();
+            score(&mut candidates, None);
+            let scores = candidates.iter().map(|candidate| candidate.score);
+            scores.map(Option::unwrap_or_default).collect::<Vec<_>>()
+        };
+        let all = scores(&[510, 520, 1_041]);
+        assert!(close(all[0], 1.5) && close(all[2], 1.5 / 4.0), "{all:?}");
+        let near = scores(&[510, 520, 1_039]);
+        assert!(close(near[2], 1.5), "{near:?}");
+        assert!(close(scores(&[9_000])[0], 0.6));
     }
 
     #[test]

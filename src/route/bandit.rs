@@ -27,6 +27,9 @@ const EXPECTED: f64 = 1.0;
 /// Fewer pulls are none: so much has faded that nothing is known.
 const FEWEST: f64 = 1e-6;
 
+/// Fewer pulls of all arms together count as so many: where all has faded, curiosity is not to fade with it.
+const FEWEST_IN_ALL: f64 = 2.0;
+
 /// Longest rest of an arm: the longest of a server's in the table of back-offs.
 const PARKED: Duration = Duration::from_mins(1);
 
@@ -60,7 +63,7 @@ fn bound(view: &View, total: f64) -> f64 {
     } else {
         reward / pulls
     };
-    let bonus = CURIOSITY * (total.max(1.0).ln() / all).sqrt();
+    let bonus = CURIOSITY * (total.max(FEWEST_IN_ALL).ln() / all).sqrt();
     mean - CROWDING * in_flight.ln_1p() + bonus
 }
 
@@ -110,7 +113,7 @@ mod tests {
     fn what_has_faded_away_is_unknown_again_and_never_not_a_number() {
         assert!(bound(&arm(1e-9, 1e-9, 0), 1e-9).is_infinite());
         let faded = bound(&arm(0.01, 0.018, 0), 0.02);
-        assert!((faded - 1.8).abs() < 1e-9, "{faded}");
+        assert!(faded.is_finite() && faded > 10.0, "{faded}");
     }
 
     #[test]

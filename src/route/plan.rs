@@ -91,7 +91,7 @@ pub struct Plan {
     pub kept_session: bool,
     /// Why nobody is left. Only for a rehearsal, which is told by this rather than by an error as soon as
     /// there were any candidates: `considered` says what became of them.
-    pub no_target: Option<NoTarget>,
+    pub no_target: Option<Box<NoTarget>>,
 }
 
 /// Why there is no target.
@@ -159,7 +159,7 @@ pub fn make(
             survey.fill(&mut plan, &offers, &mut notes)
         }
         Err(reason) => {
-            plan.no_target = Some(reason);
+            plan.no_target = Some(Box::new(reason));
             Order::default()
         }
     };
@@ -168,10 +168,10 @@ pub fn make(
     plan.targets = targets.collect();
     let is_empty = plan.targets.is_empty() && plan.resting.is_empty() && plan.open.is_empty();
     if is_empty && plan.no_target.is_none() {
-        plan.no_target = Some(NoTarget::Unavailable);
+        plan.no_target = Some(Box::new(NoTarget::Unavailable));
     }
     match plan.no_target.take_if(|_| !ask.rehearses) {
-        Some(reason) => Err(reason),
+        Some(reason) => Err(*reason),
         None => Ok(plan),
     }
 }
@@ -195,3 +195,6 @@ fn usable(
     let offers = capable(ask, offers, needs, notes)?;
     Ok((context::that_take(ask, offers, notes), needs))
 }
+
+#[cfg(test)]
+mod tests;
