@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::support::client::Call;
 use crate::support::talk::{TALKS, TO_ANTHROPIC, TO_CHAT, Talk};
 use crate::support::{Answer, Config, Gate, Gateway, Reply, Upstream, chat};
 
@@ -151,7 +152,7 @@ async fn the_budget_holds_when_everything_stalls() {
     let gateway = Config::over([&a, &b]).router("hedge", few).start().await;
     let asked = tokio::spawn({
         let calls: Vec<_> = (0..100).map(|_| gateway.chat(chat::ask("m"))).collect();
-        async move { join_all(calls.into_iter().map(|call| call.send())).await }
+        async move { join_all(calls.into_iter().map(Call::send)).await }
     });
     a.request(99).await;
     b.request(0).await;

@@ -222,3 +222,103 @@ fn kind_of(class: FailureClass) -> Option<FallbackOn> {
         | FailureClass::Local => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Blame, Next, Stage};
+
+    fn failure(class: FailureClass, code: &str, message: &str) -> Failure {
+        Failure {
+            class,
+            stage: Stage::Answered,
+            next: Next::Return,
+            blame: Blame::Nobody,
+            status: Some(400),
+            message: message.to_owned(),
+            kind: None,
+            code: Some(code.to_owned()),
+            param: None,
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn failures_are_of_the_kind_that_their_words_or_their_class_say() {
+        use FailureClass as Class;
+        let gemini = "The input token count (9) exceeds the maximum number of tokens allowed (8).";
+        for (class, code, message, expected) in [
+            (
+                Class::Capability,
+                "context_length_exceeded",
+                "",
+                Some(FallbackOn::ContextLength),
+            ),
+            (
+                Class::Capability,
+                "",
+                "prompt is too long: 9 tokens > 8",
+                Some(FallbackOn::ContextLength),
+            ),
+            (
+                Class::Request,
+                "INVALID_ARGUMENT",
+                gemini,
+                Some(FallbackOn::ContextLength),
+            ),
+            (
+                Class::Request,
+                "content_filter",
+                "",
+                Some(FallbackOn::ContentFilter),
+            ),
+            (
+                Class::Capability,
+                "",
+                "this model does not support tools",
+                None,
+            ),
+            (Class::Request, "", "no such field", None),
+            (Class::Quota, "", "", Some(FallbackOn::RateLimit)),
+            // What an upstream in trouble quotes says nothing of the request.
+            (
+                Class::Server,
+                "",
+                "maximum context length",
+                Some(FallbackOn::ServerError),
+            ),
+            (Class::Auth, "", "", None),
+        ] {
+            assert_eq!(
+                kind(&failure(class, code, message)),
+                expected,
+                "{code} {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_way_out_fits_the_requests_own_trouble_or_the_trouble_of_all() {
+        use FallbackOn::{Any, ContextLength, RateLimit, ServerError};
+        let some = |kinds: &[FallbackOn]| kinds.iter().copied().map(Some).collect::<Vec<_>>();
+        for (on, kinds, expected) in [
+            (&[RateLimit][..], some(&[RateLimit, RateLimit]), true),
+            (&[RateLimit], some(&[RateLimit, ServerError]), false),
+            (
+                &[RateLimit, ServerError],
+                some(&[RateLimit, ServerError]),
+                true,
+            ),
+            (&[ContextLength], some(&[RateLimit, ContextLength]), true),
+            (&[Any], vec![None], true),
+            (&[RateLimit], vec![None], false),
+            (&[Any], Vec::new(), false),
+        ] {
+            let fallback = Fallback {
+                on: on.to_vec(),
+                route: "other".to_owned(),
+            };
+            assert_eq!(fits(&fallback, &kinds), expected, "{on:?} {kinds:?}");
+        }
+    }
+}

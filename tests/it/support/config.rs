@@ -91,14 +91,6 @@ impl Config {
         self.0.to_string()
     }
 
-    /// A gateway with this configuration after `change`, which does what no key of a file does.
-    pub(crate) async fn start_as(
-        self,
-        change: impl FnOnce(&mut autogw::config::Config),
-    ) -> Gateway {
-        Gateway::start_as(&self.text(), |config, _| change(config)).await
-    }
-
     /// A gateway with this configuration.
     pub(crate) async fn start(self) -> Gateway {
         Gateway::start(&self.text()).await
