@@ -26,6 +26,7 @@ mod permit;
 mod probed;
 mod quantile;
 mod rest;
+mod room;
 mod settings;
 pub mod snapshot;
 mod spent;
