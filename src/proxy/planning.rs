@@ -63,7 +63,17 @@ pub fn plan(
         }
         (plan, _) => plan,
     };
-    plan.map_err(|reason| match reason {
+    plan.map_err(|reason| no_target(reason, call, prepared, model))
+}
+
+/// What a client is told who asked for `model`, of which there is no target.
+pub(super) fn no_target(
+    reason: NoTarget,
+    call: &Call,
+    prepared: &Prepared,
+    model: &str,
+) -> Problem {
+    match reason {
         NoTarget::NoSpeaker => Problem::no_speaker(call.endpoint, model),
         reason => Problem::no_target(
             reason,
@@ -71,7 +81,7 @@ pub fn plan(
             prepared.head.provider.as_deref(),
             prepared.head.alias.as_deref(),
         ),
-    })
+    }
 }
 
 /// Plans a call as if it had asked for `model`: a name, a list or a route.

@@ -63,6 +63,22 @@ impl Problem {
         )
     }
 
+    /// 404: no `what` is called `name`; `near` are names like it.
+    pub fn unheard_of(what: &str, name: &str, near: &[&str]) -> Self {
+        let near: Vec<_> = near.iter().map(|near| format!("`{near}`")).collect();
+        let hint = if near.is_empty() {
+            String::new()
+        } else {
+            format!("; did you mean {}?", near.join(" or "))
+        };
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("not_found"),
+            format!("there is no {what} `{name}`{hint}"),
+        )
+    }
+
     /// 426: a WebSocket, where requests are posted.
     pub fn no_upgrade() -> Self {
         let message =
