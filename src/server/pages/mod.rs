@@ -1,14 +1,19 @@
-//! What is answered here and not by a provider: health and the list of models.
+//! What is answered here and not by a provider: health, the list of models, and how routing stands.
+
+mod directory;
+mod logical;
+mod routing;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -16,6 +21,7 @@ use super::door::Reach;
 use super::{error, models};
 use crate::chat::Dialect;
 use crate::proxy::Reply;
+use crate::proxy::body::Body;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::ingress::{Ingress, Tongue};
 use crate::proxy::problem::Problem;
@@ -44,6 +50,14 @@ const PUBLIC: [&str; 8] = [
 
 /// The metrics, which ask for a key wherever they are.
 const METRICS: &str = "/metrics";
+
+/// Where it is asked what would become of a request.
+const DECIDE: &str = "/routing/decide";
+
+/// Whether a request with `method` to the page at `path` has a body that is read.
+pub fn takes_body(method: &Method, path: &str) -> bool {
+    *method == Method::POST && path.strip_suffix('/').unwrap_or(path) == DECIDE
+}
 
 /// Whether a public door shows `path`, beside the endpoints that are routed to providers.
 pub fn is_public(path: &str) -> bool {
@@ -85,31 +99,93 @@ pub fn router(subject: Subject) -> Router {
             .route(&format!("{path}/{{*id}}"), get(model))
     });
     pages
+        .merge(routing())
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing)
         .with_state(subject)
 }
 
+/// How routing stands, for the owner of the gateway.
+fn routing() -> Router<Subject> {
+    Router::new()
+        .route("/providers", get(directory::providers))
+        .route("/providers/{name}", get(directory::provider))
+        .route("/providers/{name}/models", get(directory::models))
+        .route("/providers/{name}/health", get(directory::health))
+        .route("/providers/{name}/metrics", get(directory::metrics))
+        .route("/logical-models", get(logical::all))
+        .route("/logical-models/{name}", get(logical::one))
+        .route(DECIDE, post(routing::decide))
+        .route("/routing/requests", get(routing::requests))
+        .route("/routing/requests/{id}", get(routing::request))
+}
+
+/// The holder of the key that a request came with, as the edge has recognised it.
+#[derive(Debug, Clone)]
+pub struct Client(pub Arc<str>);
+
+/// The name in a path, decoded.
+struct Named(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        let name = Path::<String>::from_request_parts(parts, state).await;
+        match name {
+            Ok(Path(name)) => Ok(Self(name)),
+            Err(rejection) => Err(Problem::bad_request(rejection.body_text()).into()),
+        }
+    }
+}
+
 /// A problem on its way out; the edge adds the request id to the headers.
-struct Failed(Problem);
+struct Failed {
+    problem: Problem,
+    /// What is told beside it: how routing came to have nobody to ask.
+    decision: Option<Value>,
+}
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            decision: None,
+        }
+    }
+}
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let mut response = Response::new(axum::body::Body::empty());
-        *response.status_mut() = self.0.status;
-        response.extensions_mut().insert(PendingProblem(self.0));
+        *response.status_mut() = self.problem.status;
+        let pending = PendingProblem {
+            problem: self.problem,
+            decision: self.decision,
+        };
+        response.extensions_mut().insert(pending);
         response
     }
 }
 
 /// Left in a response for the edge, which knows the request id and writes the body.
 #[derive(Debug, Clone)]
-pub struct PendingProblem(pub Problem);
+pub struct PendingProblem {
+    problem: Problem,
+    decision: Option<Value>,
+}
 
 impl PendingProblem {
     /// The finished reply.
     pub fn reply(&self, request_id: &HeaderValue, tongue: Tongue) -> Reply {
-        error::reply(&self.0, request_id, tongue)
+        let mut reply = error::reply(&self.problem, request_id, tongue);
+        if let (Body::Full(text), Some(decision)) = (&reply.body, &self.decision)
+            && let Ok(mut told) = serde_json::from_slice::<Value>(text)
+        {
+            told["decision"] = decision.clone();
+            reply.body = Body::Full(told.to_string().into());
+        }
+        reply
     }
 }
 
@@ -199,9 +275,9 @@ async fn model(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, Failed> {
     if Ingress::at(uri.path(), None).is_some() {
-        return Err(Failed(Problem::bad_method("POST")));
+        return Err(Problem::bad_method("POST").into());
     }
-    let Path(id) = id.map_err(|rejection| Failed(Problem::bad_request(rejection.body_text())))?;
+    let Path(id) = id.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     // Google's SDKs put the prefix of a resource before what they are given.
     let bare = id
         .strip_prefix("models/")
@@ -213,24 +289,25 @@ async fn model(
     let mut suggestions = subject.gateway.index().suggest(id);
     suggestions.retain(|name| subject.exists(name));
     let reason = NoTarget::UnknownModel { suggestions };
-    Err(Failed(Problem::no_target(reason, id, None, None)))
+    Err(Problem::no_target(reason, id, None, None).into())
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Failed {
     // A verb that nobody knows, or a model that is no text.
     if method == Method::POST && uri.path().contains(':') {
-        return Failed(Problem::no_such_path(uri.path()));
+        return Problem::no_such_path(uri.path()).into();
     }
-    Failed(Problem::bad_method("GET"))
+    let is_decide = uri.path() == DECIDE;
+    Problem::bad_method(if is_decide { "POST" } else { "GET" }).into()
 }
 
 async fn nothing(uri: Uri, headers: HeaderMap) -> Failed {
     let path = uri.path();
     match Ingress::at(path, None) {
         // Codex tries a WebSocket first, and falls back when it is told so.
-        Some(_) if is_upgrade(&headers) => Failed(Problem::no_upgrade()),
-        Some(_) => Failed(Problem::bad_method("POST")),
-        None => Failed(Problem::no_such_path(path)),
+        Some(_) if is_upgrade(&headers) => Problem::no_upgrade().into(),
+        Some(_) => Problem::bad_method("POST").into(),
+        None => Problem::no_such_path(path).into(),
     }
 }
 

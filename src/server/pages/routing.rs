@@ -1,0 +1,155 @@
+//! What routing would do, and what it has done.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, Uri};
+use serde_json::{Value, json};
+
+use super::{Client, Failed, Named, Subject};
+use crate::proxy::decide;
+use crate::proxy::problem::Problem;
+use crate::proxy::question::Question;
+use crate::proxy::shown::milliseconds;
+use crate::telemetry::trace::{Cause, Trace, Try, Verdict};
+
+/// Requests on a page, unless `limit` says otherwise.
+const USUAL_PAGE: usize = 50;
+
+/// What would become of a request.
+pub(super) async fn decide(
+    State(subject): State<Subject>,
+    Extension(Client(client)): Extension<Client>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Failed> {
+    let question = Question::read(body, headers, client, subject.scope.clone())?;
+    let decided = decide::decide(&subject.gateway, question).await;
+    decided.map(Json).map_err(|hopeless| Failed {
+        problem: hopeless.problem,
+        decision: hopeless.decision,
+    })
+}
+
+/// The last requests, the latest first.
+pub(super) async fn requests(State(subject): State<Subject>, uri: Uri) -> Json<Value> {
+    let mut pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let limit = pairs.find_map(|(name, value)| (name == "limit").then(|| value.parse().ok())?);
+    let latest = subject.gateway.traces().latest();
+    let page = latest.iter().take(limit.unwrap_or(USUAL_PAGE));
+    let page: Vec<_> = page.map(|trace| told(trace)).collect();
+    Json(json!({ "object": "list", "remembered": latest.len(), "data": page }))
+}
+
+/// One of them.
+pub(super) async fn request(
+    State(subject): State<Subject>,
+    Named(id): Named,
+) -> Result<Json<Value>, Failed> {
+    match subject.gateway.traces().find(&id) {
+        Some(trace) => Ok(Json(told(&trace))),
+        // Ids are random: none is near another.
+        None => Err(Problem::unheard_of("remembered request", &id, &[]).into()),
+    }
+}
+
+fn told(trace: &Trace) -> Value {
+    json!({
+        "id": trace.request_id,
+        "client": &*trace.client,
+        "door": trace.door,
+        "endpoint": trace.endpoint,
+        "model": trace.asked,
+        "strategy": trace.strategy,
+        "received": unix_seconds(trace),
+        "status": trace.status,
+        "outcome": trace.outcome,
+        "first_token_ms": trace.first_token.map(milliseconds),
+        "total_ms": milliseconds(trace.total),
+        "input_tokens": trace.input_tokens,
+        "output_tokens": trace.output_tokens,
+        "attempts": trace.tries.iter().map(attempt).collect::<Vec<_>>(),
+    })
+}
+
+fn unix_seconds(trace: &Trace) -> Option<u64> {
+    let since = trace.received.duration_since(std::time::UNIX_EPOCH);
+    Some(since.ok()?.as_secs())
+}
+
+fn attempt(one: &Try) -> Value {
+    json!({
+        "provider": &*one.provider,
+        "model": &*one.model,
+        "key": one.key,
+        "cause": cause(one.cause),
+        "verdict": one.verdict.name(),
+        "failed": matches!(one.verdict, Verdict::Failed(_)),
+        "status": one.status,
+        "began_ms": milliseconds(one.began),
+        "elapsed_ms": one.elapsed.map(milliseconds),
+        "rests_ms": one.rests.map(milliseconds),
+    })
+}
+
+fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::First => "first",
+        Cause::Failover => "failover",
+        Cause::Repeat => "repeat",
+        Cause::Healed => "healed",
+        Cause::Hedge => "hedge",
+        Cause::Fallback => "fallback",
+        Cause::Continued => "continued",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::chat::FailureClass;
+
+    #[test]
+    fn the_attempts_of_a_request_are_told_in_their_order() {
+        let one = |provider: &str, cause, verdict, status| Try {
+            provider: provider.into(),
+            model: "m".into(),
+            key: Some(1),
+            cause,
+            began: Duration::from_millis(5),
+            elapsed: Some(Duration::from_millis(120)),
+            verdict,
+            status,
+            rests: None,
+        };
+        let failed = Verdict::Failed(FailureClass::RateLimit);
+        let trace = Trace {
+            request_id: "id".to_owned(),
+            client: "key 1".into(),
+            door: None,
+            endpoint: "/chat/completions",
+            asked: "m".to_owned(),
+            strategy: "adaptive",
+            received: SystemTime::UNIX_EPOCH + Duration::from_secs(7),
+            tries: vec![
+                one("a", Cause::First, failed, Some(429)),
+                one("b", Cause::Failover, Verdict::Served, Some(200)),
+            ],
+            status: 200,
+            outcome: "complete",
+            first_token: None,
+            total: Duration::from_millis(130),
+            input_tokens: Some(3),
+            output_tokens: Some(4),
+        };
+        let told = told(&trace);
+        assert_eq!(told["received"], 7);
+        assert_eq!(told["attempts"][0]["verdict"], "rate_limit");
+        assert_eq!(told["attempts"][0]["failed"], true);
+        assert_eq!(told["attempts"][1]["cause"], "failover");
+        assert_eq!(told["attempts"][1]["verdict"], "ok");
+        assert_eq!(told["total_ms"], 130);
+    }
+}
