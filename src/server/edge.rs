@@ -139,7 +139,7 @@ impl Edge {
 
     async fn serve(
         &self,
-        head: Parts,
+        mut head: Parts,
         body: &mut Incoming,
         peer: &Peer,
         id: HeaderValue,
@@ -152,7 +152,9 @@ impl Edge {
         let client = match admitted? {
             Admitted::Preflight => return Ok(Answer::Page(preflight(&head))),
             Admitted::Ourselves(probe) => return Ok(Answer::Page(probe.answer())),
-            Admitted::Anybody => return Ok(Answer::Page(self.page(head, peer).await)),
+            Admitted::Anybody => {
+                return Ok(Answer::Page(self.page(head, Bytes::new(), peer).await));
+            }
             Admitted::Client(client) => client,
         };
         let ingress = Ingress::at(head.uri.path(), head.uri.query());
@@ -175,7 +177,15 @@ impl Edge {
                     let reply = stored::answer(&self.gateway, &stored, asking, record);
                     Ok(Answer::Reply(Box::pin(reply).await?, Some(place)))
                 }
-                None => Ok(Answer::Page(self.page(head, peer).await)),
+                None => {
+                    let body = if pages::takes_body(&head.method, head.uri.path()) {
+                        self.body(&head.headers, body).await?
+                    } else {
+                        Bytes::new()
+                    };
+                    head.extensions.insert(pages::Client(client));
+                    Ok(Answer::Page(self.page(head, body, peer).await))
+                }
             },
         }
     }
@@ -258,10 +268,10 @@ impl Edge {
         collect_until(&self.gateway.stopped(), body, max, &self.limits, luggage).await
     }
 
-    async fn page(&self, head: Parts, peer: &Peer) -> Response<axum::body::Body> {
+    async fn page(&self, head: Parts, body: Bytes, peer: &Peer) -> Response<axum::body::Body> {
         let reach = self.door.reach(&head.headers, peer);
         let tongue = tongue::of(&head.uri, &head.headers);
-        let mut request = Request::from_parts(head, axum::body::Body::empty());
+        let mut request = Request::from_parts(head, axum::body::Body::from(body));
         if let Some(uri) = without_slash(request.uri()) {
             *request.uri_mut() = uri;
         }
