@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::{Options, StartError, run_files};
-use crate::config::{Config, Name};
+use crate::config::{Config, Home, Name};
 use crate::provider::Secret;
 
 /// 192 bits: not to be guessed, and short enough to be copied from a screen.
@@ -70,10 +70,15 @@ pub(super) fn hand_over(key: Secret, options: &Options) -> Result<HandedOver, St
             _file: Some(Arc::new(file)),
         }),
         Err(error) => Err(StartError::ClientKey {
-            path: options.home.run().join(usual_name(options.name.as_ref())),
+            path: made_key_file(&options.home, options.name.as_ref()),
             reason: error.to_string(),
         }),
     }
+}
+
+/// Where a key that was made for a run is left for programs.
+pub fn made_key_file(home: &Home, name: Option<&Name>) -> PathBuf {
+    home.run().join(usual_name(name))
 }
 
 fn usual_name(name: Option<&Name>) -> String {

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::client_key::HandedOver;
-pub use self::client_key::MadeKey;
+pub use self::client_key::{MadeKey, made_key_file};
 pub use self::shutdown::Signals;
 use self::state::Keeper;
 pub use self::tunnels::{TunnelError, Tunnels};

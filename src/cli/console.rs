@@ -42,6 +42,14 @@ impl<'a> Console<'a> {
         self.data(text);
     }
 
+    /// Writes whole lines of data that may have colours.
+    pub fn page(&mut self, text: &str) {
+        _ = match self.style {
+            Style::Coloured => write!(self.out, "{text}"),
+            Style::Plain => write!(self.out, "{}", anstream::adapter::strip_str(text)),
+        };
+    }
+
     /// Writes a line of talk.
     pub fn say(&mut self, line: impl fmt::Display) {
         _ = writeln!(self.err, "{line}");

@@ -11,6 +11,7 @@ pub mod completions;
 pub mod console;
 mod door;
 pub mod exit;
+pub mod explain;
 pub mod init;
 pub mod live;
 pub mod local;
@@ -40,6 +41,7 @@ use check::CheckArgs;
 use completions::CompletionsArgs;
 use console::Console;
 use exit::Exit;
+use explain::ExplainArgs;
 use init::InitArgs;
 use save_global::SaveGlobalArgs;
 use start::StartArgs;
@@ -57,6 +59,7 @@ Examples:
   autogw start             serve what the environment offers (OPENAI_API_KEY, Ollama, …)
   autogw init              write a commented configuration
   autogw check --live      ask every key for every model once
+  autogw explain -m auto   say which target a request would go to, and why
 
 `autogw <COMMAND> --help` says more about each.")]
 pub struct Cli {
@@ -79,6 +82,7 @@ pub struct Cli {
 enum Verb {
     Start(StartArgs),
     Check(CheckArgs),
+    Explain(ExplainArgs),
     SaveGlobal(SaveGlobalArgs),
     Init(InitArgs),
     Version(VersionArgs),
@@ -145,6 +149,7 @@ impl Verb {
         match self {
             Verb::Start(args) => start::run(args, env, console).await,
             Verb::Check(args) => check::run(args, env, console).await,
+            Verb::Explain(args) => explain::run(args, env, console).await,
             Verb::SaveGlobal(args) => save_global::run(args, env, console),
             Verb::Init(args) => {
                 let mut terminal = ask::Terminal;

@@ -22,7 +22,7 @@ pub fn shown(text: &str, redactor: &Redactor, longest: usize) -> String {
 }
 
 /// Control characters, and those that reorder or hide what a terminal shows.
-pub(super) fn is_treacherous(c: char) -> bool {
+pub fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
