@@ -83,7 +83,7 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 
-    /// The client key to ask with; better in AUTOGW_API_KEY, where other users of this machine cannot see it
+    /// The client key to ask with; better in `AUTOGW_API_KEY`, where other users cannot see it
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
 

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use super::attempt::{Attempt, Sheet};
 use super::call::Call;
 use super::exhausted::{End, Exhausted, Failed};
-use super::failover::MAX_PATIENCE;
+use super::failover::line::MAX_PATIENCE;
 use super::gateway::Gateway;
 use super::planning::{self, Terms};
 use super::prepared::Prepared;
 use super::problem::Problem;
 use super::question::Question;
 use super::{shown, state, tongue};
-use crate::chat::{Failure, FailureClass, Next};
+use crate::chat::{Dialect, Failure, FailureClass, Next};
 use crate::config::{FallbackOn, Strategy};
 use crate::health::{Shut, Standing, TargetId};
 use crate::route::plan::{Considered, Exclusion, NoTarget, Plan};
@@ -89,6 +89,15 @@ fn check_names(gateway: &Gateway, excluded: &[String]) -> Result<(), Problem> {
     })
 }
 
+/// When who is shut has room again, as far as that is known; nothing, where room is not what it lacks.
+fn until_room(shut: Shut) -> Option<Option<tokio::time::Instant>> {
+    match shut {
+        Shut::Open { .. } => None,
+        Shut::Full => Some(None),
+        Shut::Paced { until } => Some(Some(until.into())),
+    }
+}
+
 struct Rehearsal<'a> {
     gateway: &'a Gateway,
     call: &'a Call,
@@ -126,7 +135,7 @@ impl Rehearsal<'_> {
     async fn answer(&self) -> Result<Value, Hopeless> {
         let mut passed = Vec::new();
         let found = match &self.plan.no_target {
-            Some(reason) => Err(self.no_target(reason.clone())),
+            Some(reason) => Err(self.no_target(NoTarget::clone(reason))),
             None => self.search(&mut passed).await,
         };
         let chosen = found.as_ref().ok();
@@ -167,7 +176,7 @@ impl Rehearsal<'_> {
 
     /// Whom failover would ask first.
     async fn search<'s>(&'s self, passed: &mut Vec<Passed<'s>>) -> Result<Chosen<'s>, Problem> {
-        let mut failures = Vec::new();
+        let (mut failures, mut full) = (Vec::new(), Vec::new());
         let in_order = self
             .plan
             .targets
@@ -185,16 +194,19 @@ impl Rehearsal<'_> {
                     passed.push(Passed::refusing(target, &failure));
                     failures.push(unasked(failure));
                     if is_final {
-                        return Err(self.exhausted(failures, End::Answer));
+                        return Err(self.exhausted(failures, full, End::Answer));
                     }
                 }
                 Ok(sheet) => match self.gateway.health().no_room(&target.id, self.now) {
-                    Some(shut) => passed.push(Passed::shut(target, shut, self.now)),
+                    Some(shut) => {
+                        full.extend(until_room(shut));
+                        passed.push(Passed::shut(target, shut, self.now));
+                    }
                     None => return Ok(Chosen { target, sheet, how }),
                 },
             }
         }
-        Err(self.exhausted(failures, End::NobodyLeft))
+        Err(self.exhausted(failures, full, End::NobodyLeft))
     }
 
     async fn write(&self, target: &Target) -> Result<Sheet, Failure> {
@@ -229,13 +241,19 @@ impl Rehearsal<'_> {
         limits.into_iter().flatten().fold(total, Duration::min)
     }
 
-    fn exhausted(&self, failures: Vec<Failed>, end: End) -> Problem {
+    fn exhausted(
+        &self,
+        failures: Vec<Failed>,
+        full: Vec<Option<tokio::time::Instant>>,
+        end: End,
+    ) -> Problem {
         let asleep = self.plan.resting.iter();
         Exhausted {
             failures,
             asleep: asleep
                 .map(|(_, until, class)| (*class, (*until).into()))
                 .collect(),
+            full,
             end,
         }
         .tell()
@@ -247,7 +265,7 @@ impl Rehearsal<'_> {
         let provider = self.gateway.provider(target);
         let spoken = tongue::endpoint(self.prepared, &target.offer, provider);
         let dialect = spoken.map(|endpoint| endpoint.dialect);
-        named["speaks"] = json!(dialect.map(|dialect| dialect.name()));
+        named["speaks"] = json!(dialect.map(Dialect::name));
         named["translated"] = json!(dialect != Some(self.call.endpoint.dialect));
         named
     }

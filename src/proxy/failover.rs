@@ -8,7 +8,7 @@ mod detour;
 mod filtered;
 mod gate;
 mod healing;
-mod line;
+pub(super) mod line;
 mod race;
 mod repeat;
 

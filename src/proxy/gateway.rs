@@ -59,7 +59,6 @@ pub struct Gateway {
     sessions: Sessions<TargetId>,
     seeds: AtomicU64,
     dice: AtomicU64,
-    traces: Ring,
     heavy: Gate,
     house: House,
     idempotency: Keys,
@@ -103,7 +102,6 @@ impl Gateway {
             memory: config.router.conversations.map(Memory::new),
             sessions: Sessions::new(config.router.affinity.ttl),
             seeds: AtomicU64::new(seed(&via)),
-            traces: Ring::default(),
             heavy: Gate::default(),
             house: House::new(config.router.limits),
             idempotency: Keys::default(),
@@ -171,11 +169,6 @@ impl Gateway {
     /// The number that the next request gets.
     pub fn peek_dice(&self) -> u64 {
         scattered(self.dice.load(Ordering::Relaxed))
-    }
-
-    /// What was tried for the last requests.
-    pub fn traces(&self) -> &Ring {
-        &self.traces
     }
 
     /// Where heavy requests wait for their translation.

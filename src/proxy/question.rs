@@ -291,7 +291,9 @@ fn text(object: &RawObject, field: &'static str) -> Result<Option<String>, Probl
 
 fn without(object: &RawObject, fields: &[&str]) -> Result<RawObject, Problem> {
     let mut edit = object.edit();
-    fields.iter().for_each(|field| edit.remove(field));
+    for field in fields {
+        edit.remove(field);
+    }
     Ok(RawObject::parse(edit.finish().concat().into())?)
 }
 
@@ -358,7 +360,7 @@ mod tests {
             "exclude_providers": ["a", "b"], "session": "s", "endpoint": null, "dialect": null
         });
         let question = good(&beside);
-        assert_eq!(&question.call.body[..], br#"{"messages":[],"model":"m"}"#);
+        assert_eq!(&question.call.body[..], br#"{"model":"m","messages":[]}"#);
         assert_eq!(question.strategy, Some(Strategy::Weighted));
         assert_eq!(question.region.as_deref(), Some("eu"));
         assert_eq!(question.excluded, ["a", "b"]);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::chat::FailureClass;
 use crate::health::{CircuitState, Standing, View};
-use crate::provider::{Features, Provider};
+use crate::provider::{Feature, Features, Provider};
 use crate::route::Offer;
 use crate::route::plan::{Exclusion, Keyring};
 
@@ -59,7 +59,7 @@ pub fn address(provider: &Provider) -> Option<String> {
 
 /// The names of `features`.
 pub fn features(features: Features) -> Vec<&'static str> {
-    features.iter().map(|feature| feature.name()).collect()
+    features.iter().map(Feature::name).collect()
 }
 
 /// The word for a standing.

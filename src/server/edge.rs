@@ -139,7 +139,7 @@ impl Edge {
 
     async fn serve(
         &self,
-        mut head: Parts,
+        head: Parts,
         body: &mut Incoming,
         peer: &Peer,
         id: HeaderValue,
@@ -153,7 +153,8 @@ impl Edge {
             Admitted::Preflight => return Ok(Answer::Page(preflight(&head))),
             Admitted::Ourselves(probe) => return Ok(Answer::Page(probe.answer())),
             Admitted::Anybody => {
-                return Ok(Answer::Page(self.page(head, Bytes::new(), peer).await));
+                let page = Box::pin(self.page(head, Bytes::new(), peer));
+                return Ok(Answer::Page(page.await));
             }
             Admitted::Client(client) => client,
         };
@@ -164,30 +165,38 @@ impl Edge {
                 let record = Record::new(id, client, self.door.name(), endpoint, received);
                 self.proxy(ingress, head.headers, body, record).await
             }
-            None => match Stored::at(head.uri.path()).filter(|_| may_look_up(&head.method)) {
-                Some(stored) => {
-                    let mut record =
-                        Record::new(id, client, self.door.name(), stored::PATH, received);
-                    let place = self.enter(&mut record).await?;
-                    let asking = Asking {
-                        method: &head.method,
-                        query: head.uri.query(),
-                        sees_all: self.door.scope().is_none(),
-                    };
-                    let reply = stored::answer(&self.gateway, &stored, asking, record);
-                    Ok(Answer::Reply(Box::pin(reply).await?, Some(place)))
-                }
-                None => {
-                    let body = if pages::takes_body(&head.method, head.uri.path()) {
-                        self.body(&head.headers, body).await?
-                    } else {
-                        Bytes::new()
-                    };
-                    head.extensions.insert(pages::Client(client));
-                    Ok(Answer::Page(self.page(head, body, peer).await))
-                }
-            },
+            None => Box::pin(self.look_up(head, body, peer, (id, client), received)).await,
         }
+    }
+
+    /// Answers what is no request for a provider: a stored answer, or a page.
+    async fn look_up(
+        &self,
+        mut head: Parts,
+        body: &mut Incoming,
+        peer: &Peer,
+        (id, client): (HeaderValue, Arc<str>),
+        received: Instant,
+    ) -> Result<Answer, Refusal> {
+        let stored = Stored::at(head.uri.path()).filter(|_| may_look_up(&head.method));
+        if let Some(stored) = stored {
+            let mut record = Record::new(id, client, self.door.name(), stored::PATH, received);
+            let place = self.enter(&mut record).await?;
+            let asking = Asking {
+                method: &head.method,
+                query: head.uri.query(),
+                sees_all: self.door.scope().is_none(),
+            };
+            let reply = stored::answer(&self.gateway, &stored, asking, record);
+            return Ok(Answer::Reply(Box::pin(reply).await?, Some(place)));
+        }
+        let body = if pages::takes_body(&head.method, head.uri.path()) {
+            self.body(&head.headers, body, received).await?
+        } else {
+            Bytes::new()
+        };
+        head.extensions.insert(pages::Client(client));
+        Ok(Answer::Page(self.page(head, body, peer).await))
     }
 
     /// The guards, in their order.

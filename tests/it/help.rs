@@ -27,6 +27,11 @@ fn check() {
 }
 
 #[test]
+fn explain() {
+    insta::assert_snapshot!(help(&["explain"]));
+}
+
+#[test]
 fn save_global() {
     insta::assert_snapshot!(help(&["save-global"]));
 }

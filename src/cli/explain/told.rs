@@ -174,12 +174,11 @@ fn order(decision: &Value) -> Option<String> {
     let rest: Vec<_> = decision["order"].as_array()?.iter().skip(1).collect();
     let fallbacks = decision["fallbacks"].as_array().into_iter().flatten();
     let routes: Vec<_> = fallbacks.map(|fallback| field(fallback, "route")).collect();
-    let mut text = match rest.len() {
-        0 => "Nobody else is there if it fails".to_owned(),
-        _ => {
-            let names: Vec<_> = rest.iter().take(SHOWN).map(|one| target(one)).collect();
-            format!("If it fails: {}", names.join(", then "))
-        }
+    let names: Vec<_> = rest.iter().take(SHOWN).map(|one| target(one)).collect();
+    let mut text = if names.is_empty() {
+        "Nobody else is there if it fails".to_owned()
+    } else {
+        format!("If it fails: {}", names.join(", then "))
     };
     if rest.len() > SHOWN {
         _ = write!(text, " and {} more", rest.len() - SHOWN);

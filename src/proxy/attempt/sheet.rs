@@ -41,6 +41,11 @@ pub struct Told {
 }
 
 impl Sheet {
+    /// What became of what did not fit.
+    pub fn told(&self) -> &Told {
+        &self.told
+    }
+
     /// What the request lost on its way, notes included.
     pub fn log(&self, request_id: &str) {
         if let Some(report) = self.report.as_ref().filter(|report| !report.is_empty()) {

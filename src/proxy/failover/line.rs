@@ -14,7 +14,7 @@ use crate::route::plan::Plan;
 use crate::telemetry::trace::{Cause, Verdict};
 
 /// Longest wait for a key that rests, when there is nobody else to ask.
-const MAX_PATIENCE: Duration = Duration::from_secs(2);
+pub(in crate::proxy) const MAX_PATIENCE: Duration = Duration::from_secs(2);
 
 /// See the module's head.
 #[derive(Debug)]

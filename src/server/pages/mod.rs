@@ -141,7 +141,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
 /// A problem on its way out; the edge adds the request id to the headers.
 struct Failed {
-    problem: Problem,
+    problem: Box<Problem>,
     /// What is told beside it: how routing came to have nobody to ask.
     decision: Option<Value>,
 }
@@ -149,7 +149,7 @@ struct Failed {
 impl From<Problem> for Failed {
     fn from(problem: Problem) -> Self {
         Self {
-            problem,
+            problem: Box::new(problem),
             decision: None,
         }
     }
@@ -171,7 +171,7 @@ impl IntoResponse for Failed {
 /// Left in a response for the edge, which knows the request id and writes the body.
 #[derive(Debug, Clone)]
 pub struct PendingProblem {
-    problem: Problem,
+    problem: Box<Problem>,
     decision: Option<Value>,
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn decide(
     let question = Question::read(body, headers, client, subject.scope.clone())?;
     let decided = decide::decide(&subject.gateway, question).await;
     decided.map(Json).map_err(|hopeless| Failed {
-        problem: hopeless.problem,
+        problem: Box::new(hopeless.problem),
         decision: hopeless.decision,
     })
 }
