@@ -17,7 +17,7 @@ use super::planning::{self, Terms};
 use super::prepared::Prepared;
 use super::problem::Problem;
 use super::question::Question;
-use super::{shown, state, tongue};
+use super::{session, shown, state, tongue};
 use crate::chat::{Dialect, Failure, FailureClass, Next};
 use crate::config::{FallbackOn, Strategy};
 use crate::health::{Shut, Standing, TargetId};
@@ -61,12 +61,13 @@ async fn rehearse(gateway: &Gateway, question: Question) -> Result<Value, Hopele
     check_names(gateway, &excluded)?;
     let mut prepared = Prepared::read(&call)?;
     state::resume(gateway, &call, &mut prepared)?;
+    let session = session::last(gateway, &call, &mut prepared);
     let terms = Terms {
         rehearses: true,
         excluded: &excluded,
         region: region.as_deref(),
         strategy,
-        session: None,
+        session: session.as_ref(),
     };
     let plan = planning::plan(gateway, &call, &prepared, terms)?;
     let rehearsal = Rehearsal {

@@ -198,7 +198,7 @@ async fn odd_names_are_found_by_their_encoding() {
         ("a:b", "a:b"),
     ] {
         let gateway = Config::new()
-            .provider(name, &upstream, json!({}))
+            .provider(name, &upstream, json!({"api_key": "k"}))
             .start()
             .await;
         for page in ["", "/models", "/health", "/metrics"] {
@@ -221,8 +221,8 @@ async fn odd_names_are_found_by_their_encoding() {
 async fn only_what_is_meant_is_done() {
     let (gateway, _upstream) = started().await;
     for page in PAGES {
-        let head = gateway.client().call("HEAD", page).send().await;
-        assert_eq!((head.status, head.text()), (200, String::new()), "{page}");
+        let head = gateway.client().call("HEAD", page).open().await;
+        assert_eq!(head.status, 200, "{page}");
         for method in ["POST", "PUT", "DELETE", "PATCH"] {
             let answer = gateway
                 .client()
@@ -262,7 +262,11 @@ async fn they_want_the_key_that_everything_wants() {
 async fn nothing_of_it_is_behind_a_public_door() {
     let upstream = Upstream::always(Reply::json(200, chat::answer("A"))).await;
     let public = Public::open(&routed(&upstream).text(), &PublicDoor::default());
-    let decide = ["/routing/decide", "/routing/requests/x"];
+    let decide = [
+        "/routing/decide",
+        "/routing/requests/x",
+        "/routing/sessions/x",
+    ];
     for page in PAGES.iter().chain(&decide) {
         for spelling in [
             (*page).to_owned(),
@@ -270,7 +274,7 @@ async fn nothing_of_it_is_behind_a_public_door() {
             format!("{page}?x=1"),
         ] {
             for client in [public.client(), public.owner()] {
-                for method in ["GET", "POST", "HEAD"] {
+                for method in ["GET", "POST", "DELETE"] {
                     let answer = client.call(method, &spelling).send().await;
                     assert_eq!(answer.status, 404, "{method} {spelling}");
                 }
@@ -327,4 +331,42 @@ async fn no_page_shows_a_key_or_what_it_could_be_told_by() {
         .send()
         .await;
     assert!(!told.text().contains(CANARY), "{}", told.text());
+}
+
+#[tokio::test]
+async fn a_session_is_told_to_its_client_and_can_be_forgotten() {
+    let upstream = Upstream::always(Reply::json(200, chat::answer("A"))).await;
+    let config = routed(&upstream).server("api_key", json!(["one", "two"]));
+    let gateway = config.start().await;
+    let (one, two) = (
+        gateway.client().with("x-api-key", "one"),
+        gateway.client().with("x-api-key", "two"),
+    );
+    let page = "/routing/sessions/s%2F1";
+    one.get(page).send().await.expect_status(404);
+    let ask = one.chat(chat::ask("m")).header("x-session-id", "s/1");
+    ask.send().await.expect_status(200);
+    let told = one.get(page).send().await.expect_status(200).json();
+    assert_eq!(told["id"], "s/1");
+    let stay = &told["models"][0];
+    assert_eq!(
+        (&stay["asked"], &stay["provider"]),
+        (&json!("m"), &json!("a"))
+    );
+    assert_eq!((&stay["key"], &stay["alias"]), (&json!(1), &json!("work")));
+    let question = json!({"model": "m", "session": "s/1"});
+    for _ in 0..3 {
+        let decided = one.post("/routing/decide", question.clone()).send().await;
+        assert_eq!(
+            decided.json()["chosen"]["key"],
+            1,
+            "it goes on with its key"
+        );
+    }
+    two.get(page).send().await.expect_status(404);
+    two.call("DELETE", page).send().await.expect_status(404);
+    one.call("DELETE", page).send().await.expect_status(200);
+    one.get(page).send().await.expect_status(404);
+    let put = one.call("PUT", page).send().await.expect_status(405);
+    assert_eq!(put.header("allow"), Some("GET, DELETE"));
 }

@@ -85,7 +85,7 @@ async fn the_configuration_says_where_the_gateway_is_and_with_which_key() {
     let socket = home.path().join("gw.sock");
     let config = Config::over([&upstream]).set(
         "server",
-        json!({"socket": socket.to_string_lossy(), "api_key": "client-key"}),
+        json!({"socket_path": socket.to_string_lossy(), "api_key": "client-key"}),
     );
     let (running, _client) = Binary::start_with(&config.text(), &[]).await;
     let said = finish(running.again(&["explain", "-m", "m", "--json"])).await;

@@ -54,6 +54,9 @@ const METRICS: &str = "/metrics";
 /// Where it is asked what would become of a request.
 const DECIDE: &str = "/routing/decide";
 
+/// Below it are the sessions.
+const SESSIONS: &str = "/routing/sessions/";
+
 /// Whether a request with `method` to the page at `path` has a body that is read.
 pub fn takes_body(method: &Method, path: &str) -> bool {
     *method == Method::POST && path.strip_suffix('/').unwrap_or(path) == DECIDE
@@ -116,6 +119,10 @@ fn routing() -> Router<Subject> {
         .route("/logical-models", get(logical::all))
         .route("/logical-models/{name}", get(logical::one))
         .route(DECIDE, post(routing::decide))
+        .route(
+            "/routing/sessions/{id}",
+            get(routing::session).delete(routing::forget),
+        )
         .route("/routing/requests", get(routing::requests))
         .route("/routing/requests/{id}", get(routing::request))
 }
@@ -297,8 +304,12 @@ async fn wrong_method(method: Method, uri: Uri) -> Failed {
     if method == Method::POST && uri.path().contains(':') {
         return Problem::no_such_path(uri.path()).into();
     }
-    let is_decide = uri.path() == DECIDE;
-    Problem::bad_method(if is_decide { "POST" } else { "GET" }).into()
+    let allowed = match uri.path() {
+        DECIDE => "POST",
+        path if path.starts_with(SESSIONS) => "GET, DELETE",
+        _ => "GET",
+    };
+    Problem::bad_method(allowed).into()
 }
 
 async fn nothing(uri: Uri, headers: HeaderMap) -> Failed {

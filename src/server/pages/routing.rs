@@ -1,5 +1,7 @@
 //! What routing would do, and what it has done.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
@@ -7,10 +9,13 @@ use axum::http::{HeaderMap, Uri};
 use serde_json::{Value, json};
 
 use super::{Client, Failed, Named, Subject};
+use crate::health::TargetId;
+use crate::memory::sessions::Stay;
 use crate::proxy::decide;
+use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
 use crate::proxy::question::Question;
-use crate::proxy::shown::milliseconds;
+use crate::proxy::shown::{self, milliseconds};
 use crate::telemetry::trace::{Cause, Trace, Try, Verdict};
 
 /// Requests on a page, unless `limit` says otherwise.
@@ -28,6 +33,60 @@ pub(super) async fn decide(
     decided.map(Json).map_err(|hopeless| Failed {
         problem: Box::new(hopeless.problem),
         decision: hopeless.decision,
+    })
+}
+
+/// With whom a session of the client's stays.
+pub(super) async fn session(
+    State(subject): State<Subject>,
+    Extension(Client(client)): Extension<Client>,
+    Named(id): Named,
+) -> Result<Json<Value>, Failed> {
+    let (gateway, now) = (&subject.gateway, Instant::now());
+    let stays = gateway.sessions().stays(&client, &id, now);
+    let stays = stays.filter(|stays| !stays.is_empty());
+    let stays = stays.ok_or_else(|| no_session(&id))?;
+    let stays: Vec<_> = stays
+        .iter()
+        .map(|stay| stayed(gateway, stay, now))
+        .collect();
+    Ok(Json(json!({ "id": id, "models": stays })))
+}
+
+/// Forgets a session of the client's.
+pub(super) async fn forget(
+    State(subject): State<Subject>,
+    Extension(Client(client)): Extension<Client>,
+    Named(id): Named,
+) -> Result<Json<Value>, Failed> {
+    let sessions = subject.gateway.sessions();
+    if sessions.remove(&client, &id, Instant::now()) {
+        Ok(Json(json!({ "id": id, "deleted": true })))
+    } else {
+        Err(no_session(&id).into())
+    }
+}
+
+/// Ids are their clients' own, so none is suggested.
+fn no_session(id: &str) -> Problem {
+    Problem::unheard_of("session", id, &[])
+}
+
+fn stayed(gateway: &Gateway, stay: &Stay<TargetId>, now: Instant) -> Value {
+    let target = &stay.target;
+    let mut rings = gateway.keyrings().iter();
+    let ring = rings.find(|ring| ring.provider.name == target.provider);
+    let place = ring.and_then(|ring| ring.key_ids.iter().position(|id| *id == target.key));
+    let (key, alias) = ring.map_or((None, None), |ring| shown::key(ring, place));
+    json!({
+        "asked": &*stay.model,
+        "provider": &*target.provider,
+        "model": &*target.model,
+        "key": key,
+        "alias": alias,
+        "requests": stay.requests,
+        "since_ms": milliseconds(now.saturating_duration_since(stay.since)),
+        "idle_ms": milliseconds(now.saturating_duration_since(stay.used)),
     })
 }
 
