@@ -15,6 +15,7 @@ pub mod array;
 pub mod attempt;
 pub mod body;
 pub mod call;
+pub mod continuation;
 pub mod control;
 mod count;
 mod exhausted;
@@ -59,6 +60,7 @@ use array::Array;
 use attempt::{Attempt, Good, Told};
 use body::Body;
 use call::Call;
+use continuation::{Continuation, Spare};
 use failover::Failover;
 use gateway::Gateway;
 use hold::Held;
@@ -207,6 +209,7 @@ async fn search(
         deadline: Instant::from_std(record.received()) + limit,
     };
     let exposed = Exposed::of(&plan);
+    let spare = Spare::of(&gateway, &call, &prepared, &plan);
     let dialect = call.endpoint.dialect;
     let stop = gateway.stopped();
     let result = tokio::select! {
@@ -217,6 +220,10 @@ async fn search(
     match result {
         Ok((good, target, permit)) => {
             record.hold(permit);
+            let continuation = spare.and_then(|spare| {
+                Continuation::new(&gateway, (call, prepared), (&good, &target), *spare)
+            });
+            let good = (good, continuation);
             Ok(commit(&gateway, dialect, good, (target, exposed), record))
         }
         Err(problem) => {
@@ -295,7 +302,7 @@ fn make_plan(
 fn commit(
     gateway: &Arc<Gateway>,
     dialect: Dialect,
-    good: Good,
+    (good, continuation): (Good, Option<Box<Continuation>>),
     (target, exposed): (Target, Exposed),
     mut record: Record,
 ) -> Committed {
@@ -326,6 +333,7 @@ fn commit(
                 dialect,
                 opened,
                 record,
+                continuation,
             )))
         }
         GoodBody::Raw(answer) => {

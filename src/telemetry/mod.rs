@@ -2,5 +2,5 @@
 
 pub mod foreign;
 pub mod log;
-pub mod tunnel;
 pub mod trace;
+pub mod tunnel;
