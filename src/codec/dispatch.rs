@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::stream::{StreamDecoder, StreamEncoder};
 use super::target::{Exchange, Origin, Refusal, Target};
 use super::{anthropic, gemini, openai_chat, openai_responses};
-use crate::chat::{Dialect, ErrorBody, Report, Request, Response, StreamEvent};
+use crate::chat::{Delta, Dialect, ErrorBody, Report, Request, Response, StreamEvent};
 use crate::json::fields::BadField;
 use crate::sse::Event;
 
@@ -150,6 +150,28 @@ impl Encoder {
             Dialect::Anthropic => Self::Anthropic(anthropic::Encoder::new(exchange)),
             Dialect::Gemini => Self::Gemini(gemini::Encoder::new(exchange)),
         }
+    }
+
+    /// An encoder that goes on with an answer which somebody else began, known by `id`, of which nothing
+    /// but `text` was told. None for Responses, whose events count and name what others made.
+    pub fn resumed(
+        dialect: Dialect,
+        exchange: Arc<Exchange>,
+        id: Option<&str>,
+        text: &str,
+    ) -> Option<Self> {
+        let mut encoder = match dialect {
+            Dialect::OpenAiChat => Self::OpenAiChat(openai_chat::Encoder::resumed(exchange, id)),
+            Dialect::OpenAiResponses => return None,
+            Dialect::Anthropic => Self::Anthropic(anthropic::Encoder::resumed(exchange)),
+            Dialect::Gemini => Self::Gemini(gemini::Encoder::resumed(exchange, id)),
+        };
+        let told = StreamEvent::Delta {
+            choice: 0,
+            delta: Delta::Text(text.to_owned()),
+        };
+        encoder.encode(told, &mut Vec::new());
+        Some(encoder)
     }
 }
 

@@ -1,23 +1,28 @@
 //! A committed stream on its way to the client.
 //!
-//! From here on there is no other target: if the upstream breaks, the client is told so in an error
-//! event, and nothing follows it: no invented finish, no last word, no second answer (laws L9, L10).
+//! From here on there is no other target, unless one may go on where the first broke off ([`continuation`]):
+//! if the upstream breaks, the client is told so in an error event, and nothing follows it: no invented
+//! finish, no last word, no second answer (laws L9, L10).
 //! The event is the end of a well-formed HTTP message, as some clients throw away what they have
 //! received when the connection breaks, and would lose the very event that explains it.
 //! Dropping the stream drops the upstream connection (law L11).
+//!
+//! [`continuation`]: super::continuation
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::continuation::{Continuation, Found, Sought, is_passing};
 use super::gateway::Gateway;
 use super::problem::Problem;
 use super::receive::Opened;
 use super::record::Record;
 use super::relay::{Broken, Relay};
+use super::translate::Translator;
 use super::upstream::{AnswerBody, describe};
 use super::watch::{Ended, Watch};
 use crate::chat::{Blame, Dialect, Failure, FailureClass, Next, Stage};
@@ -37,6 +42,17 @@ pub struct Live {
     ready: VecDeque<Bytes>,
     rest: Option<AnswerBody>,
     watch: Watch,
+    /// What might go on if the upstream breaks.
+    continuation: Option<Box<Continuation>>,
+    /// The break that the client is told of unless somebody goes on.
+    broken: Option<Box<Break>>,
+}
+
+/// How a stream broke off.
+#[derive(Debug)]
+struct Break {
+    problem: Problem,
+    reason: Option<String>,
 }
 
 impl Live {
@@ -46,6 +62,7 @@ impl Live {
         dialect: Dialect,
         opened: Opened,
         mut record: Record,
+        continuation: Option<Box<Continuation>>,
     ) -> Self {
         record.first_token(Instant::now());
         let mut live = Self {
@@ -56,6 +73,8 @@ impl Live {
             relay: opened.relay,
             ready: opened.ready,
             rest: opened.rest,
+            continuation,
+            broken: None,
         };
         if let Some(broken) = live.relay.take_break() {
             live.break_off(broken);
@@ -71,7 +90,14 @@ impl Live {
     pub fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
+                if let Some(continuation) = &mut self.continuation {
+                    continuation.hear(&bytes);
+                }
                 return Poll::Ready(Some(bytes));
+            }
+            if self.broken.is_some() {
+                ready!(self.poll_continuation(cx));
+                continue;
             }
             let Some(rest) = &mut self.rest else {
                 return Poll::Ready(None);
@@ -125,7 +151,10 @@ impl Live {
             Ended::Lingered => self.complete(),
             Ended::Stopped => self.fail(&Problem::shutting_down(), Some("shutdown")),
             Ended::Silent => self.cut("the provider fell silent"),
-            Ended::Aged => self.cut("it has lasted as long as a stream may"),
+            Ended::Aged => {
+                self.continuation = None;
+                self.cut("it has lasted as long as a stream may");
+            }
         }
     }
 
@@ -134,8 +163,11 @@ impl Live {
             Broken::Error(body) => {
                 let body = self.gateway.clean(body);
                 self.blame(FailureClass::Server);
+                if !is_passing(&body) {
+                    self.continuation = None;
+                }
                 // The upstream's words may quote the prompt: the client reads them, the log does not.
-                self.fail(&Problem::reported(body), None);
+                self.give_up(Problem::reported(body), None);
             }
             Broken::Truncated => self.cut("it ended without a finish"),
         }
@@ -154,11 +186,101 @@ impl Live {
         }
         self.blame(FailureClass::Network);
         let message = format!("the provider's stream was interrupted: {reason}");
-        self.fail(&Problem::broken_stream(message), Some(reason));
+        self.give_up(Problem::broken_stream(message), Some(reason));
+    }
+
+    /// The upstream is of no more use. Behind its finish, or within an event, nobody can go on.
+    fn give_up(&mut self, problem: Problem, reason: Option<&str>) {
+        let is_open = !self.relay.observer().is_complete() && !self.relay.is_inside_event();
+        if self.continuation.is_none() || !is_open {
+            return self.fail(&problem, reason);
+        }
+        self.rest = None;
+        self.record.usage(self.relay.usage());
+        let reason = reason.map(str::to_owned);
+        self.broken = Some(Box::new(Break { problem, reason }));
+    }
+
+    /// Looks for somebody who goes on, behind the last of what the client was told.
+    fn poll_continuation(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let most = self.gateway.config().router.max_attempts;
+        let left = most.saturating_sub(self.record.attempts());
+        let sought = match &mut self.continuation {
+            Some(continuation) => continuation.poll(&self.gateway, (self.record.id(), left), cx),
+            None => Poll::Ready(Sought::default()),
+        };
+        if let Poll::Ready(sought) = sought {
+            self.settle(sought);
+            return Poll::Ready(());
+        }
+        loop {
+            match ready!(self.watch.poll(cx)) {
+                // It is the search that knows how long to wait for an answer.
+                Ended::Silent if self.watch.heard().is_none() => {}
+                Ended::Stopped => {
+                    self.broken = None;
+                    self.fail(&Problem::shutting_down(), Some("shutdown"));
+                    return Poll::Ready(());
+                }
+                Ended::Silent | Ended::Aged | Ended::Lingered => {
+                    self.settle(Sought::default());
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    /// The search is over.
+    fn settle(&mut self, sought: Sought) {
+        self.continuation = None;
+        for _ in 0..sought.attempts {
+            self.record.attempt();
+        }
+        let Some(broken) = self.broken.take() else {
+            return;
+        };
+        let resumed = sought.found.and_then(|found| {
+            let encoder = self.relay.translator().map(Translator::hand_over);
+            found.relay(encoder).map(|relay| (found, relay))
+        });
+        match resumed {
+            Some((found, relay)) => self.resume(*found, relay, broken.reason.as_deref()),
+            None => self.fail(&broken.problem, broken.reason.as_deref()),
+        }
+    }
+
+    /// Somebody goes on.
+    fn resume(&mut self, mut found: Found, relay: Relay, reason: Option<&str>) {
+        self.ready.extend(found.comment());
+        found.permit.answered(Instant::now());
+        self.record.hold(found.permit);
+        tracing::warn!(
+            target: "autogw::stream",
+            request_id = self.record.id(),
+            provider = &*found.target.id.provider,
+            model = &*found.target.offer.name,
+            reason,
+            "stream broke off and was continued by another target"
+        );
+        self.record
+            .served_by(found.target, http::StatusCode::OK.as_u16());
+        self.relay = relay;
+        self.rest = found.rest;
+        self.watch.renew(found.idle);
+        for said in found.said {
+            if let Err(broken) = self.relay.feed(said, &mut self.ready) {
+                return self.break_off(broken);
+            }
+        }
+        if self.rest.is_none() {
+            self.end();
+        } else if self.relay.is_done() {
+            self.remember();
+        }
     }
 
     fn fail(&mut self, problem: &Problem, reason: Option<&str>) {
-        self.rest = None;
+        (self.rest, self.continuation) = (None, None);
         self.record.usage(self.relay.usage());
         self.record.failed(http::StatusCode::BAD_GATEWAY.as_u16());
         let id = self.record.id();

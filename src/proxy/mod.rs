@@ -15,6 +15,7 @@ pub mod array;
 pub mod attempt;
 pub mod body;
 pub mod call;
+pub mod continuation;
 pub mod control;
 mod count;
 pub mod decide;
@@ -64,6 +65,7 @@ use array::Array;
 use attempt::Attempt;
 use body::Body;
 use call::Call;
+use continuation::{Continuation, Spare};
 use failover::{Failover, Won};
 use gateway::Gateway;
 use headers::{describe, json_headers, pass_limits, passed_back, route, stream_headers};
@@ -205,6 +207,7 @@ async fn search(
     };
     let exposed = Exposed::of(&plan);
     record.planned(plan.strategy);
+    let spare = Spare::of(&gateway, &call, &prepared, &plan);
     let dialect = call.endpoint.dialect;
     let stop = gateway.stopped();
     let mut failover = Failover::new(attempt, plan, &mut record);
@@ -213,9 +216,15 @@ async fn search(
         result = failover.run() => result,
         () = stop.cancelled() => Err(Problem::shutting_down()),
     };
+    drop(failover);
     match result {
         Ok(won) => {
             session::served(&gateway, &call, &prepared, &won.target.id);
+            let continuation = spare.and_then(|spare| {
+                let served = (&won.good, &won.target);
+                Continuation::new(&gateway, (call, prepared), served, *spare)
+            });
+            let won = (won, continuation);
             Ok(commit(&gateway, dialect, won, exposed, record))
         }
         Err(mut problem) => {
@@ -235,7 +244,7 @@ fn route_limit(plan: &Plan) -> Option<Duration> {
 fn commit(
     gateway: &Arc<Gateway>,
     dialect: Dialect,
-    won: Won,
+    (won, continuation): (Won, Option<Box<Continuation>>),
     exposed: Exposed,
     mut record: Record,
 ) -> Committed {
@@ -274,6 +283,7 @@ fn commit(
                 dialect,
                 opened,
                 record,
+                continuation,
             )))
         }
         GoodBody::Raw(answer) => {

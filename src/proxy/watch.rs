@@ -54,6 +54,15 @@ impl Watch {
         (self.last_bytes >= self.ends_by).then_some(Ended::Aged)
     }
 
+    /// Somebody else goes on with the answer, who may be silent for `idle`. Its age stays what it is.
+    pub fn renew(&mut self, idle: Duration) {
+        self.last_bytes = Instant::now();
+        self.idle = idle;
+        self.timer
+            .as_mut()
+            .reset(self.ends_by.min(self.last_bytes + idle));
+    }
+
     /// All that matters has come: the rest has this long.
     pub fn linger(&mut self, time: Duration) {
         if self.lingers_until.is_none() {

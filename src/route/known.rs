@@ -22,6 +22,11 @@ impl Known {
         }
     }
 
+    /// What the configuration says of it.
+    pub fn configured(&self) -> Option<&Model> {
+        self.given.as_deref()
+    }
+
     /// What is known of the model that the provider calls `upstream`.
     pub fn of(&self, upstream: &str) -> &Knowledge {
         self.looked_up.get_or_init(|| {

@@ -6,6 +6,8 @@
 mod blame;
 mod config;
 mod connections;
+mod continuation;
+mod continuation_crossed;
 mod cuts;
 mod decide;
 mod directory;

@@ -92,14 +92,27 @@ impl Encoder {
         }
     }
 
-    fn start(&mut self, id: Option<&str>, created: Option<u64>) {
-        if !self.head.is_empty() {
-            return;
+    /// An encoder that goes on with an answer known to its client by `id`.
+    pub fn resumed(exchange: Arc<Exchange>, id: Option<&str>) -> Self {
+        let mut encoder = Self::new(exchange);
+        if let Some(id) = id {
+            encoder.begin(id, encoder.exchange.created);
         }
+        encoder
+    }
+
+    fn start(&mut self, id: Option<&str>, created: Option<u64>) {
+        if self.head.is_empty() {
+            let id = answer_id(id, &self.exchange);
+            self.begin(&id, created.unwrap_or(self.exchange.created));
+        }
+    }
+
+    fn begin(&mut self, id: &str, created: u64) {
         let start = json!({
-            "id": answer_id(id, &self.exchange),
+            "id": id,
             "object": "chat.completion.chunk",
-            "created": created.unwrap_or(self.exchange.created),
+            "created": created,
             "model": self.exchange.model,
         });
         let mut head = start.to_string();

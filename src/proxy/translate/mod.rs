@@ -23,5 +23,5 @@ pub use embed::{Calls, Embedding};
 pub use keep::{Storing, keep};
 pub use neutral::Neutral;
 pub(in crate::proxy) use outgoing::strictly;
-pub use outgoing::{Refused, THOUGHTS, write};
+pub use outgoing::{Outgoing, Refused, THOUGHTS, write};
 pub use translator::Translator;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::heavy;
 use crate::chat::request::ToolChoice;
-use crate::chat::{Dialect, Operation, Request};
+use crate::chat::{Dialect, Message, Operation, Part, Request, Role};
 use crate::codec::{dispatch, estimate, gemini, openai_responses};
 use crate::json::fields::BadField;
 use crate::proxy::call::Call;
@@ -70,8 +70,19 @@ impl Neutral {
         })
     }
 
-    /// The same, good enough for the first event of a stream, whose last one tells the upstream's count: a
-    /// long text is weighed and not read.
+    /// Lets the answer begin with `words`, of about as many `tokens`, which were told already.
+    pub fn go_on_from(&mut self, words: &str, tokens: u64) {
+        let said = vec![Part::text(words)];
+        self.request
+            .messages
+            .push(Message::new(Role::Assistant, said));
+        if let Some(most) = &mut self.request.max_tokens {
+            *most = most.saturating_sub(tokens).max(1);
+        }
+    }
+
+    /// Tokens of the input, good enough for the first event of a stream, whose last one tells the upstream's
+    /// count: a long text is weighed and not read.
     pub fn rough_input_tokens(&self) -> u64 {
         if self.weight < LONG || estimate::holds_media(&self.request) {
             self.input_tokens()

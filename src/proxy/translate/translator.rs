@@ -13,6 +13,7 @@ use crate::codec::dispatch::{Decoder, Encoder};
 use crate::codec::restore::Restore;
 use crate::codec::stream::{StreamDecoder as _, StreamEncoder as _};
 use crate::memory::thoughts::Listener;
+use crate::proxy::continuation::Splice;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
 use crate::sse::Event;
@@ -35,6 +36,8 @@ pub struct Translator {
     answer: Option<Value>,
     usage: Option<Usage>,
     has_content: bool,
+    /// Where it goes on with an answer that somebody else began.
+    splice: Option<Box<Splice>>,
     /// Events between decoder and encoder; empty between two calls.
     events: Vec<StreamEvent>,
 }
@@ -51,9 +54,25 @@ impl Translator {
             answer: None,
             usage: None,
             has_content: false,
+            splice: None,
             events: Vec::new(),
             crossing,
         }
+    }
+
+    /// A translator for a stream whose words go on with an answer that `encoder` has begun.
+    pub fn continuing(crossing: Arc<Crossing>, encoder: Encoder, splice: Splice) -> Self {
+        Self {
+            encoder,
+            splice: Some(Box::new(splice)),
+            ..Self::new(crossing)
+        }
+    }
+
+    /// Gives away what writes the client's stream: somebody else goes on with it.
+    pub fn hand_over(&mut self) -> Encoder {
+        let spent = Encoder::new(self.crossing.client, self.crossing.exchange.clone());
+        std::mem::replace(&mut self.encoder, spent)
     }
 
     /// Takes one block of the upstream's stream and appends what the client hears of it to `out`.
@@ -91,8 +110,11 @@ impl Translator {
         Ok(())
     }
 
-    /// Whether the encoder takes more.
+    /// Whether the encoder takes more, and what came could be told at all.
     fn room(&self) -> Result<(), ErrorBody> {
+        let splice = self.splice.as_ref();
+        let trouble = splice.and_then(|splice| splice.trouble().cloned());
+        trouble.map_or(Ok(()), Err)?;
         self.encoder.overflow().map_or(Ok(()), Err)
     }
 
@@ -141,9 +163,10 @@ impl Translator {
             events,
             usage,
             has_content,
+            splice,
             ..
         } = self;
-        for event in events.drain(..) {
+        let mut tell = |event: StreamEvent| {
             if let StreamEvent::Usage(counts) = &event {
                 *usage = Some(*counts);
             }
@@ -155,6 +178,12 @@ impl Translator {
                 }
                 encoder.encode(event, out);
             });
+        };
+        for event in events.drain(..) {
+            match splice {
+                None => tell(event),
+                Some(splice) => splice.pass(event, &mut tell),
+            }
         }
     }
 }

@@ -64,6 +64,14 @@ impl Encoder {
         }
     }
 
+    /// An encoder that goes on with an answer that its client was told of.
+    pub fn resumed(exchange: Arc<Exchange>) -> Self {
+        Self {
+            stage: Stage::Within,
+            ..Self::new(exchange)
+        }
+    }
+
     fn start(&mut self, out: &mut Vec<u8>) {
         if matches!(self.stage, Stage::Within | Stage::Over) {
             return;

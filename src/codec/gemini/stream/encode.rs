@@ -47,14 +47,27 @@ impl Encoder {
         }
     }
 
+    /// An encoder that goes on with an answer known to its client by `id`.
+    pub fn resumed(exchange: Arc<Exchange>, id: Option<&str>) -> Self {
+        let mut encoder = Self::new(exchange);
+        if let Some(id) = id {
+            encoder.begin(id);
+        }
+        encoder
+    }
+
     fn name(&mut self, id: Option<&str>) {
         if self.tail.is_empty() {
             let id = response_id(id, &self.exchange);
-            self.tail.extend_from_slice(br#","modelVersion":"#);
-            string(&self.exchange.model, &mut self.tail);
-            self.tail.extend_from_slice(br#","responseId":"#);
-            string(&id, &mut self.tail);
+            self.begin(&id);
         }
+    }
+
+    fn begin(&mut self, id: &str) {
+        self.tail.extend_from_slice(br#","modelVersion":"#);
+        string(&self.exchange.model, &mut self.tail);
+        self.tail.extend_from_slice(br#","responseId":"#);
+        string(id, &mut self.tail);
     }
 
     fn with_answer(

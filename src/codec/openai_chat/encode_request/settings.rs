@@ -6,6 +6,7 @@ use super::Writer;
 use crate::chat::part::CacheMark;
 use crate::chat::request::{Format, Sampling};
 use crate::codec::field_names::Field;
+use crate::codec::openai_chat::spelling;
 use crate::codec::{fingerprint, schema};
 use crate::provider::Quirk;
 
@@ -25,7 +26,8 @@ impl Writer<'_, '_> {
             self.adjust(Field::MaxTokens, most);
         }
         let needs_new = self.target.knowledge.max_completion_tokens;
-        if wanted <= most && !needs_new && self.spelled("max_tokens") {
+        let is_as_said = self.said_limit().is_none_or(|said| said == wanted);
+        if wanted <= most && !needs_new && is_as_said && self.spelled("max_tokens") {
             return;
         }
         let is_new = needs_new || self.target.has(Quirk::OpenAiHost);
@@ -35,6 +37,13 @@ impl Writer<'_, '_> {
             "max_tokens"
         };
         self.put(key, wanted.min(most));
+    }
+
+    /// The limit that the client spelled out; less of it is left where an answer is gone on with.
+    fn said_limit(&self) -> Option<u64> {
+        let said = spelling::of(&self.request.extra, "max_tokens")?;
+        let names = ["max_completion_tokens", "max_tokens"];
+        names.into_iter().find_map(|name| said.get(name)?.as_u64())
     }
 
     pub(super) fn sampling(&mut self, sampling: &Sampling) {

@@ -1,0 +1,177 @@
+//! Continuation: `router.continue_stream`, a stream that broke is gone on with by another target.
+//!
+//! ```text
+//! bytes for the client ── Ear: what was told ── (the stream breaks) ── Search: who goes on
+//!                                                                          │
+//!        the client's encoder <── Splice: its words behind the old ones <──┘
+//! ```
+//!
+//! Only where nothing can come of it that one model alone would not have said: plain words of one answer,
+//! no form that they must have, no effects, a model that takes a prefix. Once per stream, and in every
+//! other case the client is told of the break, as without it.
+
+mod ear;
+mod fit;
+mod seam;
+mod search;
+mod splice;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use super::attempt::Good;
+use super::call::Call;
+use super::gateway::Gateway;
+use super::prepared::Prepared;
+use super::receive::GoodBody;
+use super::tongue;
+use crate::chat::{Dialect, ErrorBody, FailureClass};
+use crate::provider::classify::{self, Asked};
+use crate::route::Target;
+use crate::route::plan::Plan;
+use ear::Ear;
+pub use search::Found;
+use search::Request;
+pub use splice::Splice;
+
+/// Who might go on, in the order of the plan; kept only where it may come to that.
+#[derive(Debug)]
+pub struct Spare(Vec<Target>);
+
+/// See the module's head.
+pub struct Continuation {
+    ear: Ear,
+    state: State,
+}
+
+enum State {
+    /// The stream runs.
+    Listening(Box<Request>),
+    /// It broke, and somebody is asked.
+    Searching(Search),
+    Over,
+}
+
+type Search = Pin<Box<dyn Future<Output = Sought> + Send>>;
+
+/// What came of the search.
+#[derive(Debug, Default)]
+pub struct Sought {
+    /// How many were asked.
+    pub attempts: u32,
+    /// Who goes on.
+    pub found: Option<Box<Found>>,
+}
+
+impl Spare {
+    /// The targets of `plan`, if the configuration lets them continue each other's streams.
+    pub fn of(
+        gateway: &Gateway,
+        call: &Call,
+        prepared: &Prepared,
+        plan: &Plan,
+    ) -> Option<Box<Self>> {
+        let may_be = gateway.config().router.continue_stream
+            && prepared.streams
+            && plan.targets.len() > 1
+            && call.endpoint.generates()
+            && tongue::holds_a_conversation(call.endpoint);
+        may_be.then(|| Box::new(Self(plan.targets.clone())))
+    }
+
+    /// Those behind `served`: who stands before it has failed.
+    fn behind(self, served: &Target) -> Vec<Target> {
+        let mut targets = self.0.into_iter();
+        targets.find(|target| target.id == served.id);
+        let is_other = |target: &Target| {
+            target.id.provider != served.id.provider || target.offer.name != served.offer.name
+        };
+        targets.filter(is_other).collect()
+    }
+}
+
+impl Continuation {
+    /// What may continue the answer of `served`, if anything.
+    pub fn new(
+        gateway: &Gateway,
+        (call, prepared): (Call, Prepared),
+        (good, served): (&Good, &Target),
+        spare: Spare,
+    ) -> Option<Box<Self>> {
+        let dialect = call.endpoint.dialect;
+        // Its events are numbered and named by who wrote them.
+        let is_foreign = dialect == Dialect::OpenAiResponses && !good.is_translated;
+        let is_stream = matches!(good.body, GoodBody::Stream(_));
+        let has_effects = prepared.has_effects_at(gateway.provider(served));
+        let targets = spare.behind(served);
+        if is_foreign || !is_stream || has_effects || targets.is_empty() {
+            return None;
+        }
+        let request = Request {
+            by: Instant::now() + gateway.config().router.timeouts.stream_total,
+            needs: prepared.needs(),
+            call,
+            prepared,
+            targets,
+        };
+        Some(Box::new(Self {
+            ear: Ear::new(dialect),
+            state: State::Listening(Box::new(request)),
+        }))
+    }
+
+    /// The client is given these bytes.
+    pub fn hear(&mut self, bytes: &[u8]) {
+        self.ear.hear(bytes);
+    }
+
+    /// Looks for somebody who goes on from what was heard, `most` of them; nobody if that is not safe.
+    pub fn poll(
+        &mut self,
+        gateway: &Arc<Gateway>,
+        (request_id, most): (&str, u32),
+        cx: &mut Context<'_>,
+    ) -> Poll<Sought> {
+        if matches!(self.state, State::Listening(_))
+            && let State::Listening(request) = std::mem::replace(&mut self.state, State::Over)
+        {
+            let Some(told) = self.ear.told().filter(|_| most > 0) else {
+                return Poll::Ready(Sought::default());
+            };
+            let search = request.search(gateway.clone(), told, request_id.to_owned(), most);
+            self.state = State::Searching(Box::pin(search));
+        }
+        match &mut self.state {
+            State::Searching(search) => search.as_mut().poll(cx),
+            State::Listening(_) | State::Over => Poll::Ready(Sought::default()),
+        }
+    }
+}
+
+/// Whether another target might not have had this trouble.
+pub fn is_passing(body: &ErrorBody) -> bool {
+    let asked = Asked {
+        model: "",
+        retryable: None,
+    };
+    let status = classify::status_of(body);
+    let failure = classify::answer(status, &http::HeaderMap::new(), body.clone(), asked);
+    matches!(
+        failure.class,
+        FailureClass::RateLimit
+            | FailureClass::Quota
+            | FailureClass::Timeout
+            | FailureClass::Network
+            | FailureClass::Server
+    )
+}
+
+impl fmt::Debug for Continuation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Continuation").finish_non_exhaustive()
+    }
+}
