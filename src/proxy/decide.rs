@@ -90,15 +90,6 @@ fn check_names(gateway: &Gateway, excluded: &[String]) -> Result<(), Problem> {
     })
 }
 
-/// When who is shut has room again, as far as that is known; nothing, where room is not what it lacks.
-fn until_room(shut: Shut) -> Option<Option<tokio::time::Instant>> {
-    match shut {
-        Shut::Open { .. } => None,
-        Shut::Full => Some(None),
-        Shut::Paced { until } => Some(Some(until.into())),
-    }
-}
-
 struct Rehearsal<'a> {
     gateway: &'a Gateway,
     call: &'a Call,
@@ -200,7 +191,11 @@ impl Rehearsal<'_> {
                 }
                 Ok(sheet) => match self.gateway.health().no_room(&target.id, self.now) {
                     Some(shut) => {
-                        full.extend(until_room(shut));
+                        match shut {
+                            Shut::Open { .. } => {}
+                            Shut::Full => full.push(None),
+                            Shut::Paced { until } => full.push(Some(until.into())),
+                        }
                         passed.push(Passed::shut(target, shut, self.now));
                     }
                     None => return Ok(Chosen { target, sheet, how }),

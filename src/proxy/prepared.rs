@@ -196,7 +196,7 @@ impl Prepared {
             rehearses: false,
             excluded: &[],
             region: None,
-            body_len: 0,
+            body_len: self.json().map_or(0, <[u8]>::len),
             prompt_tokens: None,
         }
     }

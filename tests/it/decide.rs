@@ -238,7 +238,7 @@ async fn where_nobody_is_there_it_answers_as_the_request_would() {
     assert_eq!(answer.error("param"), "exclude_providers");
     let typo = json!({"model": "m", "messages": [], "exclude_providers": ["aa"]});
     let answer = ask(&gateway, typo).await.expect_status(400);
-    assert!(answer.error("message").to_string().contains("`aa`"));
+    assert!(answer.error("message").contains("`aa`"));
 }
 
 #[tokio::test]

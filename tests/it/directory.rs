@@ -167,7 +167,7 @@ async fn what_is_not_there_is_a_404_with_the_names_that_are_near() {
         let answer = gateway.client().get(path).send().await.expect_status(404);
         assert_eq!(answer.error("code"), "not_found", "{path}");
         assert!(
-            answer.error("message").to_string().contains(near),
+            answer.error("message").contains(near),
             "{path}: {}",
             answer.text()
         );
