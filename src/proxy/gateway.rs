@@ -59,6 +59,8 @@ pub struct Gateway {
     sessions: Sessions<TargetId>,
     seeds: AtomicU64,
     dice: AtomicU64,
+    /// Plans so far. They have dice of their own, so that a rehearsal can foretell the next.
+    lots: AtomicU64,
     heavy: Gate,
     house: House,
     idempotency: Keys,
@@ -98,6 +100,7 @@ impl Gateway {
         Ok(Self {
             health: Arc::new(Health::new(settings(&config))),
             dice: AtomicU64::new(seed(&via)),
+            lots: AtomicU64::new(!seed(&via)),
             unsupported: Unsupported::default(),
             memory: config.router.conversations.map(Memory::new),
             sessions: Sessions::new(config.router.affinity.ttl),
@@ -166,9 +169,14 @@ impl Gateway {
         scattered(self.dice.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The number that the next request gets.
-    pub fn peek_dice(&self) -> u64 {
-        scattered(self.dice.load(Ordering::Relaxed))
+    /// The same, for a plan.
+    pub fn next_lot(&self) -> u64 {
+        scattered(self.lots.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The number that the next plan gets.
+    pub fn peek_lot(&self) -> u64 {
+        scattered(self.lots.load(Ordering::Relaxed))
     }
 
     /// Where heavy requests wait for their translation.

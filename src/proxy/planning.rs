@@ -54,9 +54,9 @@ pub fn plan(
     };
     drop(index);
     let dice = if terms.rehearses {
-        gateway.peek_dice()
+        gateway.peek_lot()
     } else {
-        gateway.next_dice()
+        gateway.next_lot()
     };
     let plan_for = |model: &str| for_model(gateway, call, prepared, model, terms, dice);
     let plan = match (plan_for(model), default_model) {
