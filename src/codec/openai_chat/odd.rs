@@ -4,9 +4,22 @@
 //! anything else is read, so it looks at the names of the top level and at the beginning of the tools and
 //! of the messages as text: a quote inside a JSON string is escaped, so a name in quotes is a name.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::json::raw::RawObject;
+
+/// A name in quotes. Making a finder costs more than most searches, so each is made once.
+type Name = LazyLock<Finder<'static>>;
+
+static TYPE: Name = LazyLock::new(|| Finder::new("\"type\""));
+static PARTS: Name = LazyLock::new(|| Finder::new("\"parts\""));
+static INPUT_SCHEMA: Name = LazyLock::new(|| Finder::new("\"input_schema\""));
+static DECLARATIONS: Name = LazyLock::new(|| Finder::new("\"functionDeclarations\""));
+static SNAKE_DECLARATIONS: Name = LazyLock::new(|| Finder::new("\"function_declarations\""));
+static PARAMETERS: Name = LazyLock::new(|| Finder::new("\"parameters\""));
+static FUNCTION: Name = LazyLock::new(|| Finder::new("\"function\""));
 
 /// Bytes that are looked at of the tools and of the messages: the first few show whose they are.
 const LOOKED_AT: usize = 4096;
@@ -29,7 +42,7 @@ pub(super) const FIELDS: [&str; 13] = [
 ];
 
 /// Types of parts that Chat does not have.
-const PARTS: [&[u8]; 9] = [
+const FOREIGN_PARTS: [&[u8]; 9] = [
     b"\"image\"",
     b"\"document\"",
     b"\"tool_use\"",
@@ -57,27 +70,24 @@ fn beginning(value: &[u8]) -> &[u8] {
 
 /// A function of Chat has its schema one level deeper; hosted tools have none.
 fn has_odd_tool(tools: &[u8]) -> bool {
-    let has = |name: &str| values(tools, name).next().is_some();
-    has("input_schema")
-        || has("functionDeclarations")
-        || has("function_declarations")
-        || (has("parameters") && !has("function"))
+    let has = |name: &'static Name| values(tools, name).next().is_some();
+    has(&INPUT_SCHEMA)
+        || has(&DECLARATIONS)
+        || has(&SNAKE_DECLARATIONS)
+        || (has(&PARAMETERS) && !has(&FUNCTION))
 }
 
 fn has_odd_message(messages: &[u8]) -> bool {
-    let mut types = values(messages, "type");
-    types.any(|value| PARTS.iter().any(|kind| value.starts_with(kind)))
-        || values(messages, "parts").any(|value| value.starts_with(b"["))
+    let is_foreign = |value: &[u8]| FOREIGN_PARTS.iter().any(|kind| value.starts_with(kind));
+    values(messages, &TYPE).any(is_foreign)
+        || values(messages, &PARTS).any(|value| value.starts_with(b"["))
 }
 
-/// What follows each member called `name`, from its value on.
-fn values<'a>(text: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
-    let quoted = format!("\"{name}\"").into_bytes();
-    let places: Vec<usize> = memmem::find_iter(text, &quoted)
-        .map(|at| at + quoted.len())
-        .collect();
-    places.into_iter().filter_map(|at| {
-        let value = text[at..].trim_ascii_start().strip_prefix(b":")?;
+/// What follows each member of that name, from its value on.
+fn values<'a>(text: &'a [u8], name: &'static Name) -> impl Iterator<Item = &'a [u8]> {
+    let length = name.needle().len();
+    name.find_iter(text).filter_map(move |at| {
+        let value = text[at + length..].trim_ascii_start().strip_prefix(b":")?;
         Some(value.trim_ascii_start())
     })
 }
