@@ -93,7 +93,8 @@ impl Record {
 
     /// The model asked for.
     pub fn asked(&mut self, model: &str) {
-        self.model = model.chars().take(MODEL_IN_LOG).collect();
+        let most = model.char_indices().nth(MODEL_IN_LOG);
+        self.model = model[..most.map_or(model.len(), |(end, _)| end)].to_owned();
     }
 
     /// What was tried for it is remembered in `ring`.
@@ -236,8 +237,7 @@ impl Record {
 }
 
 impl Record {
-    fn trace(&mut self, status: u16, outcome: &'static str) -> Trace {
-        let total = self.received.elapsed();
+    fn trace(&mut self, status: u16, outcome: &'static str, total: Duration) -> Trace {
         if let Some(tried) = self.serving.and_then(|place| self.tries.at(place)) {
             tried.status = tried.status.or(Some(self.status));
             tried.elapsed = Some(total.saturating_sub(tried.began));
@@ -270,6 +270,7 @@ impl Drop for Record {
             // 499: the status servers log for a client that left; it is never sent.
             Ending::Open => (499, "client left"),
         };
+        let total = self.received.elapsed();
         let target = self.provider.as_ref();
         let was_answered = target.is_some() && self.ending != Ending::Open;
         if let Some(key) = self.key.take().filter(|_| was_answered) {
@@ -288,13 +289,13 @@ impl Drop for Record {
             status,
             outcome,
             ttft_ms = self.first_token.map(milliseconds),
-            total_ms = milliseconds(self.received.elapsed()),
+            total_ms = milliseconds(total),
             input_tokens = self.usage.map(|usage| usage.input),
             output_tokens = self.usage.map(|usage| usage.output),
             "request"
         );
         if let Some(ring) = self.ring.take() {
-            ring.push(self.trace(status, outcome));
+            ring.push(self.trace(status, outcome, total));
         }
     }
 }
