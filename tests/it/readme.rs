@@ -118,10 +118,11 @@ fn every_command_is_run_by_a_test() {
         match command[assignments(&command).count()].as_str() {
             // Run below; the agents are by `tests/clients/run`.
             "autogw" | "curl" | "claude" | "codex" | "gemini" => {}
-            // This is one of them, the gate runs another, and the third is run below.
+            // This is one of them, which runs the simulation, too; the gate runs another, and one is run below.
             "cargo" => assert!(
                 [
                     "cargo test",
+                    "cargo test --test simulation -- --nocapture",
                     "cargo bench --bench gateway",
                     "cargo run --release -- start --demo"
                 ]
@@ -244,6 +245,11 @@ impl Curl {
             ("/count_tokens", "/input_tokens"),
             ("/v1/models", "/data/0/id"),
             ("/v1beta/models", "/models/0/name"),
+            ("/routing/decide", "/chosen/reason"),
+            ("/routing/sessions/my-session", "/models/0/provider"),
+            ("/routing/requests", "/data/0/attempts/0/verdict"),
+            ("/providers", "/data/0/name"),
+            ("/logical-models", "/data/0/steps/0/provider"),
         ];
         let way = ways.iter().find(|(end, _)| self.target.ends_with(end));
         way.unwrap_or_else(|| panic!("{}", self.target)).1
@@ -261,6 +267,8 @@ async fn the_demo_answers_what_the_readme_asks() {
     let args = args.chain(["--port", "0", "--json"]);
     let binary = Binary::run(empty_home(), args, []);
     let client = binary.client().await;
+    let url = binary.banner().await["url"].clone();
+    let url = url.as_str().expect("a url");
     let mut shown = Vec::new();
     for words in commands.iter().filter(|command| command[0] == "curl") {
         let curl = Curl::read(words);
@@ -292,6 +300,29 @@ async fn the_demo_answers_what_the_readme_asks() {
     for line in promised {
         assert!(shown.iter().any(|header| header == line), "{line}");
     }
+    explains(url);
+}
+
+/// The README's ways to ask the gateway at `url` for its reasons.
+fn explains(url: &str) {
+    let home = empty_home();
+    let promised = blocks("text").flat_map(str::lines);
+    let titles = promised.filter(|line| line.contains("VERDICT"));
+    let titles: Vec<&str> = titles.flat_map(str::split_whitespace).collect();
+    assert_eq!(titles.first(), Some(&"TARGET"));
+    let mut asked = 0;
+    for mut args in own_commands().filter(|args| args[0] == "explain") {
+        args.extend(["--url", url].map(str::to_owned));
+        let output = run(home.path(), &args);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{args:?}: {said}");
+        for title in &titles {
+            assert!(said.contains(title), "{title}: {said}");
+        }
+        assert!(said.contains("is asked first: "), "{said}");
+        asked += 1;
+    }
+    assert!(asked > 1, "{asked}");
 }
 
 #[test]
@@ -328,8 +359,9 @@ fn every_endpoint_in_the_table_is_one() {
 fn the_commands_work() {
     let home = home();
     for mut args in own_commands() {
-        // It would run until it is told to stop; it is started below.
-        if args == ["start"] {
+        // The first would run until it is told to stop; it is started below. The other asks a gateway, and
+        // does so above.
+        if args == ["start"] || args[0] == "explain" {
             continue;
         }
         // It would ask for a way out of here; that its arguments mean something shows before the help.
@@ -408,13 +440,66 @@ fn the_route_by_example_is_valid() {
 }
 
 #[test]
+fn the_routing_by_example_is_valid() {
+    assert!(checked(2).contains("strategy=adaptive"));
+}
+
+#[test]
 fn the_models_by_example_are_valid() {
-    assert!(checked(2).contains("house-model"));
+    assert!(checked(3).contains("house-model"));
 }
 
 #[test]
 fn the_door_by_example_is_valid() {
-    assert!(checked(3).contains("tunnel=cloudflared"));
+    assert!(checked(4).contains("tunnel=cloudflared"));
+}
+
+/// Where the schema describes the setting at `path`, such as `routes[].hedge`.
+fn described<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
+    let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+    let ways = schema["anyOf"].as_array().into_iter().flatten();
+    let mut ways = std::iter::once(schema).chain(ways);
+    let bare = name.trim_end_matches("[]");
+    let own = ways.find_map(|way| way["properties"].get(bare))?;
+    let own = if bare == name { own } else { &own["items"] };
+    if rest.is_empty() {
+        return Some(own);
+    }
+    described(own, rest)
+}
+
+#[test]
+fn every_setting_of_routing_in_the_table_is_one() {
+    let schema = include_str!("../../assets/config.schema.json");
+    let schema: Value = serde_json::from_str(schema).expect("JSON");
+    let rows = README
+        .lines()
+        .skip_while(|line| *line != "| setting | default | |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let mut settings = 0;
+    for row in rows {
+        let cell = row.split('|').nth(1).expect("a cell");
+        for path in cell.split('`').skip(1).step_by(2) {
+            assert!(described(&schema, path).is_some(), "{path}");
+            settings += 1;
+        }
+    }
+    assert!(settings > 15, "{settings}");
+}
+
+/// The whole of `router` is described there or elsewhere.
+#[test]
+fn every_setting_of_the_router_is_named() {
+    let schema = include_str!("../../assets/config.schema.json");
+    let schema: Value = serde_json::from_str(schema).expect("JSON");
+    let router = described(&schema, "router").expect("it is there");
+    let example = include_str!("../../config.json.example");
+    for key in router["properties"].as_object().expect("an object").keys() {
+        let is_said = README.contains(&format!("router.{key}"));
+        let is_shown = example.contains(&format!("\"{key}\""));
+        assert!(is_said || is_shown, "{key}");
+    }
 }
 
 #[test]
