@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::config::{ConfigError, Diagnostic, Style};
 use crate::provider::Redactor;
+use crate::telemetry::foreign::is_treacherous;
 
 /// Standard output and standard error, or a test's buffers.
 pub struct Console<'a> {
@@ -36,10 +37,10 @@ impl<'a> Console<'a> {
         _ = writeln!(self.out, "{line}");
     }
 
-    /// Writes a value as JSON.
+    /// Writes a value as JSON that no terminal obeys.
     pub fn json(&mut self, value: &impl Serialize) {
         let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| error.to_string());
-        self.data(text);
+        self.data(escaped(&text));
     }
 
     /// Writes whole lines of data that may have colours.
@@ -82,5 +83,37 @@ impl<'a> Console<'a> {
     pub fn error(&mut self, message: impl Into<String>, hint: Option<&str>) {
         let diagnostic = Diagnostic::error(message).with_hint(hint.map(str::to_owned));
         self.diagnostics(&[diagnostic]);
+    }
+}
+
+/// JSON with what a terminal could take for a command in escapes: outside of strings there is only the end of
+/// a line. JSON itself asks for no more than the first 32.
+fn escaped(json: &str) -> String {
+    json.chars().fold(String::new(), |mut text, c| {
+        if is_treacherous(c) && c != '\n' {
+            // A string takes everything, and none of them is outside of the first plane.
+            _ = fmt::Write::write_fmt(&mut text, format_args!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_says_the_same_and_is_no_command_to_a_terminal() {
+        let value = serde_json::json!({ "a": "x\u{9b}31m\u{202e}\u{7f}\u{1b}[0m\u{200b}\n\u{e9}" });
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        Console::new(&mut out, &mut err, Style::Plain).json(&value);
+        let text = String::from_utf8(out).expect("text");
+        let seen = text.chars().filter(|c| *c != '\n');
+        assert_eq!(seen.filter(|c| is_treacherous(*c)).count(), 0, "{text}");
+        assert!(text.contains("\u{e9}"), "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(read, value);
     }
 }

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ring::hmac;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ const MAX_RESTS: usize = 10_000;
 
 /// More than anybody counts in the time that is remembered; two of them can be added.
 const MAX_COUNT: u32 = 1_000_000;
+
+/// The end of the last year that a document can name, since the first.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
 
 /// Classes that rest keys.
 const CLASSES: [FailureClass; 3] = [
@@ -177,7 +180,9 @@ struct Stamp(SystemTime);
 
 impl From<Stamp> for String {
     fn from(stamp: Stamp) -> Self {
-        humantime::format_rfc3339_millis(stamp.0).to_string()
+        // What was restored from before a clock was set may be told as earlier than any date there is.
+        let told = stamp.0.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST);
+        humantime::format_rfc3339_millis(told).to_string()
     }
 }
 

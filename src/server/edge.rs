@@ -13,6 +13,7 @@ use http::{
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
+use tokio::sync::Semaphore;
 use tower_service::Service as _;
 
 use super::auth;
@@ -73,6 +74,7 @@ impl Edge {
             gateway: gateway.clone(),
             scope: door.scope(),
             board,
+            rehearsing: Arc::new(Semaphore::new(1)),
         });
         let ids = RequestIds::new(seed);
         Self {

@@ -356,3 +356,15 @@ async fn a_body_is_read_as_carefully_as_any_other() {
     ask(&gateway, large).await.expect_status(413);
     decide(&gateway, question("m")).await;
 }
+
+#[tokio::test]
+async fn a_question_may_be_as_large_as_a_request() {
+    let upstream = Upstream::always(Reply::json(200, chat::answer("A"))).await;
+    let gateway = Config::over([&upstream]).start().await;
+    let picture = "A".repeat(3 << 20);
+    let url = format!("data:image/png;base64,{picture}");
+    let content = json!([{"type": "image_url", "image_url": {"url": url}}]);
+    let question = json!({"model": "m", "messages": [{"role": "user", "content": content}]});
+    let decision = decide(&gateway, question).await;
+    assert_eq!(whom(&decision["chosen"]), "a 1");
+}

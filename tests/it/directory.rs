@@ -259,6 +259,51 @@ async fn they_want_the_key_that_everything_wants() {
 }
 
 #[tokio::test]
+async fn no_spelling_leads_past_a_public_door() {
+    let upstream = Upstream::always(Reply::json(200, chat::answer("A"))).await;
+    let public = Public::open(&routed(&upstream).text(), &PublicDoor::default());
+    for page in PAGES
+        .iter()
+        .chain(&["/routing/decide", "/routing/sessions/x"])
+    {
+        let (first, rest) = page[1..].split_at(1);
+        for spelling in [
+            format!("/{page}"),
+            format!("/.{page}"),
+            format!("/v1/..{page}"),
+            format!("/v1/models/..{page}"),
+            format!("/openai/v1/..{page}"),
+            format!("/openai/v1/%2e%2e{page}"),
+            format!("/v1/..%2f{first}{rest}"),
+            format!("/v1{page}"),
+            format!("/v1/{page}"),
+            format!("/gemini{page}"),
+            format!("/gemini/v1beta/models/..{page}"),
+            format!("/%2f{first}{rest}"),
+            format!("/%{:x}{rest}", first.as_bytes()[0]),
+            page.to_uppercase(),
+            format!("{page};/v1/"),
+            format!("{page}//"),
+            format!("http://localhost{page}"),
+        ] {
+            for method in ["GET", "POST", "DELETE"] {
+                let call = public.owner().call(method, &spelling);
+                let answer = call.body(br#"{"model":"smart"}"#.to_vec()).send().await;
+                assert!(
+                    (400..500).contains(&answer.status),
+                    "{method} {spelling}: {}",
+                    answer.status
+                );
+                let text = answer.text();
+                assert!(!text.contains("\"candidates\""), "{method} {spelling}");
+                assert!(!text.contains("upstream_model"), "{method} {spelling}");
+                assert!(!text.contains("\"data\""), "{method} {spelling}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_of_it_is_behind_a_public_door() {
     let upstream = Upstream::always(Reply::json(200, chat::answer("A"))).await;
     let public = Public::open(&routed(&upstream).text(), &PublicDoor::default());

@@ -6,12 +6,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 /// Largest file that is read. One of a thousand targets has some 400 KiB.
 const MAX_BYTES: u64 = 16 << 20;
@@ -30,8 +31,9 @@ pub(super) struct StateFile {
 impl StateFile {
     /// The file at `path`, or where a link leads that stands there. Nothing is touched yet.
     pub(super) fn at(path: &Path) -> Self {
+        let led = leads_us(path).then(|| fs::canonicalize(path).ok());
         Self {
-            path: fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+            path: led.flatten().unwrap_or_else(|| path.to_owned()),
             lock: None,
         }
     }
@@ -60,6 +62,7 @@ impl StateFile {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(without_traps())
             .open(self.beside("lock"))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => return Ok(false),
@@ -73,7 +76,9 @@ impl StateFile {
 
     /// What it holds; `None` if it is not there.
     pub(super) fn read(&self) -> io::Result<Option<Vec<u8>>> {
-        let file = match File::open(&self.path) {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(without_traps());
+        let file = match options.open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
@@ -90,6 +95,7 @@ impl StateFile {
 
     /// Writes `bytes` in its place.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.check()?;
         let beside = self.beside("tmp");
         let written = put(&beside, bytes).and_then(|()| fs::rename(&beside, &self.path));
         if written.is_err() {
@@ -107,7 +113,8 @@ impl StateFile {
 
     /// Moves it out of the way, to be looked at by a person; returns where it went.
     pub(super) fn set_aside(&self, now: SystemTime) -> io::Result<PathBuf> {
-        let stamp: String = humantime::format_rfc3339_millis(now)
+        self.check()?;
+        let stamp: String = humantime::format_rfc3339_millis(now.max(SystemTime::UNIX_EPOCH))
             .to_string()
             .chars()
             .filter(|c| !matches!(c, '-' | ':'))
@@ -116,6 +123,16 @@ impl StateFile {
         fs::rename(&self.path, &aside)?;
         self.forget_oldest();
         Ok(aside)
+    }
+
+    /// What stands at the path by mistake is left there: a directory or a device is nobody's state.
+    fn check(&self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) if !found.is_file() && !found.is_symlink() => {
+                Err(io::Error::other("it is not a file"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn forget_oldest(&self) {
@@ -145,6 +162,18 @@ impl StateFile {
         path.push(word);
         path.into()
     }
+}
+
+/// Whether a link stands at `path` that we, or the owner of the machine, have put there. Where others may
+/// write, theirs could lead to any file of ours.
+fn leads_us(path: &Path) -> bool {
+    let found = fs::symlink_metadata(path);
+    found.is_ok_and(|link| link.is_symlink() && [geteuid().as_raw(), 0].contains(&link.uid()))
+}
+
+/// Flags for files that stand where they stand: no link is followed any more, and no pipe is waited for.
+fn without_traps() -> i32 {
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
 }
 
 /// Writes a new file that only its owner can read, all the way to the disk.
@@ -240,6 +269,59 @@ mod tests {
         fs::create_dir_all(path.join("in the way")).expect("writable");
         assert!(file.write(b"new").is_err());
         assert_eq!(names(home.path()), ["state.json", "state.json.lock"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_neither_waited_for_nor_moved_nor_replaced() {
+        let home = home();
+        let (pipe, directory) = (home.path().join("pipe"), home.path().join("directory"));
+        fs::create_dir(&directory).expect("writable");
+        pipe_at(&pipe);
+        for path in [pipe, directory] {
+            let mut file = StateFile::at(&path);
+            assert!(file.claim().expect("writable"));
+            assert!(file.read().is_err());
+            assert!(file.set_aside(SystemTime::UNIX_EPOCH).is_err());
+            assert!(file.write(b"new").is_err());
+            let found = fs::symlink_metadata(&path).expect("it is still there");
+            assert!(!found.is_file());
+        }
+    }
+
+    #[test]
+    fn a_lock_is_no_pipe_and_no_link() {
+        let home = home();
+        let victim = home.path().join("victim");
+        for name in ["pipe", "link"] {
+            let lock = home.path().join(format!("{name}.lock"));
+            match name {
+                "pipe" => pipe_at(&lock),
+                _ => std::os::unix::fs::symlink(&victim, &lock).expect("writable"),
+            }
+            let mut file = StateFile::at(&home.path().join(name));
+            assert!(file.claim().is_err(), "{name}");
+        }
+        assert!(!victim.exists());
+    }
+
+    #[test]
+    fn a_link_of_ours_is_followed_to_its_file() {
+        let home = home();
+        let (real, link) = (home.path().join("real"), home.path().join("link"));
+        fs::write(&real, "old").expect("writable");
+        std::os::unix::fs::symlink(&real, &link).expect("writable");
+        let file = StateFile::at(&link);
+        file.write(b"new").expect("writable");
+        assert_eq!(fs::read(&real).expect("it is there"), b"new");
+        assert!(link.is_symlink());
+        // One that is put there later is not.
+        fs::rename(&link, &real).expect("writable");
+        assert!(file.read().is_err());
+    }
+
+    fn pipe_at(path: &Path) {
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.expect("mkfifo").success());
     }
 
     #[test]

@@ -299,3 +299,14 @@ fn what_was_learned_is_known_after_a_start() {
     assert_eq!(after.arm, before.arm);
     assert_eq!(next.kept(now + S(1)), kept);
 }
+
+#[test]
+fn a_time_that_no_document_can_name_is_the_nearest_that_it_can() {
+    let second = Duration::from_secs(1);
+    for (time, told) in [
+        (UNIX_EPOCH - second, "1970-01-01T00:00:00.000Z"),
+        (UNIX_EPOCH + LAST + second, "9999-12-31T23:59:59.000Z"),
+    ] {
+        assert_eq!(String::from(Stamp(time)), told);
+    }
+}

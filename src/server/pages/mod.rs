@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Extension, FromRequestParts, Path, State};
+use axum::extract::{DefaultBodyLimit, Extension, FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::door::Reach;
 use super::{error, models};
@@ -88,6 +89,8 @@ pub struct Subject {
     pub scope: Option<Arc<Scope>>,
     /// How the tunnels are.
     pub board: Board,
+    /// The turn of a rehearsal: see [`routing::decide`].
+    pub rehearsing: Arc<Semaphore>,
 }
 
 /// The routes.
@@ -118,7 +121,11 @@ fn routing() -> Router<Subject> {
         .route("/providers/{name}/metrics", get(directory::metrics))
         .route("/logical-models", get(logical::all))
         .route("/logical-models/{name}", get(logical::one))
-        .route(DECIDE, post(routing::decide))
+        // The edge has collected it, and knows how large it may be.
+        .route(
+            DECIDE,
+            post(routing::decide).layer(DefaultBodyLimit::disable()),
+        )
         .route(
             "/routing/sessions/{id}",
             get(routing::session).delete(routing::forget),
