@@ -156,6 +156,7 @@ impl Continuation {
 pub fn is_passing(body: &ErrorBody) -> bool {
     let asked = Asked {
         model: "",
+        upstream: "",
         retryable: None,
     };
     let status = classify::status_of(body);

@@ -392,6 +392,7 @@ impl From<Broken> for Flaw {
 fn asked<'a>(gateway: &'a Gateway, target: &'a Target) -> Asked<'a> {
     Asked {
         model: &target.offer.name,
+        upstream: &target.offer.upstream,
         retryable: gateway.provider(target).retryable_status_codes.as_ref(),
     }
 }
