@@ -215,9 +215,7 @@ mod tests {
             log_file: Some(PathBuf::from(
                 "/home/ada/.auto-gateway/logs/autogw.2026-11-21.log",
             )),
-            warnings: vec![Diagnostic::warning(
-                "strategy adaptive is not available yet",
-            )],
+            warnings: vec![Diagnostic::warning("router.capture is not available yet")],
             example_model: "gpt-4o".to_owned(),
         }
     }

@@ -19,25 +19,18 @@ const FLOOR: f64 = 1.0;
 pub(super) struct Budget {
     /// First tries, as successes; repeats, as failures.
     window: Window,
-    /// Repeats that were allowed and have not been sent yet: they are no first tries.
-    expected: u32,
 }
 
 impl Budget {
     pub(super) fn new() -> Self {
         Self {
             window: Window::new(SPAN),
-            expected: 0,
         }
     }
 
-    /// Books a try, unless it is a repeat that is booked already.
+    /// Books a first try.
     pub(super) fn deposit(&mut self, now: Instant) {
-        if self.expected > 0 {
-            self.expected -= 1;
-        } else {
-            self.window.success(now);
-        }
+        self.window.success(now);
     }
 
     /// Books a repeat, if there is one left.
@@ -47,7 +40,6 @@ impl Budget {
         let is_left = f64::from(repeats) + 1.0 <= allowed;
         if is_left {
             self.window.failure(now);
-            self.expected = self.expected.saturating_add(1);
         }
         is_left
     }
@@ -66,7 +58,6 @@ mod tests {
             budget.deposit(now);
             firsts += 1;
             while budget.withdraw(now) {
-                budget.deposit(now);
                 repeats += 1;
             }
         }
@@ -86,6 +77,14 @@ mod tests {
                 "{per_second}: {repeats}"
             );
         }
+    }
+
+    #[test]
+    fn a_hundred_at_once_are_repeated_a_fifth_and_the_floor() {
+        let (mut budget, now) = (Budget::new(), Instant::now());
+        (0..100).for_each(|_| budget.deposit(now));
+        let allowed = (0..100).filter(|_| budget.withdraw(now)).count();
+        assert_eq!(allowed, 30);
     }
 
     #[test]

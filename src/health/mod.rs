@@ -54,7 +54,7 @@ use tracked::{Tracked, Troubled};
 pub use breaker::{CircuitState, Transition};
 pub use clock::Clock;
 pub use inspect::{KeyStanding, ProviderView, RestView};
-pub use permit::{Permit, Shut};
+pub use permit::{Permit, Shut, Turn};
 pub use probed::{Consequence, Finding};
 pub use settings::{Caps, Settings};
 pub use standing::Standing;
@@ -108,22 +108,54 @@ impl Health {
     /// Lets a request through to `target`, or says why not.
     ///
     /// # Errors
-    /// The breaker is open, or the provider or the key has all it may have.
+    /// The breaker is open, the key rests, or the provider or the key has all it may have.
     pub fn admit(self: &Arc<Self>, target: &TargetId, now: Instant) -> Result<Permit, Shut> {
-        let tracked = self.track(target, now);
-        let pass = tracked.place.lock().breaker.admit(now);
-        let pass = pass.map_err(|until| Shut::Open { until })?;
-        self.enter(tracked, pass, now)
+        self.admit_for(target, Turn::First, now)
     }
 
-    /// The same past an open breaker: there is nobody else to ask.
+    /// The same for that `turn` of the request.
+    ///
+    /// # Errors
+    /// Those of [`Health::admit`]; whoever comes again is let in to a key that rests.
+    pub fn admit_for(
+        self: &Arc<Self>,
+        target: &TargetId,
+        turn: Turn,
+        now: Instant,
+    ) -> Result<Permit, Shut> {
+        let tracked = self.track(target, now);
+        if turn == Turn::First && self.is_any_troubled() {
+            let resting = tracked.key.lock().resting(now);
+            if let Some((until, class)) = resting {
+                return Err(Shut::Resting { until, class });
+            }
+        }
+        let pass = tracked.place.lock().breaker.admit(now);
+        let pass = pass.map_err(|until| Shut::Open { until })?;
+        self.enter(tracked, pass, turn, now)
+    }
+
+    /// Lets a request through past an open breaker and to a key that rests: there is nobody else to ask.
     ///
     /// # Errors
     /// The provider or the key has all it may have.
     pub fn insist(self: &Arc<Self>, target: &TargetId, now: Instant) -> Result<Permit, Shut> {
+        self.insist_for(target, Turn::First, now)
+    }
+
+    /// The same for that `turn` of the request.
+    ///
+    /// # Errors
+    /// Those of [`Health::insist`].
+    pub fn insist_for(
+        self: &Arc<Self>,
+        target: &TargetId,
+        turn: Turn,
+        now: Instant,
+    ) -> Result<Permit, Shut> {
         let tracked = self.track(target, now);
         let pass = tracked.place.lock().breaker.insist(now);
-        self.enter(tracked, pass, now)
+        self.enter(tracked, pass, turn, now)
     }
 
     /// Whether what was sent to `provider` may be sent there again; if so, the repeat is booked.
@@ -136,9 +168,10 @@ impl Health {
         self: &Arc<Self>,
         tracked: Arc<Tracked>,
         pass: Pass,
+        turn: Turn,
         now: Instant,
     ) -> Result<Permit, Shut> {
-        match tracked.enter(now) {
+        match tracked.enter(turn, now) {
             Ok(()) => Ok(Permit::new(self.clone(), tracked, pass, now)),
             Err(shut) => {
                 tracked.give_back(pass);

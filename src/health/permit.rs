@@ -14,7 +14,7 @@ use super::breaker::{Pass, Transition};
 use super::tracked::Tracked;
 use super::verdict::Case;
 use super::{Done, Health, TargetId, Toll};
-use crate::chat::Failure;
+use crate::chat::{Failure, FailureClass};
 use crate::provider::limits::Limits;
 
 /// See the module's head. One pointer: it is carried through every state of a request's future.
@@ -29,6 +29,15 @@ struct Held {
     first_token: Option<Duration>,
 }
 
+/// Which turn of its request a permit is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The target has not been asked by this request: a share of such turns may be repeated.
+    First,
+    /// It is asked once more: the repeat is booked already, and how its key stands is known.
+    Again,
+}
+
 /// Why there is no permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shut {
@@ -36,6 +45,13 @@ pub enum Shut {
     Open {
         /// When a probe may pass, if that is known.
         until: Option<Instant>,
+    },
+    /// The key has begun to rest since the plan was made: another request was refused meanwhile.
+    Resting {
+        /// When it may be tried again.
+        until: Instant,
+        /// Why it rests.
+        class: FailureClass,
     },
     /// As many requests are under way as the provider or the key may have.
     Full,

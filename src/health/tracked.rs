@@ -11,7 +11,7 @@ use super::breaker::{Breaker, Pass};
 use super::budget::Budget;
 use super::flow::Flow;
 use super::pace::Pace;
-use super::permit::Shut;
+use super::permit::{Shut, Turn};
 use super::rest::Rest;
 use super::settings::{Caps, Settings};
 use super::spent::Spent;
@@ -122,14 +122,16 @@ impl Key {
 
 impl Tracked {
     /// Takes a place at the key, the provider and the target.
-    pub(super) fn enter(&self, now: Instant) -> Result<(), Shut> {
+    pub(super) fn enter(&self, turn: Turn, now: Instant) -> Result<(), Shut> {
         if !self.key.lock().enter(now) {
             return Err(Shut::Full);
         }
         let entered = {
             let mut provider = self.provider.lock();
             provider.enter(now).inspect(|()| {
-                provider.repeats.deposit(now);
+                if turn == Turn::First {
+                    provider.repeats.deposit(now);
+                }
                 provider.last_used = Some(now);
             })
         };

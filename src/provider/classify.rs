@@ -29,6 +29,8 @@ const MONEY: [&str; 7] = [
 pub struct Asked<'a> {
     /// The model, as clients call it.
     pub model: &'a str,
+    /// The same, as the upstream calls it.
+    pub upstream: &'a str,
     /// Replaces the built-in verdict on which statuses move on, where the request or the server is at fault.
     pub retryable: Option<&'a StatusSet>,
 }
@@ -40,7 +42,7 @@ pub fn answer(
     body: ErrorBody,
     asked: Asked<'_>,
 ) -> Failure {
-    let (class, next, blame) = verdict(status, headers, &Speech::of(&body), asked.model);
+    let (class, next, blame) = verdict(status, headers, &Speech::of(&body), asked);
     Failure {
         class,
         stage: Stage::Answered,
@@ -74,7 +76,7 @@ fn verdict(
     status: StatusCode,
     headers: &HeaderMap,
     speaks: &Speech,
-    model: &str,
+    asked: Asked<'_>,
 ) -> (FailureClass, Next, Blame) {
     use FailureClass as Class;
     match status.as_u16() {
@@ -84,11 +86,13 @@ fn verdict(
         402 | 429 => (Class::RateLimit, Next::Key, Blame::Key),
         401 => (Class::Auth, Next::Key, Blame::Key),
         400 | 403 if speaks.of_a_bad_key() => (Class::Auth, Next::Key, Blame::Key),
-        403 => forbidden(speaks, model),
-        404 if speaks.of_unknown(model) => (Class::Model, Next::Provider, Blame::Place),
+        403 => forbidden(speaks, asked),
+        404 if speaks.of_unknown(asked) || speaks.begins_with(asked) => {
+            (Class::Model, Next::Provider, Blame::Place)
+        }
         404 => (Class::NotFound, Next::Provider, Blame::Nobody),
         400 | 422 if speaks.labels_the_model() => (Class::Model, Next::Provider, Blame::Place),
-        400 | 422 if speaks.of_unknown(model) => (Class::Model, Next::Provider, Blame::Nobody),
+        400 | 422 if speaks.of_unknown(asked) => (Class::Model, Next::Provider, Blame::Nobody),
         400 | 413 | 422 if speaks.of_capability() => {
             (Class::Capability, Next::Provider, Blame::Nobody)
         }
@@ -102,12 +106,12 @@ fn verdict(
 }
 
 /// A 403 may mean the key, the model, the country or the prompt, and a firewall's page says nothing.
-fn forbidden(speaks: &Speech, model: &str) -> (FailureClass, Next, Blame) {
+fn forbidden(speaks: &Speech, asked: Asked<'_>) -> (FailureClass, Next, Blame) {
     if speaks.of_moderation() {
         (FailureClass::Request, Next::Return, Blame::Nobody)
     } else if speaks.labels_the_model() || speaks.labelled(&["country", "region"]) {
         (FailureClass::Model, Next::Provider, Blame::Place)
-    } else if speaks.names(model) {
+    } else if speaks.names(asked) {
         (FailureClass::Model, Next::Provider, Blame::Nobody)
     } else if speaks.is_a_page() {
         (FailureClass::Auth, Next::Key, Blame::Nobody)
@@ -223,8 +227,18 @@ impl Speech {
         ])
     }
 
-    /// Whether the message names `model` as a word of its own.
-    fn names(&self, model: &str) -> bool {
+    /// Whether the message names the model, as anybody calls it.
+    fn names(&self, asked: Asked<'_>) -> bool {
+        self.has_word(asked.model) || self.has_word(asked.upstream)
+    }
+
+    /// Whether all that it says is which model: Anthropic's words for one that it does not have.
+    fn begins_with(&self, asked: Asked<'_>) -> bool {
+        self.message.starts_with("model:") && self.names(asked)
+    }
+
+    /// Whether `model` stands in the message as a word of its own.
+    fn has_word(&self, model: &str) -> bool {
         let model = model.to_ascii_lowercase();
         let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
         let text = self.message.as_bytes();
@@ -235,7 +249,7 @@ impl Speech {
             })
     }
 
-    fn of_unknown(&self, model: &str) -> bool {
+    fn of_unknown(&self, asked: Asked<'_>) -> bool {
         let is_unknown = [
             "does not exist",
             "not found",
@@ -243,7 +257,7 @@ impl Speech {
             "unknown model",
         ];
         self.labels_the_model()
-            || (self.names(model) && is_unknown.iter().any(|words| self.message.contains(words)))
+            || (self.names(asked) && is_unknown.iter().any(|words| self.message.contains(words)))
     }
 
     fn of_capability(&self) -> bool {
@@ -277,6 +291,7 @@ mod tests {
         let status = StatusCode::from_u16(status).expect("a status");
         let asked = Asked {
             model: "m-1",
+            upstream: "vendor/m-1-2026",
             retryable,
         };
         answer(status, headers, body, asked)
@@ -358,6 +373,8 @@ mod tests {
         use FailureClass as C;
         let model = (C::Model, Next::Provider, Blame::Place);
         assert_eq!(said(404, "model 'm-1' not found"), model);
+        assert_eq!(said(404, "model: m-1"), model);
+        assert_eq!(said(404, "model: vendor/m-1-2026"), model);
         assert_eq!(
             said(400, "API key not valid. Please pass one."),
             (C::Auth, Next::Key, Blame::Key)
@@ -379,6 +396,9 @@ mod tests {
             (400, "Invalid value for tool_choice: 'm-1 does not exist'"),
             (404, "No such File object: file-m-1x"),
             (404, "404 page not found"),
+            (404, "model: m-12"),
+            (404, "No such file: model: m-1"),
+            (400, "model: m-1"),
             (403, "<html>Request blocked by the firewall</html>"),
         ] {
             assert_eq!(said(status, message).2, Blame::Nobody, "{message}");

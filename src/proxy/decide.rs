@@ -192,7 +192,7 @@ impl Rehearsal<'_> {
                 Ok(sheet) => match self.gateway.health().no_room(&target.id, self.now) {
                     Some(shut) => {
                         match shut {
-                            Shut::Open { .. } => {}
+                            Shut::Open { .. } | Shut::Resting { .. } => {}
                             Shut::Full => full.push(None),
                             Shut::Paced { until } => full.push(Some(until.into())),
                         }
@@ -479,7 +479,7 @@ impl<'a> Passed<'a> {
                     format!("it has had its requests of this minute; the next in {wait}"),
                 )
             }
-            Shut::Full | Shut::Open { .. } => (
+            Shut::Full | Shut::Open { .. } | Shut::Resting { .. } => (
                 "full",
                 "it has as many requests under way as it may have".to_owned(),
             ),

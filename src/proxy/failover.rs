@@ -31,6 +31,8 @@ use detour::Detour;
 use healing::Healing;
 use line::Line;
 
+pub(super) use line::verdict;
+
 /// The search for a target that answers.
 #[derive(Debug)]
 pub struct Failover<'a> {

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::continuation::{Continuation, Found, Sought, is_passing};
+use super::continuation::{Continuation, Found, Step, is_passing};
+use super::failover::verdict;
 use super::gateway::Gateway;
 use super::problem::Problem;
 use super::receive::Opened;
@@ -26,6 +27,7 @@ use super::translate::Translator;
 use super::upstream::{AnswerBody, describe};
 use super::watch::{Ended, Watch};
 use crate::chat::{Blame, Dialect, Failure, FailureClass, Next, Stage};
+use crate::telemetry::trace::{Cause, Verdict};
 
 /// How long an upstream may keep the connection open behind its last word: its end saves the connection for
 /// the next request, but the client has all it waits for.
@@ -46,6 +48,8 @@ pub struct Live {
     continuation: Option<Box<Continuation>>,
     /// The break that the client is told of unless somebody goes on.
     broken: Option<Box<Break>>,
+    /// By which the record knows whoever was asked last to go on.
+    asked: Option<usize>,
 }
 
 /// How a stream broke off.
@@ -75,6 +79,7 @@ impl Live {
             rest: opened.rest,
             continuation,
             broken: None,
+            asked: None,
         };
         if let Some(broken) = live.relay.take_break() {
             live.break_off(broken);
@@ -207,10 +212,11 @@ impl Live {
         let left = most.saturating_sub(self.record.attempts());
         let sought = match &mut self.continuation {
             Some(continuation) => continuation.poll(&self.gateway, (self.record.id(), left), cx),
-            None => Poll::Ready(Sought::default()),
+            None => Poll::Ready(None),
         };
-        if let Poll::Ready(sought) = sought {
-            self.settle(sought);
+        self.note_steps();
+        if let Poll::Ready(found) = sought {
+            self.settle(found);
             return Poll::Ready(());
         }
         loop {
@@ -223,23 +229,48 @@ impl Live {
                     return Poll::Ready(());
                 }
                 Ended::Silent | Ended::Aged | Ended::Lingered => {
-                    self.settle(Sought::default());
+                    self.settle(None);
                     return Poll::Ready(());
                 }
             }
         }
     }
 
-    /// The search is over.
-    fn settle(&mut self, sought: Sought) {
-        self.continuation = None;
-        for _ in 0..sought.attempts {
-            self.record.attempt();
+    /// Writes what the search has done into the record.
+    fn note_steps(&mut self) {
+        let steps = self.continuation.as_ref().map(|search| search.steps());
+        for step in steps.into_iter().flatten() {
+            match step {
+                Step::Asked(target) => {
+                    self.asked = Some(self.record.begin(&target, Cause::Continued));
+                }
+                Step::Shut(target, shut) => {
+                    self.record.skip(&target, Cause::Continued, verdict(shut));
+                }
+                Step::Failed {
+                    class,
+                    status,
+                    elapsed,
+                    rests,
+                } => {
+                    let asked = self.asked.take();
+                    if let Some(tried) = asked.and_then(|place| self.record.tried(place)) {
+                        tried.verdict = Verdict::Failed(class);
+                        (tried.status, tried.elapsed) = (status, Some(elapsed));
+                        tried.rests = rests;
+                    }
+                }
+            }
         }
+    }
+
+    /// The search is over.
+    fn settle(&mut self, found: Option<Box<Found>>) {
+        self.continuation = None;
         let Some(broken) = self.broken.take() else {
             return;
         };
-        let resumed = sought.found.and_then(|found| {
+        let resumed = found.and_then(|found| {
             let encoder = self.relay.translator().map(Translator::hand_over);
             found.relay(encoder).map(|relay| (found, relay))
         });
@@ -252,8 +283,12 @@ impl Live {
     /// Somebody goes on.
     fn resume(&mut self, mut found: Found, relay: Relay, reason: Option<&str>) {
         self.ready.extend(found.comment());
-        found.permit.answered(Instant::now());
-        self.record.hold(found.permit);
+        found.seat.answered(Instant::now());
+        let behind = found.behind();
+        self.record.goes_on(found.seat, behind);
+        if let Some(place) = self.asked.take() {
+            self.record.serves(place);
+        }
         tracing::warn!(
             target: "autogw::stream",
             request_id = self.record.id(),

@@ -237,7 +237,9 @@ async fn search(
 
 /// The limit of the route that led to the first target.
 fn route_limit(plan: &Plan) -> Option<Duration> {
-    plan.targets.first()?.offer.rules.as_ref()?.total
+    let open = plan.open.iter().map(|(target, _)| target);
+    let first = plan.targets.iter().chain(open).next();
+    first?.offer.rules.as_ref()?.total
 }
 
 /// Makes the answer of a target the client's.

@@ -47,6 +47,10 @@ pub struct Record {
     status: u16,
     first_token: Option<Duration>,
     usage: Option<Usage>,
+    /// Output tokens of whoever serves it now.
+    own_output: Option<u64>,
+    /// Output tokens of those whose answer it goes on with.
+    behind: u64,
     /// The idempotency key that is taken for it.
     key: Option<Box<Claim>>,
     /// What the target that serves it is held to.
@@ -81,6 +85,8 @@ impl Record {
             status: 0,
             first_token: None,
             usage: None,
+            own_output: None,
+            behind: 0,
             key: None,
             seat: None,
             ending: Ending::Open,
@@ -111,11 +117,6 @@ impl Record {
     pub fn begin(&mut self, target: &Target, cause: Cause) -> usize {
         self.attempts += 1;
         self.tries.begin(target, cause, self.received.elapsed())
-    }
-
-    /// An attempt is made of which no more is told.
-    pub fn attempt(&mut self) {
-        self.attempts += 1;
     }
 
     /// `target` is not asked.
@@ -163,6 +164,12 @@ impl Record {
         self.seat = Some(seat.into());
     }
 
+    /// Another target goes on, at `seat`, behind so many output tokens that are not its own.
+    pub fn goes_on(&mut self, seat: Seat, behind: u64) {
+        self.hold(seat);
+        (self.behind, self.own_output) = (behind, None);
+    }
+
     /// It is executed under an idempotency key.
     pub fn under(&mut self, key: Option<Box<Claim>>) {
         self.key = key;
@@ -198,14 +205,17 @@ impl Record {
 
     /// Token counts, as far as they are known.
     pub fn usage(&mut self, usage: Option<Usage>) {
-        self.usage = usage.or(self.usage);
+        if let Some(usage) = usage {
+            self.usage = Some(usage);
+            self.own_output = Some(usage.output.saturating_sub(self.behind));
+        }
     }
 
     /// The answer was handed over whole.
     pub fn complete(&mut self) {
         self.ending = Ending::Complete;
         if let Some(seat) = self.seat.take() {
-            seat.completed(self.usage.map(|usage| usage.output), Instant::now());
+            seat.completed(self.own_output, Instant::now());
         }
     }
 

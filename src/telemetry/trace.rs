@@ -106,6 +106,8 @@ pub enum Verdict {
     LeftOut,
     /// Its breaker is open.
     CircuitOpen,
+    /// Its key began to rest just before.
+    Resting,
     /// It has all it may have.
     Full,
     /// Another was faster.
@@ -123,6 +125,7 @@ impl Verdict {
             Verdict::Filtered => "content_filter",
             Verdict::LeftOut => "left_out",
             Verdict::CircuitOpen => "circuit_open",
+            Verdict::Resting => "resting",
             Verdict::Full => "full",
             Verdict::Lost => "lost",
         }

@@ -1,10 +1,13 @@
 //! `router.continue_stream`: a stream of plain words that breaks is continued by another target, in the
 //! same envelope, or broken off truthfully.
 
+use autogw::chat::FailureClass;
+use autogw::telemetry::trace::{Cause, Verdict};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::continuation_crossed::parsed;
-use crate::support::{A_SECOND, Answer, Config, Gate, Reply, Upstream, chat, within};
+use crate::support::{A_SECOND, Answer, Binary, Config, Gate, Reply, Upstream, chat, within};
 
 /// The mark of who goes on.
 pub(super) const MARK: &str = ": autogw continued by b/m\n\n";
@@ -365,6 +368,142 @@ async fn tokens_are_counted_once() {
         "{usage}"
     );
     assert_eq!(answer.text().matches("prompt_tokens\"").count(), 1);
+}
+
+#[tokio::test]
+async fn who_went_on_is_remembered_and_so_is_who_could_not() {
+    let dies = Upstream::always(dying(&["one "])).await;
+    let refuses = Upstream::always(Reply::json(500, "{}")).await;
+    let goes_on = Upstream::always(going_on(&["two"])).await;
+    let config = Config::over([&dies, &refuses, &goes_on]).router("continue_stream", true);
+    let gateway = config.start().await;
+    let call = gateway.chat(chat::ask_stream("m"));
+    let answer = call.header("x-request-id", "r-1").send().await;
+    assert_eq!(whole(&answer), "one two");
+    let trace = gateway.trace("r-1").await;
+    let tries: Vec<_> = trace.tries.iter().collect();
+    let seen: Vec<_> = tries
+        .iter()
+        .map(|tried| (&*tried.provider, tried.cause, tried.verdict, tried.status))
+        .collect();
+    let failed = Verdict::Failed;
+    let expected = [
+        ("a", Cause::First, failed(FailureClass::Network), None),
+        (
+            "b",
+            Cause::Continued,
+            failed(FailureClass::Server),
+            Some(500),
+        ),
+        ("c", Cause::Continued, Verdict::Served, Some(200)),
+    ];
+    assert_eq!(seen, expected);
+    assert!(tries.iter().all(|tried| tried.elapsed.is_some()));
+    assert!(tries[1].rests.is_some());
+    assert_eq!((trace.status, trace.outcome), (200, "complete"));
+}
+
+#[tokio::test]
+async fn a_client_that_left_meanwhile_is_remembered_with_whoever_was_asked() {
+    let first = Upstream::always(dying(&["one "])).await;
+    let second = Upstream::always(Reply::silence()).await;
+    let gateway = over(&first, &second).start().await;
+    let call = gateway.chat(chat::ask_stream("m"));
+    let mut opened = call.header("x-request-id", "r-1").open().await;
+    opened.event().await.expect("a role");
+    opened.event().await.expect("a word");
+    second.request(0).await;
+    drop(opened);
+    let trace = gateway.trace("r-1").await;
+    assert_eq!((trace.outcome, trace.tries.len()), ("client left", 2));
+    let tried = &trace.tries[1];
+    assert_eq!(
+        (tried.cause, tried.verdict),
+        (Cause::Continued, Verdict::Open)
+    );
+}
+
+#[tokio::test]
+async fn the_log_line_counts_every_attempt_and_names_who_went_on() {
+    let first = Upstream::always(dying(&["one "])).await;
+    let second = Upstream::always(going_on(&["two"])).await;
+    let config = over(&first, &second).text();
+    let args = ["--port", "0", "--log-format", "json"];
+    let (mut binary, client) = Binary::start_with(&config, &args).await;
+    let answer = client.chat(chat::ask_stream("m")).send().await;
+    assert_eq!(whole(&answer), "one two");
+    binary.signal(Signal::TERM);
+    binary.exit().await;
+    let said = binary.stderr();
+    let lines = said.lines().map(serde_json::from_str::<Value>);
+    let mut lines = lines.map(|line| line.expect("JSON"));
+    let line = lines.find(|line| line["total_ms"].is_number());
+    let line = line.unwrap_or_else(|| panic!("no line of the request: {said}"));
+    assert_eq!(
+        (&line["attempts"], &line["provider"], &line["outcome"]),
+        (&json!(2), &json!("b"), &json!("complete"))
+    );
+}
+
+#[tokio::test]
+async fn the_pace_of_the_second_is_not_that_of_both() {
+    let prefix = "The quick brown fox ".repeat(100);
+    let first = Upstream::always(dying(&[&prefix])).await;
+    // A pace is taken of what lasts; there are two tokens in a fifth of a second.
+    let going_on = Reply::stream()
+        .event(&word("jumps"))
+        .delay(A_SECOND / 5)
+        .event(&word(" over"))
+        .event(&chat::finish())
+        .event(&chat::usage())
+        .event(chat::DONE);
+    let second = Upstream::always(going_on).await;
+    let gateway = over(&first, &second).start().await;
+    let call = gateway.chat(chat::ask_stream("m"));
+    let answer = call.header("x-request-id", "r-1").send().await;
+    assert!(whole(&answer).ends_with("fox jumps over"));
+    let trace = gateway.trace("r-1").await;
+    assert!(trace.output_tokens > Some(200), "{:?}", trace.output_tokens);
+    let metrics = gateway.get("/providers/b/metrics").await;
+    let pace = metrics["targets"][0]["tokens_per_second"].as_f64();
+    let pace = pace.unwrap_or_else(|| panic!("no pace: {metrics}"));
+    assert!(pace > 0.0 && pace <= 10.0, "{pace}");
+}
+
+#[tokio::test]
+async fn who_waits_for_the_second_target_is_woken_when_it_is_done() {
+    let gate = Gate::new();
+    let first = Upstream::always(dying(&["one "])).await;
+    let going_on = Reply::stream()
+        .event(&word("two"))
+        .pause_until(&gate)
+        .event(&chat::finish())
+        .event(chat::DONE);
+    let whole_answer = Reply::json(200, chat::answer("B"));
+    let second = Upstream::script([going_on, whole_answer]).await;
+    let narrow = json!({"max_concurrency": 1});
+    let gateway = Config::over([&first])
+        .provider("b", &second, narrow)
+        .router("continue_stream", true)
+        .router("limits", json!({"wait": 60.0}))
+        .start()
+        .await;
+    let streamed = tokio::spawn({
+        let call = gateway.chat(chat::ask_stream("m"));
+        async move { call.send().await }
+    });
+    second.request(0).await;
+    let pinned = gateway.chat(chat::ask("m"));
+    let waiting = pinned.header("x-autogw-provider", "b").wired().await;
+    // A round trip of another request lets this one arrive.
+    gateway.get("/providers/b/metrics").await;
+    assert_eq!(second.count(), 1, "there is one place");
+    gate.open();
+    assert_eq!(whole(&streamed.await.expect("no panic")), "one two");
+    let answered = within(A_SECOND * 5, "the one who waits", async {
+        waiting.answer().await.whole().await
+    });
+    answered.await.expect_status(200);
 }
 
 #[tokio::test]

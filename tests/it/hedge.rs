@@ -177,7 +177,12 @@ async fn what_could_have_effects_is_asked_once() {
         request["tools"] = json!([{"type": "web_search"}]);
         request
     };
-    for request in [storing, searching] {
+    let asking_to_search = {
+        let mut request = chat::ask("m");
+        request["web_search_options"] = json!({});
+        request
+    };
+    for request in [storing, searching, asking_to_search] {
         let gate = Gate::new();
         let a = late(&gate, "A").listen().await;
         let b = good("B").await;

@@ -1,8 +1,11 @@
 //! The keys of one provider: they take turns, fail over among themselves, and rest after failures.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
-use crate::support::{Config, Gateway, Reply, Upstream, chat};
+use crate::support::{Config, Gate, Gateway, Reply, Upstream, chat, patiently};
 
 /// An upstream where `refused` get `reply` and every other key is answered.
 async fn refusing_key(refused: &'static str, reply: Reply) -> Upstream {
@@ -83,6 +86,82 @@ async fn a_key_rests_by_the_table_when_the_upstream_does_not_say_how_long() {
         let expected = ["key-1", "key-2", "key-2", "key-2"];
         assert_eq!(keys(&upstream), expected, "{status}");
     }
+}
+
+/// An upstream whose first answer to `key-1` says that nothing is left for so long; all are good.
+async fn spent(reset: &'static str) -> Upstream {
+    let is_first = AtomicBool::new(true);
+    Upstream::answering(move |request, _| {
+        let good = Reply::json(200, chat::answer("A"));
+        if request.key() != Some("key-1") || !is_first.swap(false, Ordering::Relaxed) {
+            return good;
+        }
+        good.header("x-ratelimit-limit-requests", "100")
+            .header("x-ratelimit-remaining-requests", "0")
+            .header("x-ratelimit-reset-requests", reset)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_key_of_which_nothing_is_left_rests_before_it_is_refused() {
+    let upstream = spent("1m").await;
+    let gateway = two_keys(&upstream).start().await;
+    ask(&gateway, 4).await;
+    assert_eq!(keys(&upstream), ["key-1", "key-2", "key-2", "key-2"]);
+}
+
+#[tokio::test]
+async fn a_key_of_which_nothing_was_left_is_asked_again_after_the_reset() {
+    let upstream = spent("300ms").await;
+    let gateway = two_keys(&upstream).start().await;
+    let began = Instant::now();
+    ask(&gateway, 1).await;
+    let returned = async {
+        loop {
+            ask(&gateway, 1).await;
+            if keys(&upstream).last().is_some_and(|key| key == "key-1") {
+                return began.elapsed();
+            }
+        }
+    };
+    let after = patiently("the key to return", returned).await;
+    assert!(after >= Duration::from_millis(300), "{after:?}");
+    let used = keys(&upstream);
+    let between = &used[1..used.len() - 1];
+    assert!(!between.is_empty() && between.iter().all(|key| key == "key-2"));
+}
+
+#[tokio::test]
+async fn a_key_that_another_request_saw_refused_is_not_asked_any_more() {
+    let gate = Gate::new();
+    let slow = Reply::json(500, "{}").behind(&gate);
+    let first = Upstream::always(slow).await;
+    let limited = Reply::json(429, "{}").header("retry-after", "30");
+    let second = refusing_key("key-1", limited).await;
+    let keys_of_b = json!({"api_key": ["key-1", "key-2"]});
+    let gateway = Config::over([&first])
+        .provider("b", &second, keys_of_b)
+        .start()
+        .await;
+    let planned = tokio::spawn({
+        let call = gateway.chat(chat::ask("m"));
+        async move { call.send().await }
+    });
+    first.request(0).await;
+    // It was planned to go to `key-1`. Meanwhile both keys have their turn, and that one is refused.
+    for _ in 0..2 {
+        let pinned = gateway.chat(chat::ask("m"));
+        let pinned = pinned.header("x-autogw-provider", "b");
+        pinned.send().await.expect_status(200);
+    }
+    let of_key_1 = || keys(&second).iter().filter(|key| *key == "key-1").count();
+    assert_eq!(of_key_1(), 1);
+    gate.open();
+    let answer = planned.await.expect("no panic").expect_status(200);
+    let way = answer.header("x-autogw-route");
+    assert_eq!(way, Some("a/m=server_error, b/m=resting, b/m=ok"));
+    assert_eq!(of_key_1(), 1, "{:?}", keys(&second));
 }
 
 #[tokio::test]

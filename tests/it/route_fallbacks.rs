@@ -4,7 +4,7 @@ use autogw::config::PublicDoor;
 use autogw::telemetry::trace::Cause;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Config, Gateway, Public, Reply, Upstream, chat};
+use crate::support::{A_SECOND, Answer, Config, Gateway, Public, Reply, Upstream, chat, within};
 
 fn too_long() -> Reply {
     let message = "This model's maximum context length is 8 tokens";
@@ -106,6 +106,30 @@ async fn no_answer_in_time_has_one_too() {
     let gateway = Config::over([&a, &b]).set("routes", routes).start().await;
     let answer = ask(&gateway).await.expect_status(200);
     assert_eq!(route(&answer), "a/m=timeout, b/m=ok");
+}
+
+#[tokio::test]
+async fn a_way_out_has_the_time_that_it_says_itself() {
+    let (a, b) = (
+        Upstream::always(limited()).await,
+        Upstream::always(Reply::silence()).await,
+    );
+    let step = |provider: &str| json!([{"provider": provider, "model": "m"}]);
+    // The shorter of the two counts, whichever it is.
+    for (own, other) in [(60.0, 0.2), (0.2, 60.0)] {
+        let routes = json!([
+            {"name": "small", "timeout": own, "steps": step("a"), "fallbacks": after(&["rate_limit"])},
+            {"name": "large", "timeout": other, "steps": step("b")}
+        ]);
+        let gateway = Config::over([&a, &b]).set("routes", routes).start().await;
+        let answer = within(A_SECOND * 5, "an end in time", ask(&gateway)).await;
+        assert!(
+            answer.error("message").contains("deadline"),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(route(&answer), "a/m=rate_limit, b/m=timeout");
+    }
 }
 
 #[tokio::test]

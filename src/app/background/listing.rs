@@ -110,6 +110,7 @@ async fn judge(mut response: reqwest::Response) -> Finding {
     }
     let asked = Asked {
         model: "",
+        upstream: "",
         retryable: None,
     };
     let failure = classify::answer(status, &headers, error::read(&body), asked);

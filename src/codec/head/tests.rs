@@ -119,6 +119,83 @@ fn knows_what_must_not_be_repeated() {
 }
 
 #[test]
+fn every_dialect_knows_its_effects() {
+    use crate::chat::Dialect::{Anthropic, Gemini, OpenAiResponses};
+    let effects = |dialect, text: &str| {
+        let head = Head::peek(dialect, &body(text)).expect("valid");
+        head.has_effects
+    };
+    for (dialect, effective, harmless) in [
+        (
+            OpenAiChat,
+            &[
+                r#"{"web_search_options":{}}"#,
+                r#"{"extra_body":{"web_search_options":{"search_context_size":"low"}}}"#,
+                r#"{"search_parameters":{"mode":"auto"}}"#,
+                r#"{"plugins":[{"id":"web"}]}"#,
+                r#"{"background":true}"#,
+                r#"{"tools":[{"type":"mcp"}]}"#,
+            ][..],
+            &[
+                r#"{"web_search_options":null}"#,
+                r#"{"extra_body":{"web_search_options":null}}"#,
+                r#"{"search_parameters":{"mode":"off"}}"#,
+                r#"{"plugins":[]}"#,
+                r#"{"tools":[{"type":"custom"},{"function":{}}]}"#,
+            ][..],
+        ),
+        (
+            OpenAiResponses,
+            &[
+                r#"{"store":true}"#,
+                r#"{"background":true}"#,
+                r#"{"conversation":{"id":"c"}}"#,
+                r#"{"previous_response_id":"r"}"#,
+                r#"{"tools":[{"type":"function"},{"type":"mcp"}]}"#,
+                r#"{"tools":[{"type":"web_search"}]}"#,
+                r#"{"tools":[{"type":"code_interpreter"}]}"#,
+                r#"{"tools":[{"type":"image_generation"}]}"#,
+            ],
+            &[
+                r#"{"store":false,"background":false,"conversation":null}"#,
+                r#"{"tools":[{"type":"function"},{"type":"custom"}]}"#,
+            ],
+        ),
+        (
+            Anthropic,
+            &[
+                r#"{"tools":[{"type":"web_search_20250305","name":"web_search"}]}"#,
+                r#"{"tools":[{"type":"web_fetch_20250910"}]}"#,
+                r#"{"tools":[{"type":"code_execution_20250825"}]}"#,
+                r#"{"mcp_servers":[{"type":"url"}]}"#,
+                r#"{"container":"c"}"#,
+            ],
+            &[
+                r#"{"tools":[{"name":"f"},{"type":"custom"},{"type":"bash_20250124"}]}"#,
+                r#"{"mcp_servers":[],"container":null}"#,
+            ],
+        ),
+        (
+            Gemini,
+            &[
+                r#"{"tools":[{"googleSearch":{}}]}"#,
+                r#"{"tools":[{"google_search":{}}]}"#,
+                r#"{"tools":[{"functionDeclarations":[]},{"codeExecution":{}}]}"#,
+                r#"{"tools":[{"urlContext":{}}]}"#,
+            ],
+            &[r#"{"tools":[{"functionDeclarations":[{}],"googleSearch":null}]}"#],
+        ),
+    ] {
+        for text in effective {
+            assert!(effects(dialect, text), "{text}");
+        }
+        for text in harmless {
+            assert!(!effects(dialect, text), "{text}");
+        }
+    }
+}
+
+#[test]
 fn an_extra_body_has_effects_and_needs_of_its_own() {
     for extras in [
         r#""store":true"#,

@@ -6,7 +6,7 @@ use crate::provider::{Feature, Features};
 
 /// Top-level fields that autogw reads. A duplicate of one is refused: first-wins and last-wins
 /// readers would see two different requests.
-pub(in crate::codec) const READ: [&str; 21] = [
+pub(in crate::codec) const READ: [&str; 24] = [
     "model",
     "messages",
     "input",
@@ -28,6 +28,9 @@ pub(in crate::codec) const READ: [&str; 21] = [
     "background",
     "conversation",
     "previous_response_id",
+    "web_search_options",
+    "search_parameters",
+    "plugins",
 ];
 
 /// Fields whose type is checked before anything is sent.
@@ -42,8 +45,11 @@ pub(in crate::codec) const TYPES: [Type; 4] = [
 pub(in crate::codec) fn has_effect(field: &str, value: &[u8]) -> bool {
     match field {
         "store" | "background" => value == b"true",
-        "conversation" | "previous_response_id" => value != b"null",
+        // Of searches that are no tools, this is OpenAI's, and those below are xAI's and OpenRouter's.
+        "conversation" | "previous_response_id" | "web_search_options" => value != b"null",
         "tools" => has_hosted_tools(value),
+        "search_parameters" => !scan::is_blank(value) && member(value, "mode") != Some(b"\"off\""),
+        "plugins" => !scan::is_blank(value),
         _ => false,
     }
 }

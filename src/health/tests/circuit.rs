@@ -24,7 +24,7 @@ fn play(script: &str) -> (Standing, Option<Transition>) {
         // Keys that rest are no affair of the breaker.
         let target = target(u64::from(letter == 'r'), "a");
         let permit = health
-            .admit(&target, now)
+            .admit_for(&target, Turn::Again, now)
             .expect("the breaker lets it through");
         let class = match letter {
             's' => {

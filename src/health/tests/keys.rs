@@ -75,7 +75,9 @@ fn only_the_answer_to_a_later_request_takes_an_announcement_back() {
     early.heard(&left, second);
     assert_eq!(resting_for(&health, second), Some(MINUTE));
     let later = second + Duration::from_secs(1);
-    admit(&health, later).heard(&left, later);
+    let late = health.insist(&target(1, "a"), later).expect("room");
+    late.heard(&left, later);
+    drop(late);
     assert_eq!(resting_for(&health, later), None);
     assert!(!health.is_any_troubled());
 }
@@ -190,7 +192,6 @@ fn rests_go_on_in_another_life() {
         .admit(&target(3, "a"), later)
         .expect("room")
         .heard(&nothing_left("30s"), later);
-    admit(&health, later);
     let rests = health.rests(later);
     let seen: Vec<_> = rests
         .iter()
@@ -222,6 +223,25 @@ fn rests_go_on_in_another_life() {
         .expect("room")
         .completed(None, now);
     assert_eq!(next.standing(&target(1, "a"), now), Standing::Ready);
+}
+
+#[test]
+fn a_key_that_began_to_rest_lets_in_only_who_insists_or_comes_again() {
+    let (health, now) = health();
+    let limited = failure(FailureClass::RateLimit, Some(30));
+    fail(&health, &target(1, "a"), &limited, now);
+    let shut = Shut::Resting {
+        until: now + Duration::from_secs(30),
+        class: FailureClass::RateLimit,
+    };
+    let refused = health.admit(&target(1, "b"), now).expect_err("it rests");
+    assert_eq!(refused, shut);
+    let again = health.admit_for(&target(1, "b"), Turn::Again, now);
+    drop(again.expect("it was there before"));
+    drop(health.insist(&target(1, "b"), now).expect("nobody else"));
+    drop(health.admit(&target(2, "b"), now).expect("another key"));
+    drop(admit(&health, now + Duration::from_secs(30)));
+    check_books(&health);
 }
 
 #[test]

@@ -142,6 +142,12 @@ fn begin(health: &Arc<Health>, target: &TargetId, now: Instant, insists: bool) -
             }
             Some(permit)
         }
+        Err(Shut::Resting { until, class }) => {
+            let standing = health.standing(target, now);
+            assert!(!insists);
+            assert_eq!(standing, Standing::Resting { until, class });
+            None
+        }
         Err(Shut::Open { .. }) => {
             assert!(is_locked && !insists);
             None

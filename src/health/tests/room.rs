@@ -94,7 +94,8 @@ fn in_an_outage_repeats_are_a_fifth_of_first_tries_and_a_floor() {
         fail(&health, &target(1, "a"), &server, now);
         firsts += 1;
         while health.may_repeat(&"p".into(), now) {
-            fail(&health, &target(1, "a"), &server, now);
+            let permit = health.insist_for(&target(1, "a"), Turn::Again, now);
+            permit.expect("room").failed(&server, now, 0);
             repeats += 1;
         }
     }

@@ -71,6 +71,7 @@ impl Attempt<'_> {
     fn asked<'t>(&'t self, target: &'t Target) -> Asked<'t> {
         Asked {
             model: &target.offer.name,
+            upstream: &target.offer.upstream,
             retryable: self
                 .gateway
                 .provider(target)

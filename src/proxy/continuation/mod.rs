@@ -15,6 +15,7 @@ mod fit;
 mod seam;
 mod search;
 mod splice;
+mod steps;
 
 use std::fmt;
 use std::pin::Pin;
@@ -37,6 +38,8 @@ use ear::Ear;
 pub use search::Found;
 use search::Request;
 pub use splice::Splice;
+pub use steps::Step;
+use steps::Steps;
 
 /// Who might go on, in the order of the plan; kept only where it may come to that.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ pub struct Spare(Vec<Target>);
 pub struct Continuation {
     ear: Ear,
     state: State,
+    steps: Steps,
 }
 
 enum State {
@@ -56,16 +60,8 @@ enum State {
     Over,
 }
 
-type Search = Pin<Box<dyn Future<Output = Sought> + Send>>;
-
-/// What came of the search.
-#[derive(Debug, Default)]
-pub struct Sought {
-    /// How many were asked.
-    pub attempts: u32,
-    /// Who goes on.
-    pub found: Option<Box<Found>>,
-}
+/// Comes to its end with whoever goes on, if anybody does.
+type Search = Pin<Box<dyn Future<Output = Option<Box<Found>>> + Send>>;
 
 impl Spare {
     /// The targets of `plan`, if the configuration lets them continue each other's streams.
@@ -121,6 +117,7 @@ impl Continuation {
         Some(Box::new(Self {
             ear: Ear::new(dialect),
             state: State::Listening(Box::new(request)),
+            steps: Steps::default(),
         }))
     }
 
@@ -129,26 +126,33 @@ impl Continuation {
         self.ear.hear(bytes);
     }
 
-    /// Looks for somebody who goes on from what was heard, `most` of them; nobody if that is not safe.
+    /// Looks for somebody who goes on from what was heard, among `most` of them; nobody if that is not safe.
+    /// What it has done to that end is for [`Continuation::steps`].
     pub fn poll(
         &mut self,
         gateway: &Arc<Gateway>,
         (request_id, most): (&str, u32),
         cx: &mut Context<'_>,
-    ) -> Poll<Sought> {
+    ) -> Poll<Option<Box<Found>>> {
         if matches!(self.state, State::Listening(_))
             && let State::Listening(request) = std::mem::replace(&mut self.state, State::Over)
         {
             let Some(told) = self.ear.told().filter(|_| most > 0) else {
-                return Poll::Ready(Sought::default());
+                return Poll::Ready(None);
             };
-            let search = request.search(gateway.clone(), told, request_id.to_owned(), most);
+            let notes = (request_id.to_owned(), self.steps.clone());
+            let search = request.search(gateway.clone(), told, notes, most);
             self.state = State::Searching(Box::pin(search));
         }
         match &mut self.state {
             State::Searching(search) => search.as_mut().poll(cx),
-            State::Listening(_) | State::Over => Poll::Ready(Sought::default()),
+            State::Listening(_) | State::Over => Poll::Ready(None),
         }
+    }
+
+    /// What the search has done since this was last asked.
+    pub fn steps(&self) -> Vec<Step> {
+        self.steps.take()
     }
 }
 
@@ -156,6 +160,7 @@ impl Continuation {
 pub fn is_passing(body: &ErrorBody) -> bool {
     let asked = Asked {
         model: "",
+        upstream: "",
         retryable: None,
     };
     let status = classify::status_of(body);

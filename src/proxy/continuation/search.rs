@@ -11,13 +11,13 @@ use http::{HeaderMap, Method, header};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::ear::Told;
-use super::{Sought, Splice, fit};
+use super::steps::{Step, Steps};
+use super::{Splice, fit};
 use crate::chat::{Blame, Dialect, ErrorBody, Failure, FailureClass, Next, Stage, Usage};
 use crate::codec::dispatch::Encoder;
 use crate::codec::openai_chat::error;
 use crate::codec::target::Exchange;
 use crate::codec::tokens::estimate_text;
-use crate::health::Permit;
 use crate::provider::Features;
 use crate::provider::classify::{self, Asked};
 use crate::proxy::call::Call;
@@ -25,6 +25,7 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::prepared::Prepared;
 use crate::proxy::receive::read_error;
 use crate::proxy::relay::{Broken, Relay};
+use crate::proxy::seat::Seat;
 use crate::proxy::tongue;
 use crate::proxy::translate::{self, Crossing, Outgoing, Translator};
 use crate::proxy::upstream::{self, Answer, AnswerBody, describe};
@@ -53,8 +54,8 @@ pub(super) struct Request {
 pub struct Found {
     /// Who.
     pub target: Target,
-    /// Its leave.
-    pub permit: Permit,
+    /// The place that it takes.
+    pub seat: Seat,
     /// Longest silence between bytes.
     pub idle: Duration,
     /// What it has said so far, as it came.
@@ -110,6 +111,11 @@ impl Found {
         Some(relay(&self.crossing, encoder, self.told.splice()))
     }
 
+    /// The output tokens of what stands before its words.
+    pub fn behind(&self) -> u64 {
+        self.told.output
+    }
+
     /// What tells the client who goes on; nothing for those whose SDKs survive no comment.
     pub fn comment(&self) -> Option<Bytes> {
         let plain = |c: char| if c.is_ascii_graphic() { c } else { '_' };
@@ -139,7 +145,7 @@ fn relay(crossing: &Arc<Crossing>, encoder: Encoder, splice: Splice) -> Relay {
 }
 
 impl Request {
-    /// Asks until somebody goes on from what was `told`, `most` of them.
+    /// Asks until somebody goes on from what was `told`, `most` of them, and tells each of its steps.
     ///
     /// # Cancel safety
     /// Dropping the future ends the attempt under way.
@@ -147,45 +153,57 @@ impl Request {
         mut self: Box<Self>,
         gateway: Arc<Gateway>,
         told: Told,
-        id: String,
+        (id, steps): (String, Steps),
         most: u32,
-    ) -> Sought {
+    ) -> Option<Box<Found>> {
         let behind = Arc::new(Behind::new(told, self.call.endpoint.dialect));
-        let mut sought = Sought::default();
+        let mut asked = 0;
         let weight = self.call.body.len();
         let gate = gateway.heavy();
         if !gate.pass(weight, || self.extend(&gateway, &behind)).await {
-            return sought;
+            return None;
         }
         for target in &self.targets {
-            if sought.attempts >= most || Instant::now() >= self.by {
+            if asked >= most || Instant::now() >= self.by {
                 break;
             }
             let Some(letter) = gate.pass(weight, || self.write(&gateway, target)).await else {
                 continue;
             };
-            let health = gateway.health();
-            let Ok(permit) = health.admit(&target.id, std::time::Instant::now()) else {
-                continue;
+            let now = std::time::Instant::now();
+            let seat = match gateway.health().admit(&target.id, now) {
+                Ok(permit) => Seat::new(permit, gateway.vacancies(), target.offer.provider),
+                Err(shut) => {
+                    steps.tell(Step::Shut(target.clone(), shut));
+                    continue;
+                }
             };
-            sought.attempts += 1;
+            asked += 1;
+            steps.tell(Step::Asked(target.clone()));
             match self.ask(&gateway, target, letter, &behind).await {
                 Ok((letter, said, rest)) => {
-                    sought.found = Some(Box::new(Found {
+                    return Some(Box::new(Found {
                         target: target.clone(),
-                        permit,
+                        seat,
                         idle: letter.idle,
                         said,
                         rest,
                         crossing: letter.outgoing.crossing,
                         told: behind,
                     }));
-                    break;
                 }
-                Err(failure) => note(&gateway, target, permit, &failure, &id),
+                Err(failure) => {
+                    let rests = note(&gateway, target, seat, &failure, &id);
+                    steps.tell(Step::Failed {
+                        class: failure.class,
+                        status: failure.status,
+                        elapsed: now.elapsed(),
+                        rests,
+                    });
+                }
             }
         }
-        sought
+        None
     }
 
     /// Puts what was told behind the conversation; false if nobody may go on from there.
@@ -392,6 +410,7 @@ impl From<Broken> for Flaw {
 fn asked<'a>(gateway: &'a Gateway, target: &'a Target) -> Asked<'a> {
     Asked {
         model: &target.offer.name,
+        upstream: &target.offer.upstream,
         retryable: gateway.provider(target).retryable_status_codes.as_ref(),
     }
 }
@@ -432,9 +451,15 @@ fn failure(class: FailureClass, stage: Stage, message: String) -> Failure {
     }
 }
 
-/// Books the failure and tells the log.
-fn note(gateway: &Gateway, target: &Target, permit: Permit, failure: &Failure, id: &str) {
-    permit.failed(failure, std::time::Instant::now(), gateway.next_dice());
+/// Books the failure and tells the log; returns how long what failed rests.
+fn note(
+    gateway: &Gateway,
+    target: &Target,
+    seat: Seat,
+    failure: &Failure,
+    id: &str,
+) -> Option<Duration> {
+    let toll = seat.failed(failure, std::time::Instant::now(), gateway.next_dice());
     tracing::warn!(
         target: "autogw::stream",
         request_id = id,
@@ -446,4 +471,5 @@ fn note(gateway: &Gateway, target: &Target, permit: Permit, failure: &Failure, i
         reason = failure.own_words(),
         "stream was not continued here"
     );
+    toll.rested.map(|rest| rest.wait)
 }

@@ -1,9 +1,12 @@
 //! Detours: where a request goes on whose route has failed in a certain way.
 //!
 //! A route names others by the kind of failure: a prompt that is too long goes to a larger model. Attempts and
-//! time are those of the request, and every detour is taken once.
+//! time are those of the request, less if the other route has a limit of its own, and every detour is taken
+//! once.
 
 use std::sync::Arc;
+
+use tokio::time::Instant;
 
 use super::filtered::is_filtered;
 use super::{Failover, Run, Won};
@@ -12,6 +15,7 @@ use crate::config::{Fallback, FallbackOn};
 use crate::proxy::attempt::Good;
 use crate::proxy::exhausted::End;
 use crate::proxy::receive::GoodBody;
+use crate::proxy::route_limit;
 use crate::route::RouteRules;
 use crate::route::plan::Plan;
 use crate::telemetry::trace::{Cause, Verdict};
@@ -132,6 +136,10 @@ impl Failover<'_> {
 
     fn turn_to(&mut self, plan: Plan) {
         self.attempt.needs = plan.needs;
+        if let Some(limit) = route_limit(&plan) {
+            let deadline = &mut self.attempt.deadline;
+            *deadline = (*deadline).min(Instant::now() + limit);
+        }
         self.cause = Cause::Fallback;
         self.detour.passes(plan.route.clone());
         self.line.turn_to(plan);

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Failover;
 use crate::chat::{Failure, FailureClass, Next, Stage};
-use crate::health::{Permit, Shut};
+use crate::health::{Permit, Shut, Turn};
 use crate::proxy::seat::Seat;
 use crate::route::Target;
 use crate::route::plan::Plan;
@@ -15,6 +15,9 @@ use crate::telemetry::trace::{Cause, Verdict};
 
 /// Longest wait for a key that rests, when there is nobody else to ask.
 pub(in crate::proxy) const MAX_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A key that others put to rest over and over is not waited for for ever.
+const MOST_NAPS: u32 = 3;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(super) struct Line {
     is_insisting: bool,
     /// Until when this request waits for room.
     waits_until: Option<Instant>,
+    /// How often it has waited for a key that it had not tried.
+    naps: u32,
 }
 
 /// A target whose key rests.
@@ -60,6 +65,7 @@ impl Line {
             full: Vec::new(),
             is_insisting: false,
             waits_until: None,
+            naps: 0,
         }
     }
 
@@ -91,6 +97,7 @@ impl Line {
         other.resting.append(&mut self.resting);
         other.full.append(&mut self.full);
         other.waits_until = self.waits_until;
+        other.naps = self.naps;
         *self = other;
     }
 
@@ -154,24 +161,34 @@ impl Failover<'_> {
     /// Lets this request through to `target`, past an open breaker if nobody else is left.
     pub(super) fn admit(&self, target: &Target) -> Result<Seat, Shut> {
         let (health, now) = (self.attempt.gateway.health(), std::time::Instant::now());
+        let turn = match self.cause {
+            Cause::Repeat | Cause::Healed => Turn::Again,
+            _ => Turn::First,
+        };
         let permit: Permit = if self.line.is_insisting {
-            health.insist(&target.id, now)
+            health.insist_for(&target.id, turn, now)
         } else {
-            health.admit(&target.id, now)
+            health.admit_for(&target.id, turn, now)
         }?;
         let vacancies = self.attempt.gateway.vacancies();
         Ok(Seat::new(permit, vacancies, target.offer.provider))
     }
 
-    /// `target` is not asked now. Behind an open breaker it stays a last resort; without room it is waited for
-    /// if nobody else is left, and the configuration allows that.
+    /// `target` is not asked now. Behind an open breaker it stays a last resort; whose key rests, or who has no
+    /// room, is waited for if nobody else is left, and that is soon or the configuration allows it.
     pub(super) fn pass_over(&mut self, target: Target, shut: Shut) {
-        let verdict = match shut {
-            Shut::Open { .. } => Verdict::CircuitOpen,
-            Shut::Full | Shut::Paced { .. } => Verdict::Full,
-        };
-        self.record.skip(&target, self.cause, verdict);
+        self.record.skip(&target, self.cause, verdict(shut));
+        // Who is asked instead has not been asked before.
+        if matches!(self.cause, Cause::Repeat | Cause::Healed) {
+            self.cause = Cause::Failover;
+        }
         match shut {
+            Shut::Resting { until, class } => self.line.resting.push(Resting {
+                target,
+                until: until.into(),
+                class,
+                was_tried: false,
+            }),
             // Who is insisted on is let through; if not, there is nobody left.
             Shut::Open { .. } if self.line.is_insisting => {}
             Shut::Open { .. } => self.line.open.push(target),
@@ -196,6 +213,10 @@ impl Failover<'_> {
                 return None;
             }
             self.cause = Cause::Repeat;
+        } else if self.line.naps >= MOST_NAPS {
+            return None;
+        } else {
+            self.line.naps += 1;
         }
         let rest = self.line.resting.swap_remove(soonest);
         sleep_until(rest.until).await;
@@ -237,11 +258,22 @@ impl Failover<'_> {
         for place in 0..self.line.full.len() {
             match self.admit(&self.line.full[place].0) {
                 Ok(seat) => return Some((self.line.full.remove(place).0, seat)),
-                Err(Shut::Paced { until }) => self.line.full[place].1 = Some(until.into()),
+                Err(Shut::Paced { until } | Shut::Resting { until, .. }) => {
+                    self.line.full[place].1 = Some(until.into());
+                }
                 Err(Shut::Full | Shut::Open { .. }) => self.line.full[place].1 = None,
             }
         }
         None
+    }
+}
+
+/// What the trace says of a target that was not asked.
+pub(in crate::proxy) fn verdict(shut: Shut) -> Verdict {
+    match shut {
+        Shut::Open { .. } => Verdict::CircuitOpen,
+        Shut::Resting { .. } => Verdict::Resting,
+        Shut::Full | Shut::Paced { .. } => Verdict::Full,
     }
 }
 
