@@ -10,6 +10,7 @@ mod continuation;
 mod continuation_crossed;
 mod cuts;
 mod decide;
+mod decide_agrees;
 mod directory;
 mod discipline;
 mod disconnect;
