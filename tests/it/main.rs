@@ -34,6 +34,7 @@ mod native;
 mod native_errors;
 mod native_requests;
 mod native_streams;
+mod past_requests;
 mod patience;
 mod probes;
 mod readme;
