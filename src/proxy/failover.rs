@@ -4,7 +4,7 @@
 //! room only keeps the books (attempts, deadline, who has been asked) and knows when to stop.
 
 mod books;
-mod detour;
+pub(super) mod detour;
 mod filtered;
 mod gate;
 mod healing;
@@ -293,7 +293,7 @@ impl<'a> Failover<'a> {
             prepared,
             ..
         } = self.attempt;
-        let dice = gateway.next_dice();
+        let dice = gateway.next_lot();
         planning::for_model(gateway, call, prepared, model, Terms::default(), dice).ok()
     }
 }

@@ -174,9 +174,9 @@ impl Gateway {
         scattered(self.lots.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The number that the next plan gets.
-    pub fn peek_lot(&self) -> u64 {
-        scattered(self.lots.load(Ordering::Relaxed))
+    /// The number that the plan after the next `ahead` gets.
+    pub fn peek_lot(&self, ahead: u64) -> u64 {
+        scattered(self.lots.load(Ordering::Relaxed).wrapping_add(ahead))
     }
 
     /// Where heavy requests wait for their translation.

@@ -27,10 +27,12 @@ pub struct Terms<'a> {
     pub excluded: &'a [String],
     /// Where it should run, if there is a choice.
     pub region: Option<&'a str>,
-    /// The order of the candidates, if not the gateway's.
+    /// The order of the candidates, whatever the gateway or a route says.
     pub strategy: Option<Strategy>,
     /// Whose turn it was last in the same session.
     pub session: Option<&'a TargetId>,
+    /// As of when; as of now, if nobody says.
+    pub now: Option<Instant>,
 }
 
 /// Plans a call.
@@ -54,7 +56,7 @@ pub fn plan(
     };
     drop(index);
     let dice = if terms.rehearses {
-        gateway.peek_lot()
+        gateway.peek_lot(0)
     } else {
         gateway.next_lot()
     };
@@ -104,7 +106,8 @@ pub fn for_model(
     let fluency =
         |place: usize| tongue::fluency(call.endpoint, &gateway.keyrings()[place].provider);
     let policy = Policy {
-        strategy: terms.strategy.unwrap_or(router.strategy),
+        strategy: router.strategy,
+        insisted: terms.strategy,
         profile: router.weighted.profile,
         small_models: router.small_models.as_ref(),
         dice,
@@ -125,7 +128,7 @@ pub fn for_model(
         gateway.keyrings(),
         gateway.health(),
         || prepared.needs(),
-        Instant::now(),
+        terms.now.unwrap_or_else(Instant::now),
     )
 }
 

@@ -17,6 +17,8 @@ use crate::health::{Standing, View};
 pub struct Policy<'a> {
     /// The strategy, unless a route says otherwise.
     pub strategy: Strategy,
+    /// The strategy, whatever a route says: it is only asked what would happen.
+    pub insisted: Option<Strategy>,
     /// Of `weighted`.
     pub profile: Profile,
     /// Models with a bonus under `adaptive`.
@@ -30,6 +32,7 @@ impl Policy<'_> {
     pub fn sequential() -> Self {
         Self {
             strategy: Strategy::Sequential,
+            insisted: None,
             profile: Profile::default(),
             small_models: None,
             dice: 0,

@@ -142,7 +142,7 @@ pub fn make(
     let route = index.route(ask.model.trim()).cloned();
     let own = route.as_ref().and_then(|route| route.strategy);
     let mut plan = Plan {
-        strategy: own.unwrap_or(ask.policy.strategy),
+        strategy: ask.policy.insisted.or(own).unwrap_or(ask.policy.strategy),
         route,
         ..Plan::default()
     };

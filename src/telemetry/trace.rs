@@ -150,11 +150,12 @@ impl Ring {
         drop(oldest);
     }
 
-    /// The request of that id, if it is remembered; the latest, if there were several.
-    pub fn find(&self, request_id: &str) -> Option<Arc<Trace>> {
+    /// The request of that id, if it is remembered and `is_meant`; the latest, if there were several.
+    pub fn find(&self, request_id: &str, is_meant: impl Fn(&Trace) -> bool) -> Option<Arc<Trace>> {
         let traces = self.traces.lock();
         let mut latest = traces.iter().rev();
-        latest.find(|trace| trace.request_id == request_id).cloned()
+        let found = latest.find(|trace| trace.request_id == request_id && is_meant(trace));
+        found.cloned()
     }
 
     /// All of them, the latest first.

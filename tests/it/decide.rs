@@ -53,69 +53,6 @@ async fn mixed() -> [Upstream; 3] {
 }
 
 #[tokio::test]
-async fn it_agrees_with_the_next_request_under_every_strategy() {
-    for strategy in ["sequential", "adaptive", "bandit", "weighted"] {
-        // The first to be asked is the one that fails now and then, so that every strategy moves.
-        let [steady, flaky, third] = mixed().await;
-        let upstreams = [flaky, steady, third];
-        let config = Config::new()
-            .provider(
-                "a",
-                &upstreams[0],
-                json!({"api_key": ["key-1", "key-2", "key-3"]}),
-            )
-            .provider("b", &upstreams[1], json!({}))
-            .provider("c", &upstreams[2], json!({"api_key": ["key-4", "key-5"]}))
-            .router("strategy", strategy);
-        let gateway = config.start().await;
-        let mut seen = std::collections::BTreeSet::new();
-        for round in 0..40 {
-            let decision = decide(&gateway, question("m")).await;
-            assert_eq!(decision["strategy"], strategy);
-            let before: Vec<usize> = upstreams.iter().map(Upstream::count).collect();
-            gateway.ask().await.expect_status(200);
-            let chosen = whom(&decision["chosen"]);
-            let first = first_asked(&upstreams, &before, &decision);
-            assert_eq!(chosen, first, "{strategy}, round {round}: {decision}");
-            assert_eq!(whom(&decision["order"][0]), chosen);
-            seen.insert(chosen);
-        }
-        assert!(
-            seen.len() > 1,
-            "{strategy} always took {seen:?}, which proves nothing"
-        );
-    }
-}
-
-/// Who of those in the decision's order was asked first: everybody before the last one that was asked has
-/// failed, so the first in order that has got a request is it.
-fn first_asked(upstreams: &[Upstream], before: &[usize], decision: &Value) -> String {
-    let order = decision["order"].as_array().expect("an order");
-    let asked = order.iter().find(|target| {
-        let place = ["a", "b", "c"]
-            .iter()
-            .position(|name| target["provider"] == *name);
-        let place = place.expect("a provider");
-        upstreams[place].count() > before[place]
-    });
-    let asked = asked.expect("somebody was asked");
-    let place = ["a", "b", "c"]
-        .iter()
-        .position(|name| asked["provider"] == *name)
-        .expect("as above");
-    let key = upstreams[place].requests()[before[place]]
-        .header("authorization")
-        .map(str::to_owned);
-    let number = match key.as_deref() {
-        Some("Bearer key-1" | "Bearer key-b" | "Bearer key-4") => 1,
-        Some("Bearer key-2" | "Bearer key-5") => 2,
-        Some("Bearer key-3") => 3,
-        other => panic!("{other:?}"),
-    };
-    format!("{} {number}", asked["provider"].as_str().expect("a name"))
-}
-
-#[tokio::test]
 async fn asking_changes_nothing() {
     let upstreams = mixed().await;
     let config = Config::new()
@@ -367,4 +304,49 @@ async fn a_question_may_be_as_large_as_a_request() {
     let question = json!({"model": "m", "messages": [{"role": "user", "content": content}]});
     let decision = decide(&gateway, question).await;
     assert_eq!(whom(&decision["chosen"]), "a 1");
+}
+
+#[tokio::test]
+async fn what_is_no_question_is_refused_with_the_field() {
+    let good = Upstream::always(Reply::json(200, chat::answer("A"))).await;
+    let gateway = Config::over([&good]).start().await;
+    for (field, value) in [
+        ("endpoint", "/v1/models"),
+        ("endpoint", "/v1/nonsense"),
+        ("dialect", "klingon"),
+        ("strategy", "fastest"),
+    ] {
+        let mut question = question("m");
+        question[field] = json!(value);
+        let answer = ask(&gateway, question).await.expect_status(400);
+        assert_eq!(answer.error("param"), field, "{value}");
+    }
+    for method in ["HEAD", "GET", "PUT", "DELETE"] {
+        let call = gateway.client().call(method, "/routing/decide");
+        let answer = call.open().await;
+        assert_eq!(answer.status, 405, "{method}");
+        let mut headers = answer.headers.iter();
+        let allow = headers.find(|(name, _)| name == "allow");
+        assert_eq!(allow.map(|(_, value)| &**value), Some("POST"), "{method}");
+    }
+    assert_eq!(good.count(), 0);
+}
+
+#[tokio::test]
+async fn streams_and_embeddings_are_decided_like_any_request() {
+    let good = Upstream::always(Reply::json(200, chat::answer("A"))).await;
+    let gateway = Config::over([&good]).start().await;
+    let embed = json!({"model": "m", "input": ["x"]});
+    let embed = json!({"endpoint": "/v1/embeddings", "request": embed});
+    let gemini = json!({"model": "m", "contents": [{"parts": [{"text": "x"}]}], "stream": true});
+    for (question, endpoint, streams) in [
+        (chat::ask_stream("m"), "/chat/completions", true),
+        (embed, "/embeddings", false),
+        (gemini, "/models:generateContent", true),
+    ] {
+        let decision = decide(&gateway, question).await;
+        let told = (&decision["endpoint"], &decision["stream"]);
+        assert_eq!(told, (&json!(endpoint), &json!(streams)), "{decision}");
+        assert_eq!(whom(&decision["chosen"]), "a 1");
+    }
 }

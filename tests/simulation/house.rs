@@ -75,6 +75,7 @@ impl House {
             fluency: &|_| Some(Fluency::Native),
             policy: Policy {
                 strategy,
+                insisted: None,
                 profile: Profile::Balanced,
                 small_models: None,
                 dice,

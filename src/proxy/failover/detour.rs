@@ -13,7 +13,7 @@ use super::{Failover, Run, Won};
 use crate::chat::{Failure, FailureClass};
 use crate::config::{Fallback, FallbackOn};
 use crate::proxy::attempt::Good;
-use crate::proxy::exhausted::End;
+use crate::proxy::exhausted::{End, Failed};
 use crate::proxy::receive::GoodBody;
 use crate::proxy::route_limit;
 use crate::route::RouteRules;
@@ -22,7 +22,7 @@ use crate::telemetry::trace::{Cause, Verdict};
 
 /// See the module's head.
 #[derive(Debug, Default)]
-pub(super) struct Detour {
+pub(in crate::proxy) struct Detour {
     /// The routes of the way so far, as far as they name detours.
     routes: Vec<Arc<RouteRules>>,
     /// Where it led already.
@@ -31,13 +31,14 @@ pub(super) struct Detour {
 
 impl Detour {
     /// The way begins at `route`.
-    pub(super) fn of(route: Option<Arc<RouteRules>>) -> Self {
+    pub(in crate::proxy) fn of(route: Option<Arc<RouteRules>>) -> Self {
         let mut detour = Self::default();
         detour.passes(route);
         detour
     }
 
-    fn passes(&mut self, route: Option<Arc<RouteRules>>) {
+    /// The way goes on along `route`.
+    pub(in crate::proxy) fn passes(&mut self, route: Option<Arc<RouteRules>>) {
         if let Some(route) = route.filter(|route| !route.fallbacks.is_empty()) {
             self.taken.push(route.name.clone());
             self.routes.push(route);
@@ -51,7 +52,7 @@ impl Detour {
     }
 
     /// The next way around failures of `kinds`; those of the route that was left last come first.
-    fn next(&mut self, kinds: &[Option<FallbackOn>]) -> Option<Arc<str>> {
+    pub(in crate::proxy) fn next(&mut self, kinds: &[Option<FallbackOn>]) -> Option<Arc<str>> {
         let fallbacks = self.routes.iter().rev().flat_map(|route| &route.fallbacks);
         let is_new =
             |fallback: &&Fallback| !self.taken.iter().any(|name| **name == *fallback.route);
@@ -91,18 +92,12 @@ impl Failover<'_> {
         if self.detour.routes.is_empty() {
             return false;
         }
-        let kinds = match end {
-            End::Answer => {
-                let last = self
-                    .failures
-                    .last()
-                    .and_then(|failed| kind(&failed.failure));
-                last.filter(|kind| is_of_the_request(*kind))
-                    .map_or_else(Vec::new, |kind| vec![Some(kind)])
-            }
-            End::NobodyLeft => self.kinds(),
-            End::Risk | End::Attempts | End::Late => Vec::new(),
-        };
+        let kinds = kinds(
+            end,
+            &self.failures,
+            &self.line.asleep(),
+            self.line.full().len(),
+        );
         self.turns_for(&kinds)
     }
 
@@ -145,16 +140,6 @@ impl Failover<'_> {
         self.line.turn_to(plan);
     }
 
-    /// What has gone wrong, one kind for each that failed, slept or had no room.
-    fn kinds(&self) -> Vec<Option<FallbackOn>> {
-        let failed = self.failures.iter().map(|failed| kind(&failed.failure));
-        let asleep = self.line.asleep().into_iter();
-        let asleep = asleep.map(|(class, _)| kind_of(class));
-        let full = self.line.full().into_iter();
-        let full = full.map(|_| Some(FallbackOn::RateLimit));
-        failed.chain(asleep).chain(full).collect()
-    }
-
     /// The answer, unless a filter has emptied it and there is a detour for that: then it is kept for want of a
     /// better.
     pub(super) fn set_aside(&mut self, run: Run, good: Good) -> Option<Won> {
@@ -172,6 +157,29 @@ impl Failover<'_> {
         }
         self.spare = Some(Box::new(run.won(good)));
         None
+    }
+}
+
+/// What has gone wrong in a search with this `end`: one kind for each that failed, slept or had no room.
+pub(in crate::proxy) fn kinds(
+    end: End,
+    failures: &[Failed],
+    asleep: &[(FailureClass, Instant)],
+    full: usize,
+) -> Vec<Option<FallbackOn>> {
+    let mut failed = failures.iter().map(|failed| kind(&failed.failure));
+    match end {
+        End::Answer => {
+            let last = failed.next_back().flatten();
+            let last = last.filter(|kind| is_of_the_request(*kind));
+            last.map_or_else(Vec::new, |kind| vec![Some(kind)])
+        }
+        End::NobodyLeft => {
+            let asleep = asleep.iter().map(|(class, _)| kind_of(*class));
+            let full = std::iter::repeat_n(Some(FallbackOn::RateLimit), full);
+            failed.chain(asleep).chain(full).collect()
+        }
+        End::Risk | End::Attempts | End::Late => Vec::new(),
     }
 }
 

@@ -111,11 +111,16 @@ fn stayed(gateway: &Gateway, stay: &Stay<TargetId>, now: Instant) -> Value {
     })
 }
 
-/// The last requests, the latest first.
-pub(super) async fn requests(State(subject): State<Subject>, uri: Uri) -> Json<Value> {
+/// The last requests of the client, the latest first.
+pub(super) async fn requests(
+    State(subject): State<Subject>,
+    Extension(Client(client)): Extension<Client>,
+    uri: Uri,
+) -> Json<Value> {
     let mut pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let limit = pairs.find_map(|(name, value)| (name == "limit").then(|| value.parse().ok())?);
-    let latest = subject.gateway.traces().latest();
+    let mut latest = subject.gateway.traces().latest();
+    latest.retain(|trace| sees(&subject.gateway, &client, trace));
     let page = latest.iter().take(limit.unwrap_or(USUAL_PAGE));
     let page: Vec<_> = page.map(|trace| told(trace)).collect();
     Json(json!({ "object": "list", "remembered": latest.len(), "data": page }))
@@ -124,13 +129,21 @@ pub(super) async fn requests(State(subject): State<Subject>, uri: Uri) -> Json<V
 /// One of them.
 pub(super) async fn request(
     State(subject): State<Subject>,
+    Extension(Client(client)): Extension<Client>,
     Named(id): Named,
 ) -> Result<Json<Value>, Failed> {
-    match subject.gateway.traces().find(&id) {
+    let is_visible = |trace: &Trace| sees(&subject.gateway, &client, trace);
+    match subject.gateway.traces().find(&id, is_visible) {
         Some(trace) => Ok(Json(told(&trace))),
         // Ids are random: none is near another.
         None => Err(Problem::unheard_of("remembered request", &id, &[]).into()),
     }
+}
+
+/// Whether `client` may know of this request. Where there are several keys, each is somebody else's, who
+/// knows of its own requests only; one key or none is the owner's, who may know of all.
+fn sees(gateway: &Gateway, client: &str, trace: &Trace) -> bool {
+    gateway.config().server.api_keys.len() < 2 || *trace.client == *client
 }
 
 fn told(trace: &Trace) -> Value {

@@ -96,7 +96,7 @@ impl Gateway {
         let traces = self.running.facts().traces();
         let remembered = async {
             loop {
-                match traces.find(id) {
+                match traces.find(id, |_| true) {
                     Some(trace) => return trace,
                     // Its book is closed by another task, right behind its last byte.
                     None => tokio::task::yield_now().await,
@@ -108,7 +108,7 @@ impl Gateway {
 
     /// Whether the request of that id is remembered.
     pub(crate) fn remembers(&self, id: &str) -> bool {
-        self.running.facts().traces().find(id).is_some()
+        self.running.facts().traces().find(id, |_| true).is_some()
     }
 
     /// `text` without its secrets.
