@@ -17,7 +17,7 @@ use crate::codec::dispatch::Encoder;
 use crate::codec::openai_chat::error;
 use crate::codec::target::Exchange;
 use crate::codec::tokens::estimate_text;
-use crate::health::Permit;
+use crate::health::Standing;
 use crate::provider::Features;
 use crate::provider::classify::{self, Asked};
 use crate::proxy::call::Call;
@@ -25,6 +25,7 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::prepared::Prepared;
 use crate::proxy::receive::read_error;
 use crate::proxy::relay::{Broken, Relay};
+use crate::proxy::seat::Seat;
 use crate::proxy::tongue;
 use crate::proxy::translate::{self, Crossing, Outgoing, Translator};
 use crate::proxy::upstream::{self, Answer, AnswerBody, describe};
@@ -53,8 +54,8 @@ pub(super) struct Request {
 pub struct Found {
     /// Who.
     pub target: Target,
-    /// Its leave.
-    pub permit: Permit,
+    /// The place that it takes.
+    pub seat: Seat,
     /// Longest silence between bytes.
     pub idle: Duration,
     /// What it has said so far, as it came.
@@ -164,8 +165,7 @@ impl Request {
             let Some(letter) = gate.pass(weight, || self.write(&gateway, target)).await else {
                 continue;
             };
-            let health = gateway.health();
-            let Ok(permit) = health.admit(&target.id, std::time::Instant::now()) else {
+            let Some(seat) = admit(&gateway, target) else {
                 continue;
             };
             sought.attempts += 1;
@@ -173,7 +173,7 @@ impl Request {
                 Ok((letter, said, rest)) => {
                     sought.found = Some(Box::new(Found {
                         target: target.clone(),
-                        permit,
+                        seat,
                         idle: letter.idle,
                         said,
                         rest,
@@ -182,7 +182,7 @@ impl Request {
                     }));
                     break;
                 }
-                Err(failure) => note(&gateway, target, permit, &failure, &id),
+                Err(failure) => note(&gateway, target, seat, &failure, &id),
             }
         }
         sought
@@ -389,6 +389,18 @@ impl From<Broken> for Flaw {
     }
 }
 
+/// Lets the request through to `target`, unless it has begun to rest since the plan was made.
+fn admit(gateway: &Gateway, target: &Target) -> Option<Seat> {
+    let (health, now) = (gateway.health(), std::time::Instant::now());
+    let standing = health.standing(&target.id, now);
+    if matches!(standing, Standing::Resting { .. } | Standing::Unavailable) {
+        return None;
+    }
+    let permit = health.admit(&target.id, now).ok()?;
+    let vacancies = gateway.vacancies();
+    Some(Seat::new(permit, vacancies, target.offer.provider))
+}
+
 fn asked<'a>(gateway: &'a Gateway, target: &'a Target) -> Asked<'a> {
     Asked {
         model: &target.offer.name,
@@ -433,8 +445,8 @@ fn failure(class: FailureClass, stage: Stage, message: String) -> Failure {
 }
 
 /// Books the failure and tells the log.
-fn note(gateway: &Gateway, target: &Target, permit: Permit, failure: &Failure, id: &str) {
-    permit.failed(failure, std::time::Instant::now(), gateway.next_dice());
+fn note(gateway: &Gateway, target: &Target, seat: Seat, failure: &Failure, id: &str) {
+    seat.failed(failure, std::time::Instant::now(), gateway.next_dice());
     tracing::warn!(
         target: "autogw::stream",
         request_id = id,
