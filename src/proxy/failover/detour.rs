@@ -133,6 +133,9 @@ impl Failover<'_> {
     fn turn_to(&mut self, plan: Plan) {
         self.attempt.needs = plan.needs;
         self.cause = Cause::Fallback;
+        for (target, _) in &plan.open {
+            self.record.skip(target, self.cause, Verdict::CircuitOpen);
+        }
         self.detour.passes(plan.route.clone());
         self.line.turn_to(plan);
     }
@@ -162,7 +165,10 @@ impl Failover<'_> {
             tried.status = Some(good.status.as_u16());
             tried.elapsed = Some(run.began.elapsed());
         }
-        self.spare = Some(Box::new(run.won(good)));
+        let mut spare = run.won(good);
+        // It has answered: its place is free, and what is tried now is not its time.
+        std::mem::take(&mut spare.seat).completed(None, std::time::Instant::now());
+        self.spare = Some(Box::new(spare));
         None
     }
 }
