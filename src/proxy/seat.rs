@@ -127,7 +127,7 @@ fn tell(target: &TargetId, transition: Option<Transition>) {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Debug;
+    use std::fmt::{Debug, Write as _};
     use std::time::Duration;
 
     use parking_lot::Mutex;
@@ -147,7 +147,7 @@ mod tests {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
             let mut line = event.metadata().level().to_string();
             event.record(&mut |field: &Field, value: &dyn Debug| {
-                line += &format!(" {}={value:?}", field.name());
+                _ = write!(line, " {}={value:?}", field.name());
             });
             if event.metadata().target() == "autogw::health" {
                 self.0.lock().push(line);
@@ -171,8 +171,7 @@ mod tests {
         let told = Told::default();
         let subscriber = tracing_subscriber::registry().with(told.clone());
         tracing::subscriber::with_default(subscriber, || requests(&seat, now));
-        let told = told.0.lock().clone();
-        told
+        std::mem::take(&mut *told.0.lock())
     }
 
     #[test]
