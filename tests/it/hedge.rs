@@ -63,13 +63,16 @@ async fn a_second_target_overtakes_one_that_stalls_and_the_loser_is_closed() {
         let a = late(&Gate::new(), "A").listen().await;
         let b = good("B").await;
         let gateway = hedged(Config::over([&a, &b])).start().await;
-        let answer = ask(&gateway, request).await.expect_status(200);
+        let answer = ask(&gateway, request.clone()).await.expect_status(200);
         assert_eq!(answer.provider(), "b");
         assert_eq!(answer.header("x-autogw-attempts"), Some("2"));
         assert_eq!(route(&answer), "a/m=lost, b/m=ok");
         assert!(answer.complete);
         a.closed().await;
         assert_eq!(gateway.hedges(), (1, 1));
+        // It is held against nobody: who has lost is asked first again.
+        let again = ask(&gateway, request).await.expect_status(200);
+        assert_eq!(route(&again), "a/m=lost, b/m=ok");
     }
 }
 
