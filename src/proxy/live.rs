@@ -26,6 +26,7 @@ use super::translate::Translator;
 use super::upstream::{AnswerBody, describe};
 use super::watch::{Ended, Watch};
 use crate::chat::{Blame, Dialect, Failure, FailureClass, Next, Stage};
+use crate::telemetry::trace::Cause;
 
 /// How long an upstream may keep the connection open behind its last word: its end saves the connection for
 /// the next request, but the client has all it waits for.
@@ -234,7 +235,8 @@ impl Live {
     /// The search is over.
     fn settle(&mut self, sought: Sought) {
         self.continuation = None;
-        for _ in 0..sought.attempts {
+        // Of whoever goes on more is told than that it was asked.
+        for _ in u32::from(sought.found.is_some())..sought.attempts {
             self.record.attempt();
         }
         let Some(broken) = self.broken.take() else {
@@ -253,6 +255,8 @@ impl Live {
     /// Somebody goes on.
     fn resume(&mut self, mut found: Found, relay: Relay, reason: Option<&str>) {
         self.ready.extend(found.comment());
+        let place = self.record.begin(&found.target, Cause::Continued);
+        self.record.serves(place);
         found.seat.answered(Instant::now());
         self.record.hold(found.seat);
         tracing::warn!(

@@ -1,6 +1,8 @@
 //! `router.continue_stream`: a stream of plain words that breaks is continued by another target, in the
 //! same envelope, or broken off truthfully.
 
+use autogw::chat::FailureClass;
+use autogw::telemetry::trace::{Cause, Verdict};
 use serde_json::{Value, json};
 
 use crate::continuation_crossed::parsed;
@@ -111,6 +113,27 @@ async fn another_target_goes_on_where_the_first_broke_off() {
     ]);
     assert_eq!(asked["messages"], messages, "{asked}");
     assert_eq!(asked["stream"], true);
+}
+
+#[tokio::test]
+async fn who_broke_off_and_who_went_on_are_remembered() {
+    let first = Upstream::always(dying(&["one "])).await;
+    let second = Upstream::always(going_on(&["two"])).await;
+    let gateway = over(&first, &second).start().await;
+    let call = gateway.chat(chat::ask_stream("m"));
+    let answer = call.header("x-request-id", "continued").send().await;
+    assert_eq!(whole(&answer), "one two");
+    let trace = gateway.trace("continued").await;
+    let told = trace
+        .tries
+        .iter()
+        .map(|tried| (&*tried.provider, tried.cause, tried.verdict));
+    let expected = [
+        ("a", Cause::First, Verdict::Failed(FailureClass::Network)),
+        ("b", Cause::Continued, Verdict::Served),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(trace.outcome, "complete");
 }
 
 #[tokio::test]
