@@ -17,7 +17,7 @@ use crate::provider::retry_after::MAX_RETRY_AFTER;
 const MODEL_MEMORY: Duration = Duration::from_mins(10);
 
 /// How often a dead key is tried again.
-const DEAD_KEY_RETRY: Duration = Duration::from_hours(1);
+pub(super) const DEAD_KEY_RETRY: Duration = Duration::from_hours(1);
 
 /// An upstream that says "now" has just said no: this is the least.
 const SHORTEST_ASKED: Duration = Duration::from_secs(1);
