@@ -240,6 +240,34 @@ async fn a_target_is_overtaken_after_its_own_usual_time() {
 }
 
 #[tokio::test]
+async fn times_of_first_tokens_say_nothing_of_whole_answers() {
+    let gate = Gate::new();
+    let quick = Reply::sse(chat::stream(&["A"]));
+    let mut script = vec![quick; 25];
+    script.push(Reply::json(200, chat::answer("A")).behind(&gate));
+    let a = Upstream::script(script).await;
+    let b = good("B").await;
+    let own = json!({"max_ratio": 1.0});
+    let gateway = Config::over([&a, &b]).router("hedge", own).start().await;
+    for _ in 0..25 {
+        gateway.ask_stream().await.expect_status(200);
+    }
+    let known = gateway.hedges();
+    let asked = tokio::spawn({
+        let call = gateway.chat(chat::ask("m"));
+        async move { call.send().await }
+    });
+    a.request(25).await;
+    // Far more than a first token takes: these take their turns over the wire.
+    for _ in 0..20 {
+        gateway.get("/v1/models").await;
+    }
+    gate.open();
+    let answer = asked.await.expect("no panic").expect_status(200);
+    assert_eq!((answer.provider(), gateway.hedges()), ("a", known));
+}
+
+#[tokio::test]
 async fn it_is_opt_in_and_a_route_may_opt_in_alone() {
     let gate = Gate::new();
     let a = late(&gate, "A").listen().await;
