@@ -127,6 +127,9 @@ impl Failover<'_> {
             .retain(|target| !self.record.has_failed(target));
         plan.open
             .retain(|(target, _)| !self.record.has_failed(target));
+        // Those of this request sleep in its line already, as tried.
+        plan.resting
+            .retain(|(target, ..)| !self.record.has_failed(target));
         (!plan.targets.is_empty() || !plan.open.is_empty()).then_some(plan)
     }
 
