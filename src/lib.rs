@@ -17,26 +17,40 @@
 //! | 1 | [`provider`] → [`config`] | requests |
 //! | 0 | [`json`] · [`sse`] → [`chat`]: the vocabulary | vendors, time, IO |
 //!
-//! Lower floors return facts (`health.record_failure(..) -> Option<Rested>`), higher ones tell them.
+//! Lower floors return facts (`permit.failed(..) -> Toll`), higher ones tell them.
 //! There is no global state; time and randomness come in as arguments below floor 3.
 //!
 //! # One streaming request
 //!
 //! ```text
 //! server::accept   a connection, with its clock (head, idle and write limits)
-//! server::edge     of the door it came to: request id · host, origin, path · client key · body within size and pace
+//! server::edge     of the door it came to: request id · host, origin, path · client key · a place in the house, and
+//!                  room there for its body (proxy::house) · body within size and pace
 //! proxy::ingress   the path names dialect and operation, and in Gemini's the model and the framing
+//! proxy::idempotency  a key under which this was done, or is being done, is refused
 //! proxy::prepared  the head is peeked at: model, stream, control fields; nested bytes are not parsed
-//! route::plan      candidates by name, pin, key alias and capability; those that rest are left out
-//! proxy::tongue    which dialect each is spoken to in; who speaks none that would do is left out
+//! proxy::session   who served the same session last
+//! route::plan      candidates by name, pin, key alias, capability and length of the prompt, and by the dialects they
+//!                  can be spoken to in (proxy::tongue); those that rest are left out, who is behind an open
+//!                  breaker is a last resort
+//! route::choice    the others, in the order of a strategy; a session goes on where it was, if that is well
 //! proxy::failover  for each target, within attempts and deadline:
+//!   health::permit    leave of breaker, provider and key, in a seat (proxy::seat) that is given back when it drops
 //!   proxy::attempt    the body is edited as slices (proxy::written) and sent on a pooled connection
 //!   proxy::receive    held until the first meaningful event; an error or an end here → next target
-//!   provider::classify, health   what failed, who rests, where the request may go
+//!   failover::gate    the same if that takes much longer than it usually does
+//!   failover::race    or a second is asked beside it, where that is wanted and within the budget (proxy::hedges)
+//!   provider::classify, health   what failed, who rests, whose breaker opens, where the request may go
+//!   failover::repeat  the same target once more: at random within a growing time, and within its provider's budget
+//!   failover::detour  all failed in a way for which the route names another → the plan of that one
 //! proxy::live      committed: whole events are forwarded as they came, codec's observer reads beside;
-//!                  a failure from here on is an error event, never a second answer
-//! proxy::record    dropped at the end, whatever the end was: one log line
+//!                  a failure from here on is an error event, never a second answer, unless
+//! proxy::continuation  another target may provably go on with the words that were told
+//! proxy::record    dropped at the end, whatever the end was: one log line, one trace (telemetry::trace), and the
+//!                  seat and the idempotency key are settled
 //! ```
+//!
+//! `POST /routing/decide` and `autogw explain` take the same way as far as the seat, as a rehearsal ([`proxy::decide`]).
 //!
 //! # One translated request
 //!
@@ -71,9 +85,6 @@
 //!
 //! Each has a test.
 //!
-//! - What matches its provider's dialect passes byte for byte: nested request bytes and all response
-//!   bytes are equal, but for the usage chunk that only we asked for. (`native`, `native_requests`,
-//!   `native_streams`, `streams`, `json::raw`)
 //! - L1: what is decoded and encoded again in one dialect is what it was, unknown fields included.
 //!   (`golden::identity`, and the laws beside each codec)
 //! - L2: every leaf of a request is in what the upstream gets, or in the report. (`golden::vanishing`)
@@ -82,11 +93,25 @@
 //!   holds. (`golden::folds`, `golden::invented`)
 //! - L5: neither the stream parser nor a translated stream depends on where chunks are cut. (`sse`,
 //!   `proxy::relay`, `golden::cuts`)
-//! - No answer is retried after a meaningful byte reached the client. (`failover`, `streams`)
-//! - A stream that did not see its terminal marker is never closed as finished. (`streams`, `golden::breaks`)
-//! - What is remembered of a conversation is for the client key it came with. (`memory`)
-//! - A client that leaves closes the upstream. (`disconnect`)
-//! - No secret of the configuration appears in logs, errors or screens. (`secrets`)
+//! - L6: what matches its provider's dialect passes byte for byte: nested request bytes and all response
+//!   bytes are equal, but for the usage chunk that only we asked for. (`native`, `native_requests`,
+//!   `native_streams`, `streams`, `json::raw`)
+//! - L7: a permit or a place that ends, however it ends, leaves the counts right. (`health::tests::law`,
+//!   `proxy::house`, `house`, `discipline`)
+//! - L8: no secret of the configuration appears in logs, errors or screens. (`secrets`, `directory`, `explain`)
+//! - L9: no answer is retried after a meaningful byte reached the client; where another target goes on with it, then
+//!   behind its last word. (`failover`, `streams`, `continuation`)
+//! - L10: a stream that did not see its terminal marker is never closed as finished. (`streams`,
+//!   `golden::breaks`)
+//! - L11: a client that leaves closes the upstream. (`disconnect`)
+//! - What may have had effects is not done twice: not elsewhere, not beside, not under the same idempotency key.
+//!   (`discipline`, `gate`, `hedge`, `idempotency`)
+//! - An outage is never multiplied: repeats are a share of the requests, and a breaker that is open lets one at a
+//!   time through. (`discipline`, `fault_table`, `health::tests::circuit`)
+//! - The loser of a race is closed and held against nobody, and what races cost stays within its budget. (`hedge`)
+//! - A rehearsal changes nothing, and says what the next request does. (`decide`, `simulation`)
+//! - A gateway that is killed leaves a whole state file, and no key is in it. (`state`)
+//! - What is remembered of a conversation is for the client key it came with. (`memory`, `sessions`)
 //! - What comes through a tunnel is never taken for local, whatever it says, and asks for a key. (`doors`)
 //! - A tunnel's child ends with the gateway, however that ends. (`tunnel`)
 

@@ -3,12 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::snapshot::{Kept, Past, Rest};
+use super::verdict::DEAD_KEY_RETRY;
 use super::{Health, RestView};
 use crate::chat::FailureClass;
 use crate::provider::retry_after::MAX_RETRY_AFTER;
-
-/// How long a key is dead before it is tried again.
-const DEAD: Duration = Duration::from_hours(1);
 
 impl Health {
     /// All that is worth keeping, as of `now`.
@@ -57,7 +55,7 @@ impl Health {
     pub fn longest_rest(&self, class: FailureClass) -> Duration {
         let table = &self.settings.backoffs;
         match class {
-            FailureClass::Auth => DEAD,
+            FailureClass::Auth => DEAD_KEY_RETRY,
             FailureClass::Quota => table.quota.max.max(MAX_RETRY_AFTER),
             _ => MAX_RETRY_AFTER,
         }

@@ -97,6 +97,11 @@ impl Permit {
         self.0.tracked.vitals.lock().p95()
     }
 
+    /// The same of whole answers, from a target that never streamed: of one that did, only first tokens are timed.
+    pub fn p95_of_whole(&self) -> Option<Duration> {
+        self.0.tracked.vitals.lock().p95_of_whole()
+    }
+
     /// The head of a good answer is here: a key of which nothing is left rests before its first refusal.
     pub fn heard(&self, headers: &HeaderMap, now: Instant) {
         let spent = Limits::announced(headers, SystemTime::now);

@@ -9,11 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::rest::Rest;
+use super::verdict::DEAD_KEY_RETRY;
 use super::{Health, TargetId, later};
 use crate::chat::FailureClass;
-
-/// How long a dead key rests until it is tried again.
-const DEAD: Duration = Duration::from_hours(1);
 
 /// What a probe found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +112,7 @@ impl Health {
             let was_dead = key.rest.is_dead();
             let failures = key.rest.count(FailureClass::Auth, began);
             let wait = if key.rest.is_dead() {
-                DEAD
+                DEAD_KEY_RETRY
             } else {
                 self.settings.backoffs.auth.after(failures)
             };

@@ -16,8 +16,8 @@ use crate::provider::retry_after::MAX_RETRY_AFTER;
 /// How long an unknown model is remembered for a provider.
 const MODEL_MEMORY: Duration = Duration::from_mins(10);
 
-/// How often a dead key is tried again.
-const DEAD_KEY_RETRY: Duration = Duration::from_hours(1);
+/// How long a dead key rests until it is tried again.
+pub(super) const DEAD_KEY_RETRY: Duration = Duration::from_hours(1);
 
 /// An upstream that says "now" has just said no: this is the least.
 const SHORTEST_ASKED: Duration = Duration::from_secs(1);

@@ -147,6 +147,11 @@ impl Vitals {
         self.times.at(0.95, FEWEST)
     }
 
+    /// The time that 19 of 20 whole answers need; `None` where the times are those of first tokens.
+    pub(super) fn p95_of_whole(&self) -> Option<Duration> {
+        self.p95().filter(|_| !self.has_streamed)
+    }
+
     /// What is known at `now`.
     pub(super) fn view(&self, circuit: CircuitState, half_life: Duration, now: Instant) -> View {
         let (successes, failures) = self.window.counts(now);

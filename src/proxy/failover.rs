@@ -275,14 +275,10 @@ impl<'a> Failover<'a> {
         After::Further
     }
 
-    /// The answer is the client's, unless it is set aside; what was so before is done with.
+    /// The answer is the client's, unless it is set aside.
     fn settle(&mut self, run: Run, good: Good) -> Option<Won> {
         self.learn(&run.target);
-        let won = self.set_aside(run, good)?;
-        if let Some(spare) = self.spare.take() {
-            spare.seat.completed(None, std::time::Instant::now());
-        }
-        Some(won)
+        self.set_aside(run, good)
     }
 
     /// The plan for `model`, as a detour of this request.

@@ -24,6 +24,7 @@ use crate::memory::{Responses, Sessions, Thoughts};
 use crate::provider::redact::Redactor;
 use crate::provider::{Models, Provider, Secret};
 use crate::route::Target;
+use crate::route::dice::scattered;
 use crate::route::index::Index;
 use crate::route::plan::Keyring;
 use crate::telemetry::trace::Ring;
@@ -367,14 +368,6 @@ fn settings(config: &Config) -> Settings {
         half_life: config.router.bandit.half_life,
         caps: config.providers.iter().map(caps).collect(),
     }
-}
-
-/// The bits of a counter, thrown about (`SplitMix64`).
-fn scattered(count: u64) -> u64 {
-    let mut bits = count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 /// Where an instance begins to count: `via` is its random name.

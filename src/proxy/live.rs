@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::continuation::{Continuation, Found, Step, is_passing};
+use super::continuation::{Continuation, Found, Step, is_passing, judged};
 use super::failover::verdict;
 use super::gateway::Gateway;
 use super::problem::Problem;
@@ -167,8 +167,9 @@ impl Live {
         match broken {
             Broken::Error(body) => {
                 let body = self.gateway.clean(body);
-                self.blame(FailureClass::Server);
-                if !is_passing(&body) {
+                let failure = judged(&body);
+                self.blame(&failure);
+                if !is_passing(&failure) {
                     self.continuation = None;
                 }
                 // The upstream's words may quote the prompt: the client reads them, the log does not.
@@ -178,10 +179,10 @@ impl Live {
         }
     }
 
-    /// The target is held responsible.
-    fn blame(&mut self, class: FailureClass) {
+    /// Whoever is responsible is held so.
+    fn blame(&mut self, failure: &Failure) {
         let dice = self.gateway.next_dice();
-        self.record.broke(&broken_off(class), dice);
+        self.record.broke(failure, dice);
     }
 
     /// The connection ended or the time did. Behind the upstream's last word that is as good as an end.
@@ -189,7 +190,7 @@ impl Live {
         if self.relay.may_end() && self.relay.finish(&mut self.ready).is_ok() {
             return self.complete();
         }
-        self.blame(FailureClass::Network);
+        self.blame(&broken_off());
         let message = format!("the provider's stream was interrupted: {reason}");
         self.give_up(Problem::broken_stream(message), Some(reason));
     }
@@ -342,10 +343,10 @@ impl Live {
     }
 }
 
-/// The failure of a stream behind its first token.
-fn broken_off(class: FailureClass) -> Failure {
+/// The failure of an answer that broke off on its way to the client.
+pub(super) fn broken_off() -> Failure {
     Failure {
-        class,
+        class: FailureClass::Network,
         stage: Stage::Answered,
         next: Next::Return,
         blame: Blame::Place,

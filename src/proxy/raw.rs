@@ -8,9 +8,14 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use super::live::broken_off;
 use super::record::Record;
 use super::upstream::{AnswerBody, describe};
 use super::watch::{Ended, Watch};
+
+/// Dice in the middle: so few answers are passed on unread that nothing is gained by spreading when those who
+/// broke them off are asked again.
+const MIDDLE: u64 = u64::MAX / 2;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -42,7 +47,7 @@ impl Raw {
                 None => Poll::Ready(Some(Ok(bytes))),
                 Some(ended) => Poll::Ready(Some(Err(self.ended(ended)))),
             },
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(self.broken(&describe(&error))))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(self.cut(&describe(&error))))),
             Poll::Ready(None) => {
                 self.record.complete();
                 Poll::Ready(None)
@@ -55,11 +60,17 @@ impl Raw {
     }
 
     fn ended(&mut self, ended: Ended) -> io::Error {
-        self.broken(match ended {
-            Ended::Silent => "the provider fell silent",
-            Ended::Aged | Ended::Lingered => "it has lasted as long as an answer may",
-            Ended::Stopped => "the gateway is shutting down",
-        })
+        match ended {
+            Ended::Silent => self.cut("the provider fell silent"),
+            Ended::Aged | Ended::Lingered => self.broken("it has lasted as long as an answer may"),
+            Ended::Stopped => self.broken("the gateway is shutting down"),
+        }
+    }
+
+    /// The target is to blame.
+    fn cut(&mut self, reason: &str) -> io::Error {
+        self.record.broke(&broken_off(), MIDDLE);
+        self.broken(reason)
     }
 
     fn broken(&mut self, reason: &str) -> io::Error {

@@ -1,5 +1,16 @@
 //! Dice: a stream of even numbers out of one seed (Steele, Lea and Flood's `SplitMix`).
 
+/// How far apart the seeds of two numbers are: odd, and far from any pattern.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The bits of `value`, thrown about: a bijection, so what was counted never comes out twice.
+pub fn scattered(value: u64) -> u64 {
+    let bits = value.wrapping_add(STEP);
+    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
 /// See the module's head.
 #[derive(Debug, Clone)]
 pub(super) struct Dice(u64);
@@ -11,10 +22,9 @@ impl Dice {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        let next = scattered(self.0);
+        self.0 = self.0.wrapping_add(STEP);
+        next
     }
 
     /// A number from 0 up to 1, which it never is.

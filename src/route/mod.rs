@@ -8,7 +8,7 @@ mod capable;
 pub mod choice;
 mod considered;
 mod context;
-mod dice;
+pub mod dice;
 mod explore;
 pub mod index;
 mod keys;

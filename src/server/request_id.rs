@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
+use crate::route::dice::scattered;
+
 /// Longest accepted id.
 const MAX_LENGTH: usize = 128;
 
@@ -33,7 +35,7 @@ impl RequestIds {
 
     fn make(&self) -> HeaderValue {
         let mut text = *b"req-0000000000000000";
-        let mut rest = scramble(
+        let mut rest = scattered(
             self.seed
                 .wrapping_add(self.next.fetch_add(1, Ordering::Relaxed)),
         );
@@ -47,14 +49,6 @@ impl RequestIds {
 
 fn is_presentable(id: &[u8]) -> bool {
     (1..=MAX_LENGTH).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
-}
-
-/// A bijection on 64 bits (the finaliser of `SplitMix64`), so that ids of one run never repeat.
-fn scramble(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ value >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ value >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ value >> 31
 }
 
 #[cfg(test)]

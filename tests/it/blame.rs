@@ -134,3 +134,41 @@ async fn an_answer_that_is_passed_on_unread_has_limits_too() {
     opened.into_wire().ended().await;
     a.closed().await;
 }
+
+#[tokio::test]
+async fn an_answer_passed_on_unread_that_breaks_off_is_its_providers_fault() {
+    let audio = Reply::typed(200, "audio/mpeg", vec![7; 1000]).hang_after(10);
+    let a = Upstream::always(audio).await;
+    let b = Upstream::always(Reply::typed(200, "audio/mpeg", vec![7; 10])).await;
+    let config = Config::over([&a, &b]).router("timeouts.idle", 0.2);
+    let gateway = config.real_rests().start().await;
+    let body = json!({"model": "m", "input": "x", "voice": "v"});
+    let call = || gateway.client().post("/v1/audio/speech", body.clone());
+    let opened = call().open().await;
+    assert_eq!(opened.status, 200);
+    opened.into_wire().ended().await;
+    assert_eq!(call().send().await.expect_status(200).provider(), "b");
+}
+
+#[tokio::test]
+async fn an_error_within_a_stream_is_judged_by_what_it_says() {
+    for (kind, code, next) in [
+        ("server_error", None, "b"),
+        ("rate_limit_error", Some("rate_limit_exceeded"), "b"),
+        // The next request is another one.
+        (
+            "invalid_request_error",
+            Some("content_policy_violation"),
+            "a",
+        ),
+    ] {
+        let error = chat::error("no more of this", kind, code).to_string();
+        let a = Upstream::always(Reply::sse([chat::token("A"), error])).await;
+        let b = Upstream::always(Reply::sse(chat::stream(&["B"]))).await;
+        let gateway = Config::over([&a, &b]).real_rests().start().await;
+        let answer = gateway.ask_stream().await.expect_status(200);
+        assert_eq!(answer.provider(), "a");
+        assert!(answer.events().iter().any(|event| chat::is_error(event)));
+        assert_eq!(gateway.ask_stream().await.provider(), next, "{kind}");
+    }
+}

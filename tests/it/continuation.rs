@@ -117,6 +117,27 @@ async fn another_target_goes_on_where_the_first_broke_off() {
 }
 
 #[tokio::test]
+async fn who_broke_off_and_who_went_on_are_remembered() {
+    let first = Upstream::always(dying(&["one "])).await;
+    let second = Upstream::always(going_on(&["two"])).await;
+    let gateway = over(&first, &second).start().await;
+    let call = gateway.chat(chat::ask_stream("m"));
+    let answer = call.header("x-request-id", "continued").send().await;
+    assert_eq!(whole(&answer), "one two");
+    let trace = gateway.trace("continued").await;
+    let told = trace
+        .tries
+        .iter()
+        .map(|tried| (&*tried.provider, tried.cause, tried.verdict));
+    let expected = [
+        ("a", Cause::First, Verdict::Failed(FailureClass::Network)),
+        ("b", Cause::Continued, Verdict::Served),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(trace.outcome, "complete");
+}
+
+#[tokio::test]
 async fn what_was_said_is_not_said_again() {
     for (new, whole_text) in [
         (["quick ", "brown fox"], "The quick brown fox"),

@@ -274,3 +274,22 @@ async fn while_every_key_rests_the_answer_is_a_429_with_the_exact_time() {
     assert!((5..=10).contains(&seconds(&answer)), "{}", seconds(&answer));
     assert_eq!((a.count(), b.count()), (asked_a, asked_b));
 }
+
+#[tokio::test]
+async fn a_place_that_has_failed_is_not_asked_by_a_key_that_wakes() {
+    let limited = Reply::json(429, "{}").header("retry-after", "2");
+    let script = vec![
+        limited,
+        Reply::json(200, chat::answer("A")),
+        Reply::json(404, "{}"),
+    ];
+    let a = Upstream::script(script).await;
+    let keys = json!({"api_key": ["key-1", "key-2"]});
+    let config = Config::new().provider("a", &a, keys).router("retries", 0);
+    let gateway = config.start().await;
+    assert_eq!(route(&gateway.ask().await), "a/m=rate_limit, a/m=ok");
+    // One key rests, for so short a time that it would be waited for; the other has just been told that there is
+    // no such thing here.
+    let answer = gateway.ask().await;
+    assert_eq!((answer.status, a.count()), (404, 3), "{}", route(&answer));
+}

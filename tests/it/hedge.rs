@@ -63,13 +63,16 @@ async fn a_second_target_overtakes_one_that_stalls_and_the_loser_is_closed() {
         let a = late(&Gate::new(), "A").listen().await;
         let b = good("B").await;
         let gateway = hedged(Config::over([&a, &b])).start().await;
-        let answer = ask(&gateway, request).await.expect_status(200);
+        let answer = ask(&gateway, request.clone()).await.expect_status(200);
         assert_eq!(answer.provider(), "b");
         assert_eq!(answer.header("x-autogw-attempts"), Some("2"));
         assert_eq!(route(&answer), "a/m=lost, b/m=ok");
         assert!(answer.complete);
         a.closed().await;
         assert_eq!(gateway.hedges(), (1, 1));
+        // It is held against nobody: who has lost is asked first again.
+        let again = ask(&gateway, request).await.expect_status(200);
+        assert_eq!(route(&again), "a/m=lost, b/m=ok");
     }
 }
 
@@ -216,8 +219,8 @@ async fn without_a_time_of_its_own_a_target_is_given_its_time() {
     a.request(0).await;
     gate.open();
     asked.await.expect("no panic").expect_status(200);
-    // Now its habits are known, and it is quick.
-    for _ in 0..25 {
+    // A percentile means something from twenty times on.
+    for _ in 0..15 {
         gateway.ask().await.expect_status(200);
     }
     assert_eq!(gateway.hedges().0, 0, "nothing is known of it yet");
@@ -239,6 +242,34 @@ async fn a_target_is_overtaken_after_its_own_usual_time() {
         answers.push(gateway.ask().await.expect_status(200));
     }
     assert_eq!(route(&answers[25]), "a/m=lost, b/m=ok");
+}
+
+#[tokio::test]
+async fn times_of_first_tokens_say_nothing_of_whole_answers() {
+    let gate = Gate::new();
+    let quick = Reply::sse(chat::stream(&["A"]));
+    let mut script = vec![quick; 25];
+    script.push(Reply::json(200, chat::answer("A")).behind(&gate));
+    let a = Upstream::script(script).await;
+    let b = good("B").await;
+    let own = json!({"max_ratio": 1.0});
+    let gateway = Config::over([&a, &b]).router("hedge", own).start().await;
+    for _ in 0..25 {
+        gateway.ask_stream().await.expect_status(200);
+    }
+    let known = gateway.hedges();
+    let asked = tokio::spawn({
+        let call = gateway.chat(chat::ask("m"));
+        async move { call.send().await }
+    });
+    a.request(25).await;
+    // Far more than a first token takes: these take their turns over the wire.
+    for _ in 0..20 {
+        gateway.get("/v1/models").await;
+    }
+    gate.open();
+    let answer = asked.await.expect("no panic").expect_status(200);
+    assert_eq!((answer.provider(), gateway.hedges()), ("a", known));
 }
 
 #[tokio::test]

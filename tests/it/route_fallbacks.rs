@@ -161,6 +161,23 @@ async fn every_way_is_taken_once() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_tried_is_not_waited_for_as_if_it_were_new() {
+    let limited = Reply::json(429, "{}").header("retry-after", "1");
+    let a = Upstream::always(limited).await;
+    let b = Upstream::always(Reply::json(500, "{}")).await;
+    let step = |name: &str| json!({"provider": name, "model": "m"});
+    let routes = json!([
+        {"name": "small", "steps": [step("a")], "fallbacks": after(&["rate_limit"])},
+        {"name": "large", "steps": [step("b"), step("a")]}
+    ]);
+    let config = Config::over([&a, &b]).set("routes", routes);
+    let gateway = config.router("retries", 0).start().await;
+    let answer = ask(&gateway).await;
+    assert_eq!(route(&answer), "a/m=rate_limit, b/m=server_error");
+    assert_eq!((a.count(), b.count()), (1, 1));
+}
+
+#[tokio::test]
 async fn attempts_are_those_of_the_request() {
     let (a, b) = (
         Upstream::always(limited()).await,

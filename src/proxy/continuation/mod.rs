@@ -30,7 +30,7 @@ use super::gateway::Gateway;
 use super::prepared::Prepared;
 use super::receive::GoodBody;
 use super::tongue;
-use crate::chat::{Dialect, ErrorBody, FailureClass};
+use crate::chat::{Dialect, ErrorBody, Failure, FailureClass};
 use crate::provider::classify::{self, Asked};
 use crate::route::Target;
 use crate::route::plan::Plan;
@@ -156,15 +156,19 @@ impl Continuation {
     }
 }
 
-/// Whether another target might not have had this trouble.
-pub fn is_passing(body: &ErrorBody) -> bool {
+/// What an error within a stream says of its target, as if it had been the whole answer.
+pub fn judged(body: &ErrorBody) -> Failure {
     let asked = Asked {
         model: "",
         upstream: "",
         retryable: None,
     };
     let status = classify::status_of(body);
-    let failure = classify::answer(status, &http::HeaderMap::new(), body.clone(), asked);
+    classify::answer(status, &http::HeaderMap::new(), body.clone(), asked)
+}
+
+/// Whether another target might not have had this trouble.
+pub fn is_passing(failure: &Failure) -> bool {
     matches!(
         failure.class,
         FailureClass::RateLimit

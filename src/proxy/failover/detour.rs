@@ -126,6 +126,9 @@ impl Failover<'_> {
             .retain(|target| !self.record.has_failed(target));
         plan.open
             .retain(|(target, _)| !self.record.has_failed(target));
+        // Those of this request sleep in its line already, as tried.
+        plan.resting
+            .retain(|(target, ..)| !self.record.has_failed(target));
         (!plan.targets.is_empty() || !plan.open.is_empty()).then_some(plan)
     }
 
@@ -136,6 +139,9 @@ impl Failover<'_> {
             *deadline = (*deadline).min(Instant::now() + limit);
         }
         self.cause = Cause::Fallback;
+        for (target, _) in &plan.open {
+            self.record.skip(target, self.cause, Verdict::CircuitOpen);
+        }
         self.detour.passes(plan.route.clone());
         self.line.turn_to(plan);
     }
@@ -155,7 +161,10 @@ impl Failover<'_> {
             tried.status = Some(good.status.as_u16());
             tried.elapsed = Some(run.began.elapsed());
         }
-        self.spare = Some(Box::new(run.won(good)));
+        let mut spare = run.won(good);
+        // It has answered: its place is free, and what is tried now is not its time.
+        std::mem::take(&mut spare.seat).completed(None, std::time::Instant::now());
+        self.spare = Some(Box::new(spare));
         None
     }
 }

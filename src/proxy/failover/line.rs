@@ -103,8 +103,10 @@ impl Line {
 
     /// Nobody is asked whom `failure` of `target` speaks against as well.
     pub(super) fn strike(&mut self, target: &Target, failure: &Failure) {
-        self.queue
-            .retain(|other| !is_struck(other, target, failure));
+        let stays = |other: &Target| !is_struck(other, target, failure);
+        self.queue.retain(stays);
+        self.resting.retain(|rest| stays(&rest.target));
+        self.full.retain(|(other, _)| stays(other));
     }
 
     /// After `failure`, `target` is not asked again, unless its key rests for a moment only.

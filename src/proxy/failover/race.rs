@@ -34,7 +34,17 @@ impl Failover<'_> {
         if self.line.is_empty() || run.has_effects || self.has_effects_at(&run.target) {
             return None;
         }
-        hedge.after.or_else(|| run.seat.permit()?.p95())
+        hedge.after.or_else(|| self.usual(run))
+    }
+
+    /// How long what is asked of the target of `run` usually takes.
+    fn usual(&self, run: &Run) -> Option<Duration> {
+        let permit = run.seat.permit()?;
+        if self.attempt.prepared.streams {
+            permit.p95()
+        } else {
+            permit.p95_of_whole()
+        }
     }
 
     fn has_effects_at(&self, target: &Target) -> bool {
