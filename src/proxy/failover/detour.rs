@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use super::filtered::is_filtered;
+use super::filtered::is_emptied;
 use super::{Failover, Run, Won};
 use crate::chat::{Failure, FailureClass};
 use crate::config::{Fallback, FallbackOn};
 use crate::proxy::attempt::Good;
 use crate::proxy::exhausted::End;
-use crate::proxy::receive::GoodBody;
 use crate::route::RouteRules;
 use crate::route::plan::Plan;
 use crate::telemetry::trace::{Cause, Verdict};
@@ -151,9 +150,7 @@ impl Failover<'_> {
     /// better.
     pub(super) fn set_aside(&mut self, run: Run, good: Good) -> Option<Won> {
         let is_wanted = self.spare.is_none() && self.detour.minds_filters();
-        let is_empty = is_wanted
-            && matches!(&good.body, GoodBody::Whole(bytes, _)
-                if is_filtered(self.attempt.call.endpoint.dialect, bytes));
+        let is_empty = is_wanted && is_emptied(self.attempt.call.endpoint.dialect, &good.body);
         if !is_empty || !self.turns_for(&[Some(FallbackOn::ContentFilter)]) {
             return Some(run.won(good));
         }
