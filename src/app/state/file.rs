@@ -75,15 +75,17 @@ impl StateFile {
         Ok(true)
     }
 
-    /// What it holds; `None` if it is not there.
+    /// What it holds; `None` if it is not there, or no file.
     pub(super) fn read(&self) -> io::Result<Option<Vec<u8>>> {
-        let file = match File::open(&self.path) {
+        // Asked before it is opened, as a pipe is open only when somebody writes to it.
+        let there = match fs::metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
+            there => there?,
         };
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a file"));
+        if !there.is_file() {
+            return Ok(None);
         }
+        let file = File::open(&self.path)?;
         let mut bytes = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MAX_BYTES {
@@ -243,7 +245,9 @@ mod tests {
         let link = home.path().join("nothing");
         std::os::unix::fs::symlink("/dev/null", &link).expect("writable");
         for path in [&path, &link] {
-            assert!(StateFile::at(path).claim().is_err(), "{}", path.display());
+            let mut file = StateFile::at(path);
+            assert!(file.claim().is_err(), "{}", path.display());
+            assert_eq!(file.read().expect("no trouble"), None);
         }
         assert_eq!(names(home.path()), ["nothing", "state.json"]);
         assert!(path.is_dir() && !Path::new("/dev/null.lock").exists());
