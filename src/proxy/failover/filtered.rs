@@ -1,4 +1,5 @@
 //! Answers that hold nothing, because a filter took it out: documents, and streams that begin with their end.
+//! A translated stream is told its end only when it is over, and is not known by it.
 
 use std::collections::VecDeque;
 
@@ -57,7 +58,7 @@ fn is_filtered(dialect: Dialect, answer: &Value) -> bool {
         Dialect::Gemini => {
             let is_empty = |candidate: &Value| {
                 let reason = candidate["finishReason"].as_str().unwrap_or_default();
-                BLOCKED.contains(&reason) && list(&candidate["content"]["parts"]).is_empty()
+                BLOCKED.contains(&reason) && has_no_parts(candidate)
             };
             let candidates = &answer["candidates"];
             all(candidates, is_empty)
@@ -112,9 +113,14 @@ fn holds_content(dialect: Dialect, event: &Value) -> bool {
         }
         Dialect::Gemini => {
             let mut candidates = list(&event["candidates"]).iter();
-            candidates.any(|candidate| !list(&candidate["content"]["parts"]).is_empty())
+            candidates.any(|candidate| !has_no_parts(candidate))
         }
     }
+}
+
+fn has_no_parts(candidate: &Value) -> bool {
+    let mut parts = list(&candidate["content"]["parts"]).iter();
+    parts.all(|part| part["text"] == "")
 }
 
 fn is_blank_text(block: &Value) -> bool {
@@ -272,6 +278,13 @@ mod tests {
             (
                 Dialect::Gemini,
                 vec![r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#],
+                true,
+            ),
+            (
+                Dialect::Gemini,
+                vec![
+                    r#"{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"SAFETY"}]}"#,
+                ],
                 true,
             ),
             (
