@@ -70,6 +70,9 @@ async fn a_second_target_overtakes_one_that_stalls_and_the_loser_is_closed() {
         assert!(answer.complete);
         a.closed().await;
         assert_eq!(gateway.hedges(), (1, 1));
+        let told = gateway.get("/routing/requests").await;
+        let counts = json!({"started": 1, "won": 1, "refused": 0});
+        assert_eq!(told["hedges"], counts);
         // It is held against nobody: who has lost is asked first again.
         let again = ask(&gateway, request).await.expect_status(200);
         assert_eq!(route(&again), "a/m=lost, b/m=ok");

@@ -93,6 +93,41 @@ async fn each_kind_of_failure_has_its_own_way_out() {
     }
 }
 
+/// A stream of which a filter left only the end.
+fn filtered_stream() -> Reply {
+    let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"content_filter"}]}"#;
+    Reply::sse([chat::role(), end.to_owned(), "[DONE]".to_owned()])
+}
+
+#[tokio::test]
+async fn a_stream_that_a_filter_emptied_has_a_way_out_and_is_better_than_none() {
+    let a = Upstream::always(filtered_stream()).await;
+    let whole = Reply::sse(chat::stream(&["B"]));
+    for (reply, served) in [(whole, "b"), (limited(), "a")] {
+        let b = Upstream::always(reply).await;
+        let gateway = gateway(&a, &b, after(&["content_filter"])).await;
+        let answer = gateway.chat(chat::ask_stream("small")).send().await;
+        let answer = answer.expect_status(200);
+        assert_eq!((answer.provider(), b.count()), (served, 1));
+        assert_eq!(chat::said(&answer.events()) == "B", served == "b");
+        assert!(answer.complete && chat::claims_completion(&answer.events()));
+    }
+}
+
+#[tokio::test]
+async fn half_a_stream_that_a_filter_cut_is_the_clients() {
+    let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"content_filter"}]}"#;
+    let half = [chat::token("A"), end.to_owned(), "[DONE]".to_owned()];
+    let (a, b) = (
+        Upstream::always(Reply::sse(half)).await,
+        Upstream::always(good()).await,
+    );
+    let gateway = gateway(&a, &b, after(&["content_filter"])).await;
+    let answer = gateway.chat(chat::ask_stream("small")).send().await;
+    assert_eq!(chat::said(&answer.expect_status(200).events()), "A");
+    assert_eq!(b.count(), 0);
+}
+
 #[tokio::test]
 async fn no_answer_in_time_has_one_too() {
     let (a, b) = (

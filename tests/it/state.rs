@@ -180,6 +180,22 @@ async fn a_gateway_that_cannot_write_serves_on_and_says_so_once_and_when_it_can_
 }
 
 #[tokio::test]
+async fn what_is_no_file_is_left_as_it_is_and_the_gateway_serves_without() {
+    let upstream = tiring(600).await;
+    let config = two_keys(&upstream).set("router.persistence_path", "~/kept");
+    let parked = Binary::launch(&config.text(), &["version"]);
+    fs::create_dir(parked.home().join("kept")).expect("writable");
+    fs::write(parked.home().join("kept/mine"), "").expect("writable");
+    let binary = parked.again(&["start", "--json", "--port", "0"]);
+    binary
+        .says("the state of keys and targets is not kept")
+        .await;
+    ask(&binary.client().await).await.expect_status(200);
+    assert!(binary.home().join("kept/mine").exists());
+    assert!(!binary.home().join("kept.lock").exists());
+}
+
+#[tokio::test]
 async fn of_two_gateways_with_one_file_the_second_reads_and_does_not_write() {
     let upstream = tiring(600).await;
     let (mut first, client) = Binary::start(&two_keys(&upstream).text()).await;

@@ -46,10 +46,14 @@ impl StateFile {
     /// Whether it is this gateway that writes, from now on or already; `false` while another one does.
     ///
     /// # Errors
-    /// The directory cannot be made, or not be written to.
+    /// Something else than a file stands there; or the directory cannot be made, or not be written to.
     pub(super) fn claim(&mut self) -> io::Result<bool> {
         if self.lock.is_some() {
             return Ok(true);
+        }
+        // A device or a directory is somebody else's: no file takes its place, and it is not moved away.
+        if fs::metadata(&self.path).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::other("it is not a file"));
         }
         if let Some(directory) = self.path.parent() {
             DirBuilder::new()
@@ -74,7 +78,7 @@ impl StateFile {
         Ok(true)
     }
 
-    /// What it holds; `None` if it is not there.
+    /// What it holds; `None` if it is not there, or no file.
     pub(super) fn read(&self) -> io::Result<Option<Vec<u8>>> {
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(without_traps());
@@ -83,7 +87,7 @@ impl StateFile {
             opened => opened?,
         };
         if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a file"));
+            return Ok(None);
         }
         let mut bytes = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
@@ -258,6 +262,22 @@ mod tests {
         let mut file = StateFile::at(&home.path().join("state.json"));
         assert!(file.claim().expect("writable"));
         assert_eq!(names(home.path()), ["state.json.lock"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_neither_claimed_nor_touched() {
+        let home = home();
+        let path = home.path().join("state.json");
+        fs::create_dir(&path).expect("writable");
+        let link = home.path().join("nothing");
+        std::os::unix::fs::symlink("/dev/null", &link).expect("writable");
+        for path in [&path, &link] {
+            let mut file = StateFile::at(path);
+            assert!(file.claim().is_err(), "{}", path.display());
+            assert_eq!(file.read().expect("no trouble"), None);
+        }
+        assert_eq!(names(home.path()), ["nothing", "state.json"]);
+        assert!(path.is_dir() && !Path::new("/dev/null.lock").exists());
     }
 
     #[test]

@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::filtered::is_filtered;
+use super::filtered::is_emptied;
 use super::{Failover, Run, Won};
 use crate::chat::{Failure, FailureClass};
 use crate::config::{Fallback, FallbackOn};
 use crate::proxy::attempt::Good;
 use crate::proxy::exhausted::{End, Failed};
-use crate::proxy::receive::GoodBody;
 use crate::proxy::route_limit;
 use crate::route::RouteRules;
 use crate::route::plan::Plan;
@@ -150,9 +149,7 @@ impl Failover<'_> {
     /// better.
     pub(super) fn set_aside(&mut self, run: Run, good: Good) -> Option<Won> {
         let is_wanted = self.spare.is_none() && self.detour.minds_filters();
-        let is_empty = is_wanted
-            && matches!(&good.body, GoodBody::Whole(bytes, _)
-                if is_filtered(self.attempt.call.endpoint.dialect, bytes));
+        let is_empty = is_wanted && is_emptied(self.attempt.call.endpoint.dialect, &good.body);
         if !is_empty || !self.turns_for(&[Some(FallbackOn::ContentFilter)]) {
             return Some(run.won(good));
         }

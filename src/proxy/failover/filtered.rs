@@ -1,8 +1,13 @@
-//! Whole answers that hold nothing, because a filter took it out.
+//! Answers that hold nothing, because a filter took it out: documents, and streams that begin with their end.
+//! A translated stream is told its end only when it is over, and is not known by it.
 
+use std::collections::VecDeque;
+
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::chat::Dialect;
+use crate::proxy::receive::GoodBody;
 
 /// Reasons for which Gemini ends a candidate that its filters took.
 const BLOCKED: [&str; 5] = [
@@ -13,9 +18,21 @@ const BLOCKED: [&str; 5] = [
     "IMAGE_SAFETY",
 ];
 
-/// Whether all that the answer says is that a filter has taken the rest.
-pub(super) fn is_filtered(dialect: Dialect, answer: &[u8]) -> bool {
-    // Most answers hold none of these words, and are not read for them.
+/// Whether all that the answer says is that a filter has taken the rest. `dialect` is the client's.
+pub(super) fn is_emptied(dialect: Dialect, body: &GoodBody) -> bool {
+    match body {
+        GoodBody::Whole(answer, _) => {
+            names_a_reason(answer)
+                && serde_json::from_slice(answer).is_ok_and(|answer| is_filtered(dialect, &answer))
+        }
+        GoodBody::Carried(carried) => is_filtered(dialect, &carried.body),
+        GoodBody::Stream(opened) => ends_at_once(dialect, &opened.ready),
+        GoodBody::Raw(_) => false,
+    }
+}
+
+/// Most answers hold none of these words, and are not read for them.
+fn names_a_reason(bytes: &[u8]) -> bool {
     let words: [&[u8]; 4] = [
         b"content_filter",
         b"refusal",
@@ -23,12 +40,10 @@ pub(super) fn is_filtered(dialect: Dialect, answer: &[u8]) -> bool {
         b"finishReason",
     ];
     let mut words = words.iter();
-    if !words.any(|word| memchr::memmem::find(answer, word).is_some()) {
-        return false;
-    }
-    let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
-        return false;
-    };
+    words.any(|word| memchr::memmem::find(bytes, word).is_some())
+}
+
+fn is_filtered(dialect: Dialect, answer: &Value) -> bool {
     match dialect {
         Dialect::OpenAiChat => all(&answer["choices"], |choice| {
             choice["finish_reason"] == "content_filter" && says_nothing(&choice["message"])
@@ -38,12 +53,12 @@ pub(super) fn is_filtered(dialect: Dialect, answer: &[u8]) -> bool {
                 && !list(&answer["output"]).iter().any(says_something)
         }
         Dialect::Anthropic => {
-            answer["stop_reason"] == "refusal" && list(&answer["content"]).is_empty()
+            answer["stop_reason"] == "refusal" && list(&answer["content"]).iter().all(is_blank_text)
         }
         Dialect::Gemini => {
             let is_empty = |candidate: &Value| {
                 let reason = candidate["finishReason"].as_str().unwrap_or_default();
-                BLOCKED.contains(&reason) && list(&candidate["content"]["parts"]).is_empty()
+                BLOCKED.contains(&reason) && has_no_parts(candidate)
             };
             let candidates = &answer["candidates"];
             all(candidates, is_empty)
@@ -51,6 +66,65 @@ pub(super) fn is_filtered(dialect: Dialect, answer: &[u8]) -> bool {
                     && answer["promptFeedback"]["blockReason"].is_string())
         }
     }
+}
+
+/// Whether the first events of a stream hold its end, with a filter's reason, and nothing else.
+fn ends_at_once(dialect: Dialect, ready: &VecDeque<Bytes>) -> bool {
+    if !ready.iter().any(|events| names_a_reason(events)) {
+        return false;
+    }
+    // What is kept here is the beginning of a stream: whole events, each with its data on one line.
+    let lines = ready
+        .iter()
+        .flat_map(|events| events.split(|b| *b == b'\n'));
+    let data = lines.filter_map(|line| line.strip_prefix(b"data:"));
+    let events: Vec<Value> = data
+        .filter_map(|data| serde_json::from_slice(data).ok())
+        .collect();
+    events.iter().any(|event| is_filtered_end(dialect, event))
+        && !events.iter().any(|event| holds_content(dialect, event))
+}
+
+fn is_filtered_end(dialect: Dialect, event: &Value) -> bool {
+    match dialect {
+        Dialect::OpenAiChat => all(&event["choices"], |choice| {
+            choice["finish_reason"] == "content_filter"
+        }),
+        Dialect::OpenAiResponses => {
+            event["type"] == "response.incomplete" && is_filtered(dialect, &event["response"])
+        }
+        Dialect::Anthropic => event["delta"]["stop_reason"] == "refusal",
+        Dialect::Gemini => is_filtered(dialect, event),
+    }
+}
+
+fn holds_content(dialect: Dialect, event: &Value) -> bool {
+    match dialect {
+        Dialect::OpenAiChat => {
+            let mut choices = list(&event["choices"]).iter();
+            choices.any(|choice| !says_nothing(&choice["delta"]))
+        }
+        // Its last event repeats the whole.
+        Dialect::OpenAiResponses => false,
+        Dialect::Anthropic => {
+            event["type"] == "content_block_delta"
+                || (event["type"] == "content_block_start"
+                    && !is_blank_text(&event["content_block"]))
+        }
+        Dialect::Gemini => {
+            let mut candidates = list(&event["candidates"]).iter();
+            candidates.any(|candidate| !has_no_parts(candidate))
+        }
+    }
+}
+
+fn has_no_parts(candidate: &Value) -> bool {
+    let mut parts = list(&candidate["content"]["parts"]).iter();
+    parts.all(|part| part["text"] == "")
+}
+
+fn is_blank_text(block: &Value) -> bool {
+    block["type"] == "text" && is_blank(&block["text"])
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -141,10 +215,92 @@ mod tests {
             ),
             (Dialect::Gemini, "blockReason", false),
         ] {
+            let body = GoodBody::Whole(Bytes::from_static(answer.as_bytes()), None);
+            assert_eq!(is_emptied(dialect, &body), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn so_is_a_stream_that_ends_before_it_has_begun() {
+        for (dialect, events, expected) in [
+            (
+                Dialect::OpenAiChat,
+                vec![
+                    r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#,
+                    r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#,
+                ],
+                true,
+            ),
+            (
+                Dialect::OpenAiChat,
+                vec![
+                    r#"{"choices":[{"delta":{"content":"half"}}]}"#,
+                    r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#,
+                ],
+                false,
+            ),
+            (
+                Dialect::OpenAiChat,
+                vec![r#"{"choices":[{"delta":{"content":"content_filter"}}]}"#],
+                false,
+            ),
+            (
+                Dialect::OpenAiResponses,
+                vec![
+                    r#"{"type":"response.created","response":{}}"#,
+                    r#"{"type":"response.incomplete","response":{"incomplete_details":{"reason":"content_filter"},"output":[]}}"#,
+                ],
+                true,
+            ),
+            (
+                Dialect::OpenAiResponses,
+                vec![
+                    r#"{"type":"response.incomplete","response":{"incomplete_details":{"reason":"content_filter"},"output":[{"type":"function_call"}]}}"#,
+                ],
+                false,
+            ),
+            (
+                Dialect::Anthropic,
+                vec![
+                    r#"{"type":"message_start","message":{"content":[],"stop_reason":null}}"#,
+                    r#"{"type":"message_delta","delta":{"stop_reason":"refusal"}}"#,
+                ],
+                true,
+            ),
+            (
+                Dialect::Anthropic,
+                vec![
+                    r#"{"type":"content_block_start","content_block":{"type":"tool_use"}}"#,
+                    r#"{"type":"message_delta","delta":{"stop_reason":"refusal"}}"#,
+                ],
+                false,
+            ),
+            (
+                Dialect::Gemini,
+                vec![r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#],
+                true,
+            ),
+            (
+                Dialect::Gemini,
+                vec![
+                    r#"{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"SAFETY"}]}"#,
+                ],
+                true,
+            ),
+            (
+                Dialect::Gemini,
+                vec![
+                    r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}"#,
+                    r#"{"candidates":[{"finishReason":"SAFETY"}]}"#,
+                ],
+                false,
+            ),
+        ] {
+            let ready = events.iter().map(|data| format!("data: {data}\n\n").into());
             assert_eq!(
-                is_filtered(dialect, answer.as_bytes()),
+                ends_at_once(dialect, &ready.collect()),
                 expected,
-                "{answer}"
+                "{events:?}"
             );
         }
     }

@@ -123,7 +123,18 @@ pub(super) async fn requests(
     latest.retain(|trace| sees(&subject.gateway, &client, trace));
     let page = latest.iter().take(limit.unwrap_or(USUAL_PAGE));
     let page: Vec<_> = page.map(|trace| told(trace)).collect();
-    Json(json!({ "object": "list", "remembered": latest.len(), "data": page }))
+    Json(json!({
+        "object": "list",
+        "remembered": latest.len(),
+        "hedges": hedges(&subject.gateway),
+        "data": page,
+    }))
+}
+
+/// What overtaking slow targets has cost since the start, and what came of it.
+fn hedges(gateway: &Gateway) -> Value {
+    let hedges = gateway.hedges();
+    json!({ "started": hedges.started(), "won": hedges.won(), "refused": hedges.refused() })
 }
 
 /// One of them.
