@@ -27,6 +27,7 @@ use self::client_key::HandedOver;
 pub use self::client_key::{MadeKey, made_key_file};
 pub use self::shutdown::Signals;
 use self::state::Keeper;
+pub use self::state::recall;
 pub use self::tunnels::{TunnelError, Tunnels};
 use crate::config::{Config, Home, Name};
 use crate::health::snapshot::Salt;
@@ -210,7 +211,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
 
 /// Lets the health of `gateway` go on from where the last run stopped, if that is kept anywhere.
 fn restore(gateway: &Arc<Gateway>, options: &Options) -> Result<Option<state::Opened>, StartError> {
-    let Some(path) = state::path(gateway.config(), options) else {
+    let Some(path) = state::path(gateway.config(), &options.home, options.name.as_ref()) else {
         return Ok(None);
     };
     let mut salt = Salt([0; 16]);

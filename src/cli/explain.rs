@@ -1,7 +1,7 @@
 //! `autogw explain`: which target a request would go to, and why; or how a past one went.
 //!
 //! The running gateway is asked, as only it knows how its targets are. Where none runs, the configuration
-//! answers alone, in this process and without a connection to anybody.
+//! answers, with what the last run has kept, in this process and without a connection to anybody.
 
 mod asking;
 mod past;
@@ -20,8 +20,9 @@ use super::console::Console;
 use super::exit::Exit;
 use super::setup::{self, Setup};
 use super::source::SourceArgs;
+use crate::app::recall;
 use crate::chat::Dialect;
-use crate::config::{ConfigError, Environment, Source};
+use crate::config::{ConfigError, Environment, Home, Name, Source};
 use crate::json::raw::RawObject;
 use crate::provider::Secret;
 use crate::proxy::decide::decide;
@@ -46,8 +47,8 @@ Examples:
   autogw explain -m auto --json | jq .chosen
 
 It asks the gateway that the configuration describes, or the one at --url. Nothing is sent to any
-provider and nothing changes. Where no gateway runs, the configuration answers alone, without
-knowing how the targets are.
+provider and nothing changes. Where no gateway runs, the configuration answers, with what the last
+run has kept of its keys and targets.
 
 Exit status: 0 explained, 1 no target or no answer, 2 wrong usage, request or configuration.")]
 pub struct ExplainArgs {
@@ -145,6 +146,7 @@ pub async fn run(args: &ExplainArgs, env: Environment, console: &mut Console<'_>
             alone(args, &subject, &nobody.message, setup, console).await
         }
         (Err(nobody), Err((error, _))) if nobody.is_absent => {
+            console.error(nobody.message, Some("--url says where another one is"));
             console.config_error(&error);
             Exit::Usage
         }
@@ -165,7 +167,8 @@ async fn ask(
     match place.ask(subject).await {
         Ok(answer) => print(args, subject, &answer, console),
         Err(failed) => {
-            console.error(failed.message, None);
+            let hint = failed.is_absent.then_some("`autogw start` starts one");
+            console.error(failed.message, hint);
             Exit::Failed
         }
     }
@@ -186,9 +189,7 @@ async fn alone(
         );
         return Exit::Failed;
     };
-    console.say(format_args!(
-        "{nobody}; so this is by the configuration alone, as if nothing had been tried yet"
-    ));
+    let (home, name) = (setup.home, args.source.name.as_ref());
     let redactor = std::sync::Arc::new(setup.config.redactor());
     let gateway = match Gateway::new(setup.config, redactor, "explain".to_owned()) {
         Ok(gateway) => gateway,
@@ -197,8 +198,23 @@ async fn alone(
             return Exit::Usage;
         }
     };
+    console.say(format_args!("{nobody}; {}", basis(&gateway, &home, name)));
     let answer = rehearsed(&gateway, question.clone()).await;
     print(args, subject, &answer, console)
+}
+
+/// Takes in what the last run has kept; says what the answer rests on then.
+fn basis(gateway: &Gateway, home: &Home, name: Option<&Name>) -> String {
+    match recall(gateway, home, name) {
+        Ok(Some(path)) => format!(
+            "this is by the configuration, and by what the last one knew of its keys and targets ({})",
+            path.display()
+        ),
+        Ok(None) => {
+            "this is by the configuration alone, as if nothing had been tried yet".to_owned()
+        }
+        Err(reason) => format!("this is by the configuration alone, as {reason}"),
+    }
 }
 
 async fn rehearsed(gateway: &Gateway, question: Bytes) -> Answer {
@@ -241,7 +257,8 @@ fn print(
                 if !decision.is_null() {
                     console.page(&told::decision(decision, width));
                 }
-                console.error(table::plain(&answer.message()), answer.hint());
+                let hint = answer.hint(matches!(subject, Subject::Past(_)));
+                console.error(table::plain(&answer.message()), hint);
             }
         }
     }

@@ -202,3 +202,62 @@ async fn nothing_is_configured_and_nothing_runs() {
     assert_ne!(said.code, Some(0));
     assert_ne!(said.err, "");
 }
+
+#[tokio::test]
+async fn without_a_gateway_it_goes_by_what_the_last_one_has_kept_and_touches_nothing() {
+    let busy = Reply::json(429, chat::error("slow", "rate_limit_error", None));
+    let busy = busy.header("retry-after", "600");
+    let upstream = Upstream::script([busy, Reply::json(200, chat::answer("A"))]).await;
+    let keys = json!({"api_key": {"tired": "key-1", "fresh": "key-2"}});
+    let config = Config::new()
+        .provider("a", &upstream, keys)
+        .real_rests()
+        .set("router.persistence_path", "~/state.json");
+    let (mut last, client) = Binary::start(&config.text()).await;
+    client.chat(chat::ask("m")).send().await.expect_status(200);
+    last.signal(rustix::process::Signal::TERM);
+    assert!(last.exit().await.success());
+    let path = last.home().join("state.json");
+    let lock = last.home().join("state.json.lock");
+    let kept = std::fs::read(&path).expect("a state file");
+    std::fs::remove_file(&lock).expect("a lock that is held no more");
+    let said = finish(last.again(&["explain", "-m", "m", "--json"])).await;
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.err.contains("state.json"), "{}", said.err);
+    let decision = said.json();
+    assert_eq!(decision["chosen"]["alias"], "fresh", "{decision}");
+    let resting = &decision["candidates"][1];
+    assert_eq!(resting["excluded"]["code"], "resting", "{decision}");
+    assert_eq!(std::fs::read(&path).expect("it is there"), kept);
+    assert!(!lock.exists(), "nobody claims the file");
+    std::fs::write(&path, "{").expect("writable");
+    let said = finish(last.again(&["explain", "-m", "m", "--json"])).await;
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.err.contains("cannot be used"), "{}", said.err);
+    assert_eq!(std::fs::read(&path).expect("it is there"), b"{");
+}
+
+#[tokio::test]
+async fn a_past_request_is_told_from_the_running_gateway() {
+    let down = Upstream::always(Reply::json(503, chat::error("down", "server_error", None))).await;
+    let good = upstream().await;
+    let (running, client) = Binary::start(&Config::over([&down, &good]).text()).await;
+    let url = running.banner().await["url"]
+        .as_str()
+        .expect("a url")
+        .to_owned();
+    let call = client.chat(chat::ask("m")).header("x-request-id", "r-7");
+    call.send().await.expect_status(200);
+    // The book is closed right behind the last byte.
+    let remembered =
+        async { while client.get("/routing/requests/r-7").send().await.status != 200 {} };
+    crate::support::patiently("a remembered request", remembered).await;
+    let said = finish(running.again(&["explain", "--request-id", "r-7", "--url", &url])).await;
+    assert_eq!((said.code, &*said.err), (Some(0), ""));
+    for words in ["r-7", "a/m", "server error (503)", "failover", "ok (200)"] {
+        assert!(said.out.contains(words), "{words}: {}", said.out);
+    }
+    let said = finish(running.again(&["explain", "--request-id", "none", "--url", &url])).await;
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("`none`"), "{}", said.err);
+}

@@ -21,8 +21,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use self::file::StateFile;
-use super::Options;
-use crate::config::Config;
+use crate::config::{Config, Home, Name};
 use crate::health::snapshot::{Kept, Known, Salt, Snapshot};
 use crate::health::{Clock, Health};
 use crate::proxy::call::{ENDPOINTS, Endpoint};
@@ -32,10 +31,10 @@ use crate::route::plan::Keyring;
 /// How often it is written at most: what a killed gateway forgets is never older.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Where the state of this run is kept; `None` if nowhere.
-pub(super) fn path(config: &Config, options: &Options) -> Option<PathBuf> {
+/// Where the state of a run with this home and name is kept; `None` if nowhere.
+pub(super) fn path(config: &Config, home: &Home, name: Option<&Name>) -> Option<PathBuf> {
     let path = config.router.persistence_path.as_ref()?;
-    if *path != options.home.state_file(None) {
+    if *path != home.state_file(None) {
         return Some(path.clone());
     }
     // The usual place is for what is worth knowing tomorrow: simulations are not.
@@ -43,7 +42,46 @@ pub(super) fn path(config: &Config, options: &Options) -> Option<PathBuf> {
         .providers
         .iter()
         .any(|provider| provider.demo.is_none());
-    is_real.then(|| options.home.state_file(options.name.as_ref()))
+    is_real.then(|| home.state_file(name))
+}
+
+/// Lets the health of `gateway` go on from what the last run with this home and name has kept, if there is
+/// anything: returns where. The file is read and nothing else: a gateway that runs meanwhile is not disturbed.
+///
+/// # Errors
+/// What is kept cannot be read; says what and why.
+pub fn recall(
+    gateway: &Gateway,
+    home: &Home,
+    name: Option<&Name>,
+) -> Result<Option<PathBuf>, String> {
+    let Some(path) = path(gateway.config(), home, name) else {
+        return Ok(None);
+    };
+    let unusable = |reason: String| format!("{} cannot be used: {reason}", path.display());
+    match read(&StateFile::at(&path)).map_err(unusable)? {
+        Some(snapshot) => {
+            let kept = kept(&snapshot, gateway, Instant::now(), SystemTime::now());
+            gateway.health().resume(&kept, Instant::now());
+            Ok(Some(path))
+        }
+        None => Ok(None),
+    }
+}
+
+fn read(file: &StateFile) -> Result<Option<Snapshot>, String> {
+    let Some(bytes) = file.read().map_err(|error| error.to_string())? else {
+        return Ok(None);
+    };
+    let snapshot = Snapshot::parse(&bytes).map_err(|error| error.to_string())?;
+    Ok(Some(snapshot))
+}
+
+/// What `snapshot` says of the keys and targets that `gateway` has.
+fn kept(snapshot: &Snapshot, gateway: &Gateway, now: Instant, wall: SystemTime) -> Kept {
+    let health: &Health = gateway.health();
+    let known = known(gateway.keyrings());
+    snapshot.kept(&known, |class| health.longest_rest(class), now, wall)
 }
 
 /// Keeps the state of a gateway in its file.
@@ -86,7 +124,7 @@ pub(super) fn open(path: &Path, gateway: &Arc<Gateway>, salt: Salt) -> Opened {
     };
     let mut notes = Vec::new();
     let is_ours = keeper.claim();
-    match keeper.read() {
+    match read(&keeper.file) {
         Ok(Some(snapshot)) => keeper.resume(&snapshot, now, wall),
         Ok(None) => {}
         // While another gateway writes it, the file is that one's affair.
@@ -196,20 +234,10 @@ impl Keeper {
         })
     }
 
-    fn read(&self) -> Result<Option<Snapshot>, String> {
-        let Some(bytes) = self.file.read().map_err(|error| error.to_string())? else {
-            return Ok(None);
-        };
-        let snapshot = Snapshot::parse(&bytes).map_err(|error| error.to_string())?;
-        Ok(Some(snapshot))
-    }
-
     fn resume(&mut self, snapshot: &Snapshot, now: Instant, wall: SystemTime) {
         self.salt = snapshot.salt().unwrap_or(self.salt);
-        let health: &Health = self.gateway.health();
-        let known = known(self.gateway.keyrings());
-        let kept = snapshot.kept(&known, |class| health.longest_rest(class), now, wall);
-        health.resume(&kept, now);
+        let kept = kept(snapshot, &self.gateway, now, wall);
+        self.gateway.health().resume(&kept, now);
         self.written = Some(snapshot.clone());
         tracing::info!(target: "autogw::state", resting = kept.rests.len(), targets = kept.pasts.len(), "state restored");
     }

@@ -217,8 +217,15 @@ impl Answer {
     }
 
     /// What may help.
-    pub(super) fn hint(&self) -> Option<&'static str> {
-        (self.status == 401).then_some("set AUTOGW_API_KEY to one of its client keys")
+    pub(super) fn hint(&self, is_past: bool) -> Option<&'static str> {
+        match self.status {
+            401 => Some("set AUTOGW_API_KEY to one of its client keys"),
+            404 if is_past => Some(
+                "the last few hundred are remembered, for the key they came with; an answer says its id \
+                 in x-request-id",
+            ),
+            _ => None,
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use anstyle::Style;
 use serde_json::Value;
 
-use super::table::{Column, Row, Table, paragraph};
-use super::told::{NOTHING, field, number, target, time};
+use super::table::{Column, NOTHING, Row, Table, paragraph};
+use super::told::{field, number, target, time};
 use crate::cli::page::{BAD, DIM, GOOD};
 
 /// `request` as lines of at most `width` columns. With ANSI colours.

@@ -33,6 +33,9 @@ pub(super) fn width() -> usize {
     }
 }
 
+/// What stands where nothing is known.
+pub(super) const NOTHING: &str = "–";
+
 /// One column.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
@@ -61,6 +64,7 @@ pub(super) struct Table {
 impl Table {
     /// The table as lines of at most `width` columns. With ANSI colours.
     pub(super) fn render(mut self, width: usize) -> String {
+        self.remove_empty();
         let room = width.saturating_sub(LEAST);
         while self.taken() > room
             && let Some(place) = self.most_spare()
@@ -105,6 +109,16 @@ impl Table {
         self.columns.remove(place);
         for row in &mut self.rows {
             row.cells.remove(place);
+        }
+    }
+
+    /// Columns in which nothing is known of anybody say nothing.
+    fn remove_empty(&mut self) {
+        for place in (0..self.columns.len()).rev() {
+            let is_empty = |row: &Row| row.cells[place] == NOTHING;
+            if self.columns[place].spare > 0 && self.rows.iter().all(is_empty) {
+                self.remove(place);
+            }
         }
     }
 
@@ -249,6 +263,19 @@ mod tests {
         assert!(at(100).contains("BREAKER") && at(100).contains("SCORE"));
         assert!(at(52).contains("BREAKER") && !at(52).contains("SCORE"));
         assert!(!at(40).contains("BREAKER") && at(40).contains("NAME"));
+    }
+
+    #[test]
+    fn a_column_in_which_nothing_is_known_is_left_out() {
+        let render = |cells: [&str; 2]| {
+            let mut table = table("a");
+            for (row, cell) in table.rows.iter_mut().zip(cells) {
+                cell.clone_into(&mut row.cells[1]);
+            }
+            anstream::adapter::strip_str(&table.render(100)).to_string()
+        };
+        assert!(!render([NOTHING, NOTHING]).contains("SCORE"));
+        assert!(render([NOTHING, "12"]).contains("SCORE"));
     }
 
     #[test]

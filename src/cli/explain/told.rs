@@ -6,12 +6,9 @@ use std::time::Duration;
 use anstyle::Style;
 use serde_json::Value;
 
-use super::table::{Column, Row, Table, paragraph, plain};
+use super::table::{Column, NOTHING, Row, Table, paragraph, plain};
 use crate::cli::page::{BAD, BOLD, DIM, GOOD, Painted};
 use crate::proxy::shown;
-
-/// What stands where nothing is known.
-pub(super) const NOTHING: &str = "–";
 
 /// `decision` as lines of at most `width` columns. With ANSI colours.
 pub(super) fn decision(decision: &Value, width: usize) -> String {
@@ -20,14 +17,19 @@ pub(super) fn decision(decision: &Value, width: usize) -> String {
     text.push('\n');
     let chosen = &decision["chosen"];
     if !chosen.is_null() {
+        for sentence in detours(decision) {
+            text.push_str(&paragraph(&sentence, width));
+        }
         let sentence = format!(
             "{} is asked first: {}.",
             target(chosen),
             field(chosen, "reason")
         );
         text.push_str(&paragraph(&sentence, width));
-        for sentence in [translation(decision), changes(chosen), order(decision)] {
-            text.push_str(&sentence.map_or_else(String::new, |text| paragraph(&text, width)));
+        let sentences = [translation(decision), changes(chosen), order(decision)];
+        let ways = ways(&decision["fallbacks"]).into_iter();
+        for sentence in sentences.into_iter().flatten().chain(ways) {
+            text.push_str(&paragraph(&sentence, width));
         }
         text.push('\n');
     }
@@ -171,10 +173,18 @@ fn changes(chosen: &Value) -> Option<String> {
 /// Who comes after it.
 fn order(decision: &Value) -> Option<String> {
     const SHOWN: usize = 4;
-    let rest: Vec<_> = decision["order"].as_array()?.iter().skip(1).collect();
-    let fallbacks = decision["fallbacks"].as_array().into_iter().flatten();
-    let routes: Vec<_> = fallbacks.map(|fallback| field(fallback, "route")).collect();
-    let names: Vec<_> = rest.iter().take(SHOWN).map(|one| target(one)).collect();
+    let order = decision["order"].as_array()?;
+    let rest: Vec<_> = order.iter().skip(1).collect();
+    let words = |one: &&Value| {
+        let name = target(one);
+        let alike = order.iter().filter(|other| target(other) == name);
+        if alike.count() > 1 {
+            format!("{name} with key {}", key(one))
+        } else {
+            name
+        }
+    };
+    let names: Vec<_> = rest.iter().take(SHOWN).map(words).collect();
     let mut text = if names.is_empty() {
         "Nobody else is there if it fails".to_owned()
     } else {
@@ -183,11 +193,37 @@ fn order(decision: &Value) -> Option<String> {
     if rest.len() > SHOWN {
         _ = write!(text, " and {} more", rest.len() - SHOWN);
     }
-    if !routes.is_empty() {
-        _ = write!(text, "; at last the route {}", routes.join(" or "));
-    }
     text.push('.');
     Some(text)
+}
+
+/// The way that it takes before anybody is asked.
+fn detours(decision: &Value) -> Vec<String> {
+    let detours = decision["detours"].as_array().into_iter().flatten();
+    let told = detours.map(|detour| {
+        let (route, on) = (field(detour, "route"), kinds(detour));
+        format!("Nobody is left to ask ({on}), so it goes on along route {route}.")
+    });
+    told.collect()
+}
+
+/// Where it goes on when everybody has failed.
+fn ways(fallbacks: &Value) -> Vec<String> {
+    let fallbacks = fallbacks.as_array().into_iter().flatten();
+    let told = fallbacks.map(|fallback| {
+        let (route, on) = (field(fallback, "route"), kinds(fallback));
+        format!("Then, on {on}: route {route}.")
+    });
+    told.collect()
+}
+
+fn kinds(of: &Value) -> String {
+    let kinds = of["on"].as_array().into_iter().flatten();
+    let kinds = kinds.filter_map(Value::as_str).map(|kind| match kind {
+        "any" => "any failure".to_owned(),
+        kind => plain(kind),
+    });
+    kinds.collect::<Vec<_>>().join(" or ")
 }
 
 #[cfg(test)]
@@ -230,6 +266,23 @@ mod tests {
     #[test]
     fn a_decision_is_told_as_a_table_and_in_sentences() {
         insta::assert_snapshot!(plain_text(100));
+    }
+
+    #[test]
+    fn keys_of_one_target_are_told_apart_and_detours_before_the_choice() {
+        let mut decision = example();
+        decision["order"][1] = json!({ "provider": "openai", "model": "gpt-4o", "key": 2 });
+        decision["detours"] = json!([{ "on": ["rate_limit", "timeout"], "route": "spare" }]);
+        let text = anstream::adapter::strip_str(&super::decision(&decision, 100)).to_string();
+        let way = "(rate_limit or timeout), so it goes on along route spare.";
+        for words in [
+            way,
+            "If it fails: openai/gpt-4o with key 2.",
+            "Then, on context_length: route large.",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(text.find(way) < text.find("is asked first"), "{text}");
     }
 
     #[test]
