@@ -97,7 +97,7 @@ impl Permit {
         self.0.tracked.vitals.lock().p95()
     }
 
-    /// The same of whole answers, from a target that never streamed: of one that did, only first tokens are timed.
+    /// The same of whole answers.
     pub fn p95_of_whole(&self) -> Option<Duration> {
         self.0.tracked.vitals.lock().p95_of_whole()
     }

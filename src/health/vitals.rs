@@ -29,6 +29,8 @@ pub(super) struct Vitals {
     latency: Option<f64>,
     has_streamed: bool,
     times: Quantile,
+    /// Times of whole answers, whether or not it streams as well.
+    whole: Quantile,
     tokens_per_second: Option<f64>,
     successes_in_row: u32,
     failures_in_row: u32,
@@ -58,6 +60,7 @@ impl Vitals {
             latency: None,
             has_streamed: false,
             times: Quantile::default(),
+            whole: Quantile::default(),
             tokens_per_second: None,
             successes_in_row: 0,
             failures_in_row: 0,
@@ -96,8 +99,11 @@ impl Vitals {
         half_life: Duration,
         now: Instant,
     ) {
-        if first_token.is_none() && !self.has_streamed {
-            self.sample(done.total);
+        if first_token.is_none() {
+            self.whole.add(done.total);
+            if !self.has_streamed {
+                self.sample(done.total);
+            }
         }
         if let (Some(first), Some(tokens)) = (first_token, done.output_tokens) {
             let seconds = done.total.saturating_sub(first).as_secs_f64();
@@ -147,9 +153,9 @@ impl Vitals {
         self.times.at(0.95, FEWEST)
     }
 
-    /// The time that 19 of 20 whole answers need; `None` where the times are those of first tokens.
+    /// The time that 19 of 20 whole answers need, if enough have been seen.
     pub(super) fn p95_of_whole(&self) -> Option<Duration> {
-        self.p95().filter(|_| !self.has_streamed)
+        self.whole.at(0.95, FEWEST)
     }
 
     /// What is known at `now`.

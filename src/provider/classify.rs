@@ -105,7 +105,7 @@ fn verdict(
     }
 }
 
-/// A 403 may mean the key, the model, the country or the prompt, and a firewall's page says nothing.
+/// A 403 may mean the key, the model, the country or the prompt, and a firewall says nothing.
 fn forbidden(speaks: &Speech, asked: Asked<'_>) -> (FailureClass, Next, Blame) {
     if speaks.of_moderation() {
         (FailureClass::Request, Next::Return, Blame::Nobody)
@@ -113,7 +113,7 @@ fn forbidden(speaks: &Speech, asked: Asked<'_>) -> (FailureClass, Next, Blame) {
         (FailureClass::Model, Next::Provider, Blame::Place)
     } else if speaks.names(asked) {
         (FailureClass::Model, Next::Provider, Blame::Nobody)
-    } else if speaks.is_a_page() {
+    } else if speaks.is_a_firewalls() {
         (FailureClass::Auth, Next::Key, Blame::Nobody)
     } else {
         (FailureClass::Auth, Next::Key, Blame::Key)
@@ -191,9 +191,10 @@ impl Speech {
         self.message.contains("max_tokens")
     }
 
-    /// HTML: a firewall before the provider, which judges prompts and not keys.
-    fn is_a_page(&self) -> bool {
-        self.message.starts_with('<')
+    /// HTML, or nothing at all: a firewall before the provider, which judges prompts and not keys.
+    fn is_a_firewalls(&self) -> bool {
+        let says_nothing = self.message.is_empty() && self.labels.trim().is_empty();
+        self.message.starts_with('<') || says_nothing
     }
 
     /// By its label, or by how the message begins: what follows may be a quotation.
@@ -337,6 +338,18 @@ mod tests {
         ] {
             assert_eq!(said(status, "no"), expected, "{status}");
         }
+    }
+
+    #[test]
+    fn a_403_without_a_word_is_held_against_no_key() {
+        use FailureClass as C;
+        let firewall = (C::Auth, Next::Key, Blame::Nobody);
+        assert_eq!(said(403, ""), firewall);
+        assert_eq!(said(403, "<html>blocked</html>"), firewall);
+        assert_eq!(
+            labelled(403, "permission_error"),
+            (C::Auth, Next::Key, Blame::Key)
+        );
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub struct Good {
 pub struct Leash<'a> {
     /// Whose books hear of what answers say of limits; none, where an attempt is nobody's business.
     pub permit: Option<&'a Permit>,
-    /// How long a stream may take to its first meaningful event, where another target could be faster.
+    /// How long its answer may take to begin, where another target could be faster.
     pub gate: Option<Duration>,
 }
 
@@ -116,11 +116,12 @@ impl Attempt<'_> {
             provider,
             &target.offer,
         );
-        let limit = match asking.leash.gate {
-            _ if !self.prepared.streams => timeouts.response,
-            Some(gate) => timeouts.first_token.min(gate),
-            None => timeouts.first_token,
+        let limit = if self.prepared.streams {
+            timeouts.first_token
+        } else {
+            timeouts.response
         };
+        let limit = asking.leash.gate.map_or(limit, |gate| limit.min(gate));
         let now = Instant::now();
         let time = Time {
             by: self.deadline.min(now + limit),

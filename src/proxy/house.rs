@@ -193,6 +193,18 @@ pub struct Luggage {
 }
 
 impl Luggage {
+    /// Whether `size` bytes could ever be held.
+    ///
+    /// # Errors
+    /// 413 if not.
+    pub fn could_hold(&self, size: usize) -> Result<(), Problem> {
+        let most = self.hold.room.most;
+        if size > most {
+            return Err(Problem::larger_than_the_house(most));
+        }
+        Ok(())
+    }
+
     /// Makes room for `size` bytes in all; what it has already counts. Returns how long that took.
     ///
     /// # Errors
@@ -202,9 +214,7 @@ impl Luggage {
         if by == 0 || self.hold.try_grow(by) {
             return Ok(Duration::ZERO);
         }
-        if size > self.hold.room.most {
-            return Err(Problem::larger_than_the_house(self.hold.room.most));
-        }
+        self.could_hold(size)?;
         let began = Instant::now();
         Box::pin(self.hold.grow(by, self.until)).await?;
         Ok(began.elapsed())

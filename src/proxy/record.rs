@@ -100,7 +100,8 @@ impl Record {
     /// The model asked for.
     pub fn asked(&mut self, model: &str) {
         let most = model.char_indices().nth(MODEL_IN_LOG);
-        self.model = model[..most.map_or(model.len(), |(end, _)| end)].to_owned();
+        let end = most.map_or(model.len(), |(end, _)| end);
+        model[..end].clone_into(&mut self.model);
     }
 
     /// What was tried for it is remembered in `ring`.

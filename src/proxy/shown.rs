@@ -119,7 +119,10 @@ pub fn exclusion(reason: &Exclusion) -> (&'static str, String) {
             "unavailable",
             "the provider said that it does not have the model".to_owned(),
         ),
-        Exclusion::Score => ("score", "its score is too low for the strategy".to_owned()),
+        Exclusion::Score => (
+            "score",
+            "its score is too low: it is asked when everybody else has failed".to_owned(),
+        ),
         Exclusion::Alias => ("alias", "the alias names another key".to_owned()),
     }
 }

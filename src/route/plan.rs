@@ -164,8 +164,9 @@ pub fn make(
         }
     };
     plan.considered = notes.of(&order.tried, &order.dropped);
-    let targets = order.tried.into_iter().map(|candidate| candidate.target);
-    plan.targets = targets.collect();
+    // Who is dropped has no lot, but is better than nobody.
+    let order = order.tried.into_iter().chain(order.dropped);
+    plan.targets = order.map(|candidate| candidate.target).collect();
     let is_empty = plan.targets.is_empty() && plan.resting.is_empty() && plan.open.is_empty();
     if is_empty && plan.no_target.is_none() {
         plan.no_target = Some(Box::new(NoTarget::Unavailable));

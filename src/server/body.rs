@@ -43,8 +43,12 @@ pub async fn collect_until(
         .unwrap_or_else(|| Err(Problem::shutting_down()))
 }
 
-/// Collects a request body. One that came in one piece is not copied. There is room in `luggage` for what
-/// was announced before any of it is read, and for the rest as it comes.
+/// Of what is announced so much has room before any of it is read. The rest gets it as it comes: who announces
+/// megabytes and sends none keeps nobody out.
+const TRUSTED: usize = 1024 * 1024;
+
+/// Collects a request body. One that came in one piece is not copied. There is room in `luggage` for the
+/// beginning of what was announced before any of it is read, and for the rest as it comes.
 async fn collect(
     body: &mut Incoming,
     max: usize,
@@ -56,7 +60,9 @@ async fn collect(
         return Err(Problem::too_large(max));
     }
     let announced = announced.and_then(|length| usize::try_from(length).ok());
-    luggage.reserve(announced.unwrap_or(0)).await?;
+    let announced_size = announced.unwrap_or(0);
+    luggage.could_hold(announced_size)?;
+    luggage.reserve(announced_size.min(TRUSTED)).await?;
     let mut began = Instant::now();
     let (mut first, mut all) = (Bytes::new(), BytesMut::new());
     loop {

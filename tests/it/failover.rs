@@ -374,3 +374,15 @@ async fn statuses_of_a_provider_can_be_declared_worth_another_target() {
         .provider("b", &b, json!({}));
     assert_b_answered("400", &config.start().await.ask().await);
 }
+
+#[tokio::test]
+async fn who_weighs_too_little_for_a_lot_is_still_asked_when_all_else_fails() {
+    let a = Upstream::always(Reply::json(500, "{}")).await;
+    let b = Upstream::always(Reply::json(200, chat::answer("B"))).await;
+    let config = Config::new()
+        .provider("a", &a, json!({"weight": 10}))
+        .provider("b", &b, json!({"weight": 1}));
+    let gateway = config.router("strategy", "weighted").start().await;
+    let answer = gateway.ask().await.expect_status(200);
+    assert_eq!((answer.provider(), a.count()), ("b", 1));
+}

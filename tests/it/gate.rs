@@ -126,3 +126,23 @@ async fn what_could_have_effects_is_not_left() {
     assert_eq!(answer.header("x-should-retry"), Some("false"));
     assert_eq!(b.count(), 0);
 }
+
+#[tokio::test]
+async fn a_whole_answer_that_does_not_come_is_left_after_a_longer_time() {
+    let quick = Reply::json(200, chat::answer("A"));
+    let mut script = vec![quick; ENOUGH];
+    script.push(Reply::silence());
+    let a = Upstream::script(script).await;
+    let b = Upstream::always(Reply::json(200, chat::answer("B"))).await;
+    let config = Config::over([&a, &b]).router("first_token_gate", narrow());
+    let gateway = config.start().await;
+    for _ in 0..ENOUGH {
+        let answer = gateway.ask().await.expect_status(200);
+        assert_eq!(answer.provider(), "a");
+    }
+    let began = std::time::Instant::now();
+    let answer = gateway.ask().await.expect_status(200);
+    assert_eq!(route(&answer), "a/m=slow, b/m=ok");
+    assert!(began.elapsed().as_secs_f64() > 0.5, "six times a stream's");
+    a.closed().await;
+}

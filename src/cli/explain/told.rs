@@ -175,7 +175,7 @@ fn order(decision: &Value) -> Option<String> {
     const SHOWN: usize = 4;
     let order = decision["order"].as_array()?;
     let rest: Vec<_> = order.iter().skip(1).collect();
-    let named = |one: &&Value| {
+    let words = |one: &&Value| {
         let name = target(one);
         let alike = order.iter().filter(|other| target(other) == name);
         if alike.count() > 1 {
@@ -184,7 +184,7 @@ fn order(decision: &Value) -> Option<String> {
             name
         }
     };
-    let names: Vec<_> = rest.iter().take(SHOWN).map(named).collect();
+    let names: Vec<_> = rest.iter().take(SHOWN).map(words).collect();
     let mut text = if names.is_empty() {
         "Nobody else is there if it fails".to_owned()
     } else {

@@ -8,7 +8,7 @@ use crate::chat::Dialect;
 use crate::config::FallbackOn;
 use crate::health::TargetId;
 use crate::proxy::{shown, tongue};
-use crate::route::plan::{Considered, Exclusion, Plan};
+use crate::route::plan::Considered;
 use crate::route::{Offer, Target};
 
 impl Rehearsal<'_> {
@@ -92,9 +92,9 @@ impl Rehearsal<'_> {
     }
 
     fn candidates(&self, leg: &Leg, chosen: Option<&Chosen>) -> Vec<Value> {
-        let mut all = self.considered(&leg.plan);
+        let mut all: Vec<&Considered> = leg.plan.considered.iter().collect();
         all.sort_by_key(|one| one.verdict.as_ref().map_or(usize::MAX, |rank| *rank));
-        all.iter()
+        all.into_iter()
             .map(|one| self.candidate(leg, one, chosen))
             .collect()
     }
@@ -141,34 +141,6 @@ impl Rehearsal<'_> {
                 service: self.call.endpoint.service(),
             },
         }
-    }
-
-    /// Everybody who was looked at.
-    fn considered(&self, plan: &Plan) -> Vec<Considered> {
-        let mut all = plan.considered.clone();
-        let mut add = |target: &Target, verdict: Result<usize, Exclusion>| {
-            if !all.iter().any(|one| is(one, target)) {
-                all.push(Considered {
-                    offer: target.offer.clone(),
-                    key: target.key,
-                    view: None,
-                    score: None,
-                    verdict,
-                });
-            }
-        };
-        for (rank, target) in plan.targets.iter().enumerate() {
-            add(target, Ok(rank));
-        }
-        for (target, until) in &plan.open {
-            let wait = until.saturating_duration_since(self.now);
-            add(target, Err(Exclusion::Open { wait }));
-        }
-        for (target, until, class) in &plan.resting {
-            let (wait, class) = (until.saturating_duration_since(self.now), *class);
-            add(target, Err(Exclusion::Resting { wait, class }));
-        }
-        all
     }
 }
 
