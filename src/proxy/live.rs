@@ -157,6 +157,8 @@ impl Live {
             Ended::Stopped => self.fail(&Problem::shutting_down(), Some("shutdown")),
             Ended::Silent => self.cut("the provider fell silent"),
             Ended::Aged => {
+                // Nobody is to blame for a limit of ours: what it was held to is given back unjudged.
+                self.record.let_go();
                 self.continuation = None;
                 self.cut("it has lasted as long as a stream may");
             }

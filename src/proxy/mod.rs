@@ -238,7 +238,8 @@ async fn search(
 /// The limit of the route that led to the first target.
 fn route_limit(plan: &Plan) -> Option<Duration> {
     let open = plan.open.iter().map(|(target, _)| target);
-    let first = plan.targets.iter().chain(open).next();
+    let resting = plan.resting.iter().map(|(target, ..)| target);
+    let first = plan.targets.iter().chain(open).chain(resting).next();
     first?.offer.rules.as_ref()?.total
 }
 

@@ -176,6 +176,11 @@ impl Record {
         self.key = key;
     }
 
+    /// How it ends says nothing about the target that serves it.
+    pub fn let_go(&mut self) {
+        self.seat = None;
+    }
+
     /// The target that serves it has broken off.
     pub fn broke(&mut self, failure: &Failure, dice: u64) {
         let toll = self

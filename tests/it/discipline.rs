@@ -250,8 +250,9 @@ async fn what_is_final_is_said_to_be_final_and_nothing_else_is() {
 async fn what_may_have_been_done_is_not_to_be_done_again() {
     let a = Upstream::always(Reply::reset()).await;
     let b = Upstream::always(Reply::json(200, chat::answer("B"))).await;
-    let gateway = Config::over([&a, &b]).start().await;
     for (field, value) in [("store", json!(true)), ("web_search_options", json!({}))] {
+        // One each: whoever broke the connection is suspect.
+        let gateway = Config::over([&a, &b]).start().await;
         let mut request = chat::ask("m");
         request[field] = value;
         let answer = gateway.chat(request).send().await.expect_status(502);

@@ -316,7 +316,9 @@ fn explains(url: &str) {
         let output = run(home.path(), &args);
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{args:?}: {said}");
-        for title in &titles {
+        // Columns that nobody fills are left out: scores, where the order is that of the file.
+        let is_shown = |title: &&str| *title != "SCORE" || args.contains(&"adaptive".to_owned());
+        for title in titles.iter().copied().filter(|title| is_shown(&title)) {
             assert!(said.contains(title), "{title}: {said}");
         }
         assert!(said.contains("is asked first: "), "{said}");

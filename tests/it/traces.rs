@@ -27,8 +27,9 @@ async fn every_answer_says_which_way_it_took() {
         _ => whole.clone(),
     })
     .await;
-    let gateway = Config::over([&a, &b]).start().await;
     for request in [chat::ask("m"), chat::ask_stream("m")] {
+        // One each: whoever was limited rests.
+        let gateway = Config::over([&a, &b]).start().await;
         let answer = gateway.chat(request).send().await.expect_status(200);
         assert_eq!(route(&answer), "a/m=rate_limit, b/m=ok");
     }
