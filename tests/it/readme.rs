@@ -318,7 +318,7 @@ fn explains(url: &str) {
         assert!(output.status.success(), "{args:?}: {said}");
         // Columns that nobody fills are left out: scores, where the order is that of the file.
         let is_shown = |title: &&str| *title != "SCORE" || args.contains(&"adaptive".to_owned());
-        for title in titles.iter().copied().filter(|title| is_shown(&title)) {
+        for title in titles.iter().copied().filter(is_shown) {
             assert!(said.contains(title), "{title}: {said}");
         }
         assert!(said.contains("is asked first: "), "{said}");
