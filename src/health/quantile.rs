@@ -1,15 +1,17 @@
-//! A rough distribution of times: counts in buckets that grow by a quarter, where the past fades.
+//! A rough distribution of times: counts in buckets, four to each doubling, where the past fades.
+//!
+//! A time finds its bucket by its leading bits, as this is done for every answer.
 
 use std::time::Duration;
 
-/// The lower end of the first bucket, in milliseconds.
-const LEAST: f64 = 1.0;
+/// Buckets of each doubling.
+const STEPS: u32 = 4;
 
-/// How much a bucket is longer than the one before.
-const GROWTH: f64 = 1.25;
+/// The exponent of the shortest time told apart, in microseconds: about a millisecond.
+const LEAST: u32 = 10;
 
 /// The last bucket begins beyond an hour.
-const BUCKETS: usize = 70;
+const BUCKETS: usize = 92;
 
 /// When so many times are counted, all counts are halved.
 const FULL: u32 = 256;
@@ -37,15 +39,7 @@ impl Quantile {
             self.counts.iter_mut().for_each(|count| *count /= 2);
             self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
         }
-        let milliseconds = time.as_secs_f64() * 1000.0;
-        let place = (milliseconds / LEAST).max(1.0).log(GROWTH);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is at least 0, and bounded below"
-        )]
-        let place = (place as usize).min(BUCKETS - 1);
-        self.counts[place] += 1;
+        self.counts[place(time)] += 1;
         self.total += 1;
     }
 
@@ -56,20 +50,39 @@ impl Quantile {
         }
         let wanted = share * f64::from(self.total);
         let mut below = 0.0;
-        for (place, count) in self.counts.iter().enumerate() {
-            let count = f64::from(*count);
+        for (place, count) in (0..).zip(self.counts) {
+            let count = f64::from(count);
             if count > 0.0 && below + count >= wanted {
-                let place = i32::try_from(place).unwrap_or(i32::MAX);
-                let begin = if place == 0 { 0.0 } else { GROWTH.powi(place) };
-                let end = GROWTH.powi(place + 1);
+                let (begin, end) = bounds(place);
                 let within = (wanted - below) / count;
-                let milliseconds = LEAST * (begin + (end - begin) * within);
-                return Some(Duration::from_secs_f64(milliseconds / 1000.0));
+                return Some(begin + end.saturating_sub(begin).mul_f64(within));
             }
             below += count;
         }
         None
     }
+}
+
+/// The bucket of `time`: its exponent, and the two bits behind its first.
+fn place(time: Duration) -> usize {
+    let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let microseconds = microseconds.max(1 << LEAST);
+    let exponent = microseconds.ilog2();
+    let step = (microseconds >> (exponent - 2)) & u64::from(STEPS - 1);
+    let doublings = (exponent - LEAST) * STEPS;
+    (doublings as usize + usize::try_from(step).unwrap_or(0)).min(BUCKETS - 1)
+}
+
+/// Where the bucket at `place` begins and ends; the first begins with nothing.
+fn bounds(place: u32) -> (Duration, Duration) {
+    let (exponent, step) = (LEAST + place / STEPS, u64::from(place % STEPS));
+    let begin = if place == 0 {
+        0
+    } else {
+        (u64::from(STEPS) + step) << (exponent - 2)
+    };
+    let end = (u64::from(STEPS) + step + 1) << (exponent - 2);
+    (Duration::from_micros(begin), Duration::from_micros(end))
 }
 
 #[cfg(test)]

@@ -63,9 +63,14 @@ impl Unsupported {
         is_news
     }
 
+    /// Whether nothing was refused by anybody.
+    pub fn is_empty(&self) -> bool {
+        self.models.load(Ordering::Relaxed) == 0
+    }
+
     /// What `model` at `provider` refused within the last day, in the upstream's spelling.
     pub fn of(&self, provider: &Arc<str>, model: &Arc<str>, now: Instant) -> Vec<Arc<str>> {
-        if self.models.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return Vec::new();
         }
         let refused = self.refused.lock();

@@ -135,10 +135,16 @@ impl Vitals {
     }
 
     fn reward(&mut self, reward: f64, half_life: Duration, now: Instant) {
-        let kept = self.fading(half_life, now);
-        self.pulls = self.pulls * kept + 1.0;
-        self.reward = self.reward * kept + reward;
-        self.faded = Some(now);
+        // What fades by less than a thousandth fades with the next, or the one after.
+        let is_long = |faded| now.saturating_duration_since(faded) > half_life / 1024;
+        if self.faded.is_none_or(is_long) {
+            let kept = self.fading(half_life, now);
+            self.pulls *= kept;
+            self.reward *= kept;
+            self.faded = Some(now);
+        }
+        self.pulls += 1.0;
+        self.reward += reward;
     }
 
     /// What is left of the past at `now`, as a share.

@@ -8,7 +8,7 @@ use crate::provider::Redactor;
 use crate::route::Target;
 use crate::route::plan::Keyring;
 use crate::sse;
-use crate::telemetry::trace::Try;
+use crate::telemetry::trace::{Try, Verdict};
 
 /// Upstream headers that clients may see.
 static PASSED_BACK: [HeaderName; 5] = [
@@ -96,11 +96,7 @@ pub(super) fn describe(
     set("x-autogw-provider", ring.name_header.clone());
     set("x-autogw-model", target.offer.name_header.clone());
     set("x-autogw-attempts", Some(record.attempts().into()));
-    let route = route(record.tries());
-    set(
-        "x-autogw-route",
-        route.and_then(|route| HeaderValue::try_from(route).ok()),
-    );
+    set("x-autogw-route", route_header(target, record.tries()));
     set("x-autogw-dropped", list(&told.dropped));
     set("x-autogw-adjusted", list(&told.adjusted));
     let stop = told.native_stop.as_deref().filter(|stop| is_word(stop));
@@ -132,6 +128,17 @@ fn list(words: &[String]) -> Option<HeaderValue> {
     }
     let header = HeaderValue::from_str(&joined);
     header.ok().filter(|_| !joined.is_empty())
+}
+
+/// The way that an answer took. Most take the shortest, whose text is made once.
+fn route_header(target: &Target, tries: &[Try]) -> Option<HeaderValue> {
+    let written = || HeaderValue::try_from(route(tries)?).ok();
+    match tries {
+        [only] if only.verdict == Verdict::Served => {
+            target.offer.served_header.get_or_init(written).clone()
+        }
+        _ => written(),
+    }
 }
 
 /// What was tried and how that went, as `provider/model=verdict, …`; `None` if nothing was.

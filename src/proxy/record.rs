@@ -4,7 +4,7 @@
 //! left, a panic. So no request goes unrecorded.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
@@ -18,9 +18,6 @@ use crate::telemetry::trace::{Cause, Ring, Trace, Try, Verdict};
 
 /// Longest model name written into a log line.
 const MODEL_IN_LOG: usize = 128;
-
-/// Bytes of a request's id that are remembered; clients may choose it.
-const ID_IN_TRACE: usize = 128;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,14 +255,13 @@ impl Record {
             tried.status = tried.status.or(Some(self.status));
             tried.elapsed = Some(total.saturating_sub(tried.began));
         }
-        let id = self.id();
         Trace {
-            request_id: id[..id.floor_char_boundary(ID_IN_TRACE)].to_owned(),
+            request_id: self.request_id.clone(),
             client: self.client.clone(),
             door: self.door,
             endpoint: self.endpoint,
             strategy: self.strategy.name(),
-            received: SystemTime::now() - total,
+            received: self.received,
             status,
             outcome,
             first_token: self.first_token,

@@ -22,7 +22,7 @@ mod weighted;
 pub use known::Known;
 pub use scope::Scope;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,6 +48,8 @@ pub struct Offer {
     pub upstream_json: Bytes,
     /// What it can do; `None` = unknown.
     pub features: Option<Features>,
+    /// `x-autogw-route` of most answers: that it was asked first, and served.
+    pub served_header: OnceLock<Option<HeaderValue>>,
     /// What is known of it.
     pub known: Known,
     /// Share under `weighted`.
@@ -114,6 +116,7 @@ impl Offer {
             upstream: upstream.into(),
             upstream_json: upstream_json.into(),
             features,
+            served_header: OnceLock::new(),
             known: Known::default(),
             weight: 1.0,
             rules: None,

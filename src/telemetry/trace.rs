@@ -5,8 +5,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use http::HeaderValue;
 use parking_lot::Mutex;
 
 use crate::chat::FailureClass;
@@ -17,8 +18,8 @@ const CAPACITY: usize = 512;
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Trace {
-    /// Its id.
-    pub request_id: String,
+    /// Its id, as it stands in the answer; see [`Trace::id`].
+    pub request_id: HeaderValue,
     /// Whose key it came with.
     pub client: Arc<str>,
     /// The tunnel it came through.
@@ -29,8 +30,8 @@ pub struct Trace {
     pub asked: String,
     /// By which strategy its candidates were put in order.
     pub strategy: &'static str,
-    /// When it arrived.
-    pub received: SystemTime,
+    /// When it arrived; see [`Trace::arrival`].
+    pub received: Instant,
     /// What was tried, in the order in which it began.
     pub tries: Vec<Try>,
     /// The status that the client got.
@@ -132,18 +133,31 @@ impl Verdict {
     }
 }
 
+impl Trace {
+    /// Its id as text; the edge lets only visible ASCII through.
+    pub fn id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
+    /// When it arrived, by the clock on the wall.
+    pub fn arrival(&self) -> SystemTime {
+        SystemTime::now() - self.received.elapsed()
+    }
+}
+
 /// The last requests.
 #[derive(Debug, Default)]
 pub struct Ring {
-    traces: Mutex<VecDeque<Arc<Trace>>>,
+    traces: Mutex<VecDeque<Trace>>,
 }
 
 impl Ring {
     /// Remembers a request, in place of the oldest if there are too many.
     pub fn push(&self, trace: Trace) {
-        let trace = Arc::new(trace);
         let mut traces = self.traces.lock();
-        let oldest = (traces.len() >= CAPACITY).then(|| traces.pop_front());
+        let oldest = (traces.len() >= CAPACITY)
+            .then(|| traces.pop_front())
+            .flatten();
         traces.push_back(trace);
         drop(traces);
         // Freed behind the lock.
@@ -151,15 +165,15 @@ impl Ring {
     }
 
     /// The request of that id, if it is remembered and `is_meant`; the latest, if there were several.
-    pub fn find(&self, request_id: &str, is_meant: impl Fn(&Trace) -> bool) -> Option<Arc<Trace>> {
+    pub fn find(&self, request_id: &str, is_meant: impl Fn(&Trace) -> bool) -> Option<Trace> {
         let traces = self.traces.lock();
         let mut latest = traces.iter().rev();
-        let found = latest.find(|trace| trace.request_id == request_id && is_meant(trace));
+        let found = latest.find(|trace| trace.id() == request_id && is_meant(trace));
         found.cloned()
     }
 
     /// All of them, the latest first.
-    pub fn latest(&self) -> Vec<Arc<Trace>> {
+    pub fn latest(&self) -> Vec<Trace> {
         self.traces.lock().iter().rev().cloned().collect()
     }
 }

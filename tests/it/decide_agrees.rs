@@ -71,7 +71,7 @@ fn whom(target: &Value) -> String {
 async fn send(gateway: &Gateway, request: &Value, session: &str, id: &str) -> Vec<String> {
     let call = gateway.chat(request.clone()).header("x-request-id", id);
     within(call, session).send().await.expect_status(200);
-    asked(&*gateway.trace(id).await)
+    asked(&gateway.trace(id).await)
 }
 
 /// Who was asked, one after the other.

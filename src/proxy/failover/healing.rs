@@ -31,6 +31,9 @@ impl Failover<'_> {
     /// The parameters that `target` has refused, in this request or of late.
     pub(super) fn refused(&self, target: &Target) -> Vec<Arc<str>> {
         let gateway = self.attempt.gateway;
+        if self.healing.is_empty() && gateway.unsupported().is_empty() {
+            return Vec::new();
+        }
         let (provider, model) = (&target.id.provider, &target.offer.name);
         let now = std::time::Instant::now();
         let mut refused = gateway.unsupported().of(provider, model, now);

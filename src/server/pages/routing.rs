@@ -122,7 +122,7 @@ pub(super) async fn requests(
     let mut latest = subject.gateway.traces().latest();
     latest.retain(|trace| sees(&subject.gateway, &client, trace));
     let page = latest.iter().take(limit.unwrap_or(USUAL_PAGE));
-    let page: Vec<_> = page.map(|trace| told(trace)).collect();
+    let page: Vec<_> = page.map(told).collect();
     Json(json!({
         "object": "list",
         "remembered": latest.len(),
@@ -159,7 +159,7 @@ fn sees(gateway: &Gateway, client: &str, trace: &Trace) -> bool {
 
 fn told(trace: &Trace) -> Value {
     json!({
-        "id": trace.request_id,
+        "id": trace.id(),
         "client": &*trace.client,
         "door": trace.door,
         "endpoint": trace.endpoint,
@@ -177,7 +177,7 @@ fn told(trace: &Trace) -> Value {
 }
 
 fn unix_seconds(trace: &Trace) -> Option<u64> {
-    let since = trace.received.duration_since(std::time::UNIX_EPOCH);
+    let since = trace.arrival().duration_since(std::time::UNIX_EPOCH);
     Some(since.ok()?.as_secs())
 }
 
@@ -210,7 +210,9 @@ fn cause(cause: Cause) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::{Duration, Instant, SystemTime};
+
+    use http::HeaderValue;
 
     use super::*;
     use crate::chat::FailureClass;
@@ -230,13 +232,13 @@ mod tests {
         };
         let failed = Verdict::Failed(FailureClass::RateLimit);
         let trace = Trace {
-            request_id: "id".to_owned(),
+            request_id: HeaderValue::from_static("id"),
             client: "key 1".into(),
             door: None,
             endpoint: "/chat/completions",
             asked: "m".to_owned(),
             strategy: "adaptive",
-            received: SystemTime::UNIX_EPOCH + Duration::from_secs(7),
+            received: Instant::now(),
             tries: vec![
                 one("a", Cause::First, failed, Some(429)),
                 one("b", Cause::Failover, Verdict::Served, Some(200)),
@@ -249,7 +251,10 @@ mod tests {
             output_tokens: Some(4),
         };
         let told = told(&trace);
-        assert_eq!(told["received"], 7);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.expect("after 1970").as_secs();
+        let received = told["received"].as_u64().expect("seconds");
+        assert!((now - 60..=now).contains(&received), "{received} {now}");
         assert_eq!(told["attempts"][0]["verdict"], "rate_limit");
         assert_eq!(told["attempts"][0]["failed"], true);
         assert_eq!(told["attempts"][1]["cause"], "failover");

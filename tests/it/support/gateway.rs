@@ -1,7 +1,6 @@
 //! A gateway in this process: started from the text of a configuration, on a free port.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use autogw::app::{Options, Tunnels};
 use autogw::config::Config;
@@ -92,7 +91,7 @@ impl Gateway {
     }
 
     /// The request of that id, when it is over, as it is remembered.
-    pub(crate) async fn trace(&self, id: &str) -> Arc<Trace> {
+    pub(crate) async fn trace(&self, id: &str) -> Trace {
         let traces = self.running.facts().traces();
         let remembered = async {
             loop {
