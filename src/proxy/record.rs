@@ -250,6 +250,13 @@ impl Record {
 }
 
 impl Record {
+    /// The model string; where that is the name of the model that served, it is not written down again.
+    fn asked_for(&self) -> Arc<str> {
+        let served = self.provider.as_ref().map(|target| &target.offer.name);
+        let same = served.filter(|name| ***name == self.model);
+        same.map_or_else(|| self.model.as_str().into(), Arc::clone)
+    }
+
     fn trace(&mut self, status: u16, outcome: &'static str, total: Duration) -> Trace {
         if let Some(tried) = self.serving.and_then(|place| self.tries.at(place)) {
             tried.status = tried.status.or(Some(self.status));
@@ -268,7 +275,7 @@ impl Record {
             total,
             input_tokens: self.usage.map(|usage| usage.input),
             output_tokens: self.usage.map(|usage| usage.output),
-            asked: std::mem::take(&mut self.model),
+            asked: self.asked_for(),
             tries: self.tries.take(),
         }
     }

@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 
 use crate::chat::FailureClass;
 
-/// Requests that are remembered.
-const CAPACITY: usize = 512;
+/// Requests that are remembered: minutes of an agent's work. Each new one frees the oldest, whose memory has
+/// grown cold by then.
+const CAPACITY: usize = 128;
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub struct Trace {
     /// What was asked.
     pub endpoint: &'static str,
     /// The model string.
-    pub asked: String,
+    pub asked: Arc<str>,
     /// By which strategy its candidates were put in order.
     pub strategy: &'static str,
     /// When it arrived; see [`Trace::arrival`].

@@ -59,7 +59,7 @@ async fn a_request_is_remembered_attempt_by_attempt() {
     ask(&gateway, "r-1", request).await.expect_status(200);
     let trace = gateway.trace("r-1").await;
     assert_eq!((trace.status, trace.outcome), (200, "complete"));
-    assert_eq!((trace.asked.as_str(), trace.strategy), ("m", "sequential"));
+    assert_eq!((&*trace.asked, trace.strategy), ("m", "sequential"));
     assert!(trace.first_token.is_some_and(|first| first <= trace.total));
     let [first, second] = &trace.tries[..] else {
         panic!("two attempts: {:?}", trace.tries);

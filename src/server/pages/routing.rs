@@ -163,7 +163,7 @@ fn told(trace: &Trace) -> Value {
         "client": &*trace.client,
         "door": trace.door,
         "endpoint": trace.endpoint,
-        "model": trace.asked,
+        "model": &*trace.asked,
         "strategy": trace.strategy,
         "received": unix_seconds(trace),
         "status": trace.status,
@@ -236,7 +236,7 @@ mod tests {
             client: "key 1".into(),
             door: None,
             endpoint: "/chat/completions",
-            asked: "m".to_owned(),
+            asked: "m".into(),
             strategy: "adaptive",
             received: Instant::now(),
             tries: vec![
