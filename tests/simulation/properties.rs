@@ -168,7 +168,7 @@ fn the_past_fades() {
 
 #[test]
 fn the_shares_of_weighted_are_those_of_its_scores() {
-    let house = House::weighted(&natures(&[100.0; 3]), &[3.0, 2.0, 1.0], Settings::default());
+    let house = House::weighted(&natures(&[100.0; 3]), &[3.0, 2.0, 1.5], Settings::default());
     for target in house.targets().iter().cycle().take(90) {
         let permit = house.health.admit(&target.id, house.at(0.0)).expect("room");
         answer(permit, &house, 0.0, 400.0);
