@@ -89,7 +89,7 @@ pub struct Subject {
     pub scope: Option<Arc<Scope>>,
     /// How the tunnels are.
     pub board: Board,
-    /// The turn of a rehearsal: see [`routing::decide`].
+    /// The turn of a rehearsal: see `routing::decide`.
     pub rehearsing: Arc<Semaphore>,
 }
 
