@@ -9,8 +9,9 @@
 //!
 //! | floor | modules | knows nothing of |
 //! |---|---|---|
-//! | 6 | [`app`] → [`cli`] → `main` | |
-//! | 5 | [`server`]: listeners, doors, guards · [`tunnel`]: public doors opened from inside | each other, terminals |
+//! | 7 | [`app`] → [`cli`] → `main` | |
+//! | 6 | [`tui`]: the dashboard, which sees what [`telemetry`] tells, through [`attach`] | the gateway |
+//! | 5 | [`server`]: listeners, doors, guards · [`tunnel`]: public doors opened from inside · [`attach`]: the admin API's other end | each other, terminals |
 //! | 4 | [`proxy`]: the request path | axum's routes, listeners |
 //! | 3 | [`route`] · [`telemetry`] · [`demo`] | HTTP clients, sockets |
 //! | 2 | [`codec`] · [`health`] · [`memory`]: state machines, `now` is an argument | async |
@@ -116,6 +117,7 @@
 //! - A tunnel's child ends with the gateway, however that ends. (`tunnel`)
 
 pub mod app;
+pub mod attach;
 pub mod chat;
 pub mod cli;
 pub mod codec;
@@ -130,4 +132,5 @@ pub mod route;
 pub mod server;
 pub mod sse;
 pub mod telemetry;
+pub mod tui;
 pub mod tunnel;

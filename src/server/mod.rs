@@ -11,6 +11,7 @@
 
 pub mod accept;
 pub mod address;
+pub mod admin;
 pub mod auth;
 pub mod body;
 pub mod clock;

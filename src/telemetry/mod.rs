@@ -1,6 +1,10 @@
-//! What the gateway tells about itself: the log, how its tunnels are, and what others say about them.
+//! What the gateway tells about itself: log, traces, tunnels, and the snapshot that all of it comes together in.
 
+pub mod act;
+pub mod bus;
+pub mod event;
 pub mod foreign;
 pub mod log;
+pub mod snapshot;
 pub mod trace;
 pub mod tunnel;

@@ -1,0 +1,1 @@
+//! The panes: each a pure function of the model, one per file.
