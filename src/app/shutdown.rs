@@ -60,16 +60,17 @@ impl Signals {
 /// every load balancer understands at the first try, an idle gateway ends without delay, and the
 /// address is free for whoever comes next. `/ready` says 503 to a request that was on its way already.
 pub(super) async fn drain(running: &Running) {
-    running.gateway.drain();
+    let gateway = running.current.load();
+    gateway.drain();
     running.drain.cancel();
     running.tunnels.drain();
     running.connections.close();
-    let patience = running.gateway.config().server.drain;
+    let patience = gateway.config().server.drain;
     if tokio::time::timeout(patience, empty(running)).await.is_ok() {
         return;
     }
     tracing::warn!(target: "autogw::app", connections = running.connections.len(), "drain time is over: ending what still runs");
-    running.gateway.stop();
+    gateway.stop();
     let _ = tokio::time::timeout(LAST_WORDS, empty(running)).await;
 }
 

@@ -115,7 +115,7 @@ fn warning(config: &Config) -> Option<Diagnostic> {
 /// Who must present what to `running`, which runs `config`.
 pub(super) fn client_key(config: &Config, running: &Running) -> ClientKey {
     match running.made_key() {
-        Some(key) => ClientKey::Made(key.clone()),
+        Some(key) => ClientKey::Made(key),
         None if !config.server.api_keys.is_empty() => ClientKey::Configured,
         None if is_public(config) => ClientKey::Public,
         None => ClientKey::Open,

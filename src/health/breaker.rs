@@ -127,6 +127,13 @@ impl Breaker {
         }
     }
 
+    /// Counts within the window of `circuit` from now on; one of another length begins empty.
+    pub(super) fn follow(&mut self, circuit: &Circuit) {
+        if !self.window.spans(circuit.window) {
+            self.window = Window::new(circuit.window);
+        }
+    }
+
     /// How it stands at `now`. An open one whose time is over is half-open.
     pub(super) fn state(&self, now: Instant) -> CircuitState {
         let is_heard_of =

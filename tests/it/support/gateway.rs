@@ -86,13 +86,15 @@ impl Gateway {
 
     /// How many second requests it has sent against slow targets, and how many of them were faster.
     pub(crate) fn hedges(&self) -> (u64, u64) {
-        let hedges = self.running.facts().hedges();
+        let facts = self.running.facts();
+        let hedges = facts.hedges();
         (hedges.started(), hedges.won())
     }
 
     /// The request of that id, when it is over, as it is remembered.
     pub(crate) async fn trace(&self, id: &str) -> Trace {
-        let traces = self.running.facts().traces();
+        let facts = self.running.facts();
+        let traces = facts.traces();
         let remembered = async {
             loop {
                 match traces.find(id, |_| true) {

@@ -33,7 +33,7 @@ impl Running {
     }
 
     /// What it has counted and remembers.
-    pub(crate) fn facts(&self) -> &Facts {
+    pub(crate) fn facts(&self) -> Arc<Facts> {
         self.running.gateway()
     }
 
