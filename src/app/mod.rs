@@ -42,6 +42,7 @@ use crate::server::door::Door;
 use crate::server::edge::Edge;
 use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
+use crate::telemetry::log::Tail;
 use crate::telemetry::tunnel::Board;
 
 /// What a start needs beside the configuration.
@@ -59,6 +60,8 @@ pub struct Options {
     pub limits: Limits,
     /// The autogw program, which becomes the programs of tunnels.
     pub launcher: PathBuf,
+    /// The last lines of the log, for whoever watches.
+    pub tail: Option<Arc<Tail>>,
 }
 
 impl Options {
@@ -71,6 +74,7 @@ impl Options {
             may_change_port: false,
             limits: Limits::within(getrlimit(Resource::Nofile).current),
             launcher: own_program(),
+            tail: None,
         }
     }
 }

@@ -132,6 +132,7 @@ async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
         name: args.source.name.clone(),
         shows_made_key: is_watched(args),
         may_change_port: !matches!(setup.origin, Origin::File(_)),
+        tail: Some(log.tail()),
         ..app::Options::new(setup.home.clone())
     };
     let speaker = Speaker::start(anstream::stdout(), anstream::stderr());
