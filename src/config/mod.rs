@@ -49,7 +49,7 @@ pub use locate::{Choice, Source, locate};
 pub use nearest::nearest;
 pub use paths::{Home, Name};
 pub use settings::{
-    Admin, Affinity, Authtoken, Backoff, Backoffs, Bandit, Capture, Circuit, Cloudflared,
+    Admin, AdminSocket, Affinity, Authtoken, Backoff, Backoffs, Bandit, Capture, Circuit, Cloudflared,
     ConflictResolution, Conversations, Fallback, FallbackOn, Fidelity, Gate, HealthCheck, Hedge,
     Limits, Listen, Ngrok, OnUnknownModel, Profile, PublicDoor, Route, Router, Server, SmallModels,
     Step, Strategy, Timeouts, Tls, Tunnel, Tunnels, Weighted,
