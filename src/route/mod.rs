@@ -19,6 +19,7 @@ mod survey;
 pub mod wanted;
 mod weighted;
 
+pub use adaptive::health as health_score;
 pub use known::Known;
 pub use scope::Scope;
 
