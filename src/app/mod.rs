@@ -8,6 +8,7 @@
 //! signal → drain (no new connections, /ready says 503) → running requests → error to the rest → end
 //! ```
 
+mod acts;
 mod background;
 mod client_key;
 mod run_files;
@@ -42,6 +43,7 @@ use crate::server::door::Door;
 use crate::server::edge::Edge;
 use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
+use crate::telemetry::act::{Act, Refused, Told};
 use crate::telemetry::tunnel::Board;
 
 /// What a start needs beside the configuration.
@@ -290,6 +292,22 @@ impl Running {
     /// The gateway itself, with what it has counted and remembers.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Does something while it runs.
+    ///
+    /// # Errors
+    /// It names somebody who is not there, its time is none, or it cannot be done as things are.
+    pub async fn act(&self, act: Act) -> Result<Told, Refused> {
+        let deps = acts::Deps {
+            gateway: self.gateway.clone(),
+            tunnels: self.tunnels.clone(),
+            reload: Arc::new(|| {
+                let refused = Refused::new("this run cannot read its configuration anew");
+                Box::pin(std::future::ready(Err(refused)))
+            }),
+        };
+        Box::pin(acts::perform(deps, act)).await
     }
 
     /// Hides every secret of this run, the key made for it included.

@@ -44,6 +44,7 @@ pub mod seat;
 pub mod session;
 pub mod shown;
 mod state;
+pub mod steering;
 pub mod stored;
 pub mod tongue;
 pub mod translate;

@@ -124,6 +124,7 @@ pub fn exclusion(reason: &Exclusion) -> (&'static str, String) {
             "its score is too low: it is asked when everybody else has failed".to_owned(),
         ),
         Exclusion::Alias => ("alias", "the alias names another key".to_owned()),
+        Exclusion::Drained => ("drained", "the gateway's owner has drained it".to_owned()),
     }
 }
 
