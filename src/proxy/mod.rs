@@ -208,6 +208,7 @@ async fn search(
     };
     let exposed = Exposed::of(&plan);
     record.planned(plan.strategy);
+    record.considered(shown::considered(&plan.considered, gateway.keyrings()));
     let spare = Spare::of(&gateway, &call, &prepared, &plan);
     let dialect = call.endpoint.dialect;
     let stop = gateway.stopped();

@@ -61,7 +61,7 @@ impl Problem {
                 );
                 not_found("alias_not_found", message).about("alias")
             }
-            NoTarget::Drained => Self::drained(model),
+            NoTarget::Drained => Self::drained(),
             NoTarget::Incapable { missing } => Self::incapable(missing, model),
             NoTarget::NoSpeaker | NoTarget::Unavailable => {
                 let message = format!(
@@ -90,10 +90,9 @@ impl Problem {
     }
 
     /// 503: whoever could serve is drained, until a person says otherwise.
-    pub(super) fn drained(model: &str) -> Self {
-        let message = format!(
-            "every provider of `{model}` that could serve this is drained by the gateway's owner"
-        );
+    pub(super) fn drained() -> Self {
+        let message =
+            "every provider of this model that could serve this is drained by the gateway's owner";
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "server_error",

@@ -225,6 +225,14 @@ impl Steering {
         played.map(|one| one.fault)
     }
 
+    /// The same now: no clock is read unless faults are played.
+    pub(super) fn fault_of(&self, provider: &str) -> Option<Fault> {
+        let plays = self.plays.load(Ordering::Relaxed);
+        plays
+            .then(|| self.fault(provider, Instant::now()))
+            .flatten()
+    }
+
     /// Whether somebody watches, so that the candidates of requests are noted.
     pub fn is_watched(&self) -> bool {
         self.is_watched.load(Ordering::Relaxed)
