@@ -8,6 +8,7 @@
 //! signal → drain (no new connections, /ready says 503) → running requests → error to the rest → end
 //! ```
 
+mod acts;
 mod admin;
 mod background;
 mod client_key;
@@ -28,8 +29,8 @@ use tokio_util::task::TaskTracker;
 
 use self::client_key::HandedOver;
 pub use self::client_key::{MadeKey, made_key_file};
-pub use self::shutdown::Signals;
 use self::observer::Facts;
+pub use self::shutdown::Signals;
 use self::state::Keeper;
 pub use self::state::recall;
 pub use self::tunnels::{TunnelError, Tunnels};
@@ -46,6 +47,7 @@ use crate::server::door::Door;
 use crate::server::edge::Edge;
 use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
+use crate::telemetry::act::{Act, Refused, Told};
 use crate::telemetry::bus::Bus;
 use crate::telemetry::log::Tail;
 use crate::telemetry::tunnel::Board;
@@ -322,6 +324,22 @@ impl Running {
     /// The gateway itself, with what it has counted and remembers.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Does something while it runs.
+    ///
+    /// # Errors
+    /// It names somebody who is not there, its time is none, or it cannot be done as things are.
+    pub async fn act(&self, act: Act) -> Result<Told, Refused> {
+        let deps = acts::Deps {
+            gateway: self.gateway.clone(),
+            tunnels: self.tunnels.clone(),
+            reload: Arc::new(|| {
+                let refused = Refused::new("this run cannot read its configuration anew");
+                Box::pin(std::future::ready(Err(refused)))
+            }),
+        };
+        Box::pin(acts::perform(deps, act)).await
     }
 
     /// Hides every secret of this run, the key made for it included.

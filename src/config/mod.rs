@@ -49,10 +49,10 @@ pub use locate::{Choice, Source, locate};
 pub use nearest::nearest;
 pub use paths::{Home, Name};
 pub use settings::{
-    Admin, AdminSocket, Affinity, Authtoken, Backoff, Backoffs, Bandit, Capture, Circuit, Cloudflared,
-    ConflictResolution, Conversations, Fallback, FallbackOn, Fidelity, Gate, HealthCheck, Hedge,
-    Limits, Listen, Ngrok, OnUnknownModel, Profile, PublicDoor, Route, Router, Server, SmallModels,
-    Step, Strategy, Timeouts, Tls, Tunnel, Tunnels, Weighted,
+    Admin, AdminSocket, Affinity, Authtoken, Backoff, Backoffs, Bandit, Capture, Circuit,
+    Cloudflared, ConflictResolution, Conversations, Fallback, FallbackOn, Fidelity, Gate,
+    HealthCheck, Hedge, Limits, Listen, Ngrok, OnUnknownModel, Profile, PublicDoor, Route, Router,
+    Server, SmallModels, Step, Strategy, Timeouts, Tls, Tunnel, Tunnels, Weighted,
 };
 
 /// A whole, valid configuration.

@@ -15,6 +15,7 @@ use super::hedges::Hedges;
 use super::house::House;
 use super::idempotency::Keys;
 use super::seat::Vacancies;
+use super::steering::Steering;
 use super::translate::heavy::Gate;
 use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
@@ -67,6 +68,8 @@ pub struct Gateway {
     idempotency: Keys,
     /// What was tried for the last requests.
     traces: Arc<Ring>,
+    /// What its owner has changed by hand.
+    steering: Steering,
     hedges: Hedges,
     /// Where requests wait for a place, if they may.
     vacancies: Option<Arc<Vacancies>>,
@@ -110,6 +113,7 @@ impl Gateway {
             house: House::new(config.router.limits),
             idempotency: Keys::default(),
             traces: Arc::default(),
+            steering: Steering::default(),
             hedges: Hedges::default(),
             vacancies: may_wait.then(|| Arc::new(Vacancies::new(keyrings.len()))),
             config,
@@ -198,6 +202,11 @@ impl Gateway {
     /// What was tried for the last requests.
     pub fn traces(&self) -> &Arc<Ring> {
         &self.traces
+    }
+
+    /// What its owner has changed by hand.
+    pub fn steering(&self) -> &Steering {
+        &self.steering
     }
 
     /// The budget of second requests against slow targets, and how many there were.

@@ -44,6 +44,7 @@ pub mod seat;
 pub mod session;
 pub mod shown;
 mod state;
+pub mod steering;
 pub mod stored;
 pub mod tongue;
 pub mod translate;
@@ -207,6 +208,7 @@ async fn search(
     };
     let exposed = Exposed::of(&plan);
     record.planned(plan.strategy);
+    record.considered(shown::considered(&plan.considered, gateway.keyrings()));
     let spare = Spare::of(&gateway, &call, &prepared, &plan);
     let dialect = call.endpoint.dialect;
     let stop = gateway.stopped();

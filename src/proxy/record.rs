@@ -14,6 +14,8 @@ use super::tries::Tries;
 use crate::chat::{Failure, Usage};
 use crate::config::Strategy;
 use crate::route::Target;
+use crate::route::plan::MOST_WATCHED;
+use crate::telemetry::snapshot::CandidateRow;
 use crate::telemetry::trace::{Cause, Ring, Trace, Try, Verdict};
 
 /// Longest model name written into a log line.
@@ -55,6 +57,8 @@ pub struct Record {
     ending: Ending,
     strategy: Strategy,
     tries: Tries,
+    /// Its candidates, if somebody watches.
+    candidates: Vec<CandidateRow>,
     /// The try that serves it.
     serving: Option<usize>,
     /// Where it is remembered.
@@ -89,6 +93,7 @@ impl Record {
             ending: Ending::Open,
             strategy: Strategy::default(),
             tries: Tries::default(),
+            candidates: Vec::new(),
             serving: None,
             ring: None,
         }
@@ -109,6 +114,12 @@ impl Record {
     /// Its candidates are in order.
     pub fn planned(&mut self, strategy: Strategy) {
         self.strategy = strategy;
+    }
+
+    /// These were considered, beside those of an earlier plan; none, if nobody watches.
+    pub fn considered(&mut self, candidates: Vec<CandidateRow>) {
+        let room = MOST_WATCHED.saturating_sub(self.candidates.len());
+        self.candidates.extend(candidates.into_iter().take(room));
     }
 
     /// An attempt begins; returns its place among the tries.
@@ -277,6 +288,7 @@ impl Record {
             output_tokens: self.usage.map(|usage| usage.output),
             asked: self.asked_for(),
             tries: self.tries.take(),
+            candidates: std::mem::take(&mut self.candidates),
         }
     }
 }

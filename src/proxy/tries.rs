@@ -45,6 +45,7 @@ impl Tries {
             verdict,
             status: None,
             rests: None,
+            is_injected: false,
         });
         place
     }

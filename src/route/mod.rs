@@ -15,6 +15,7 @@ mod keys;
 mod known;
 pub mod plan;
 mod scope;
+pub mod steer;
 mod survey;
 pub mod wanted;
 mod weighted;

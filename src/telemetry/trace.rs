@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::HeaderValue;
 use parking_lot::Mutex;
 
+use super::snapshot::CandidateRow;
 use crate::chat::FailureClass;
 
 /// Requests that are remembered: minutes of an agent's work. Each new one frees the oldest, whose memory has
@@ -35,6 +36,8 @@ pub struct Trace {
     pub received: Instant,
     /// What was tried, in the order in which it began.
     pub tries: Vec<Try>,
+    /// Its candidates and what became of each, if somebody watched when it was planned.
+    pub candidates: Vec<CandidateRow>,
     /// The status that the client got.
     pub status: u16,
     /// `complete`, `failed` or `client left`.
@@ -70,6 +73,8 @@ pub struct Try {
     pub status: Option<u16>,
     /// How long what failed rests now.
     pub rests: Option<Duration>,
+    /// Whether a fault was played at its provider when it began.
+    pub is_injected: bool,
 }
 
 /// Why an attempt was made.
@@ -114,6 +119,8 @@ pub enum Verdict {
     Full,
     /// Another was faster.
     Lost,
+    /// Its owner has drained it since the request was planned.
+    Drained,
 }
 
 impl Verdict {
@@ -130,6 +137,7 @@ impl Verdict {
             Verdict::Resting => "resting",
             Verdict::Full => "full",
             Verdict::Lost => "lost",
+            Verdict::Drained => "drained",
         }
     }
 }

@@ -67,8 +67,15 @@ mod tests {
         let moment = Moment::first();
         let second = Duration::from_secs(1);
         assert_eq!(moment.ms(moment.now + second), moment.now_ms() + 1_000);
-        assert_eq!(moment.ms(moment.now.checked_sub(second).expect("a past")), moment.now_ms() - 1_000);
+        assert_eq!(
+            moment.ms(moment.now.checked_sub(second).expect("a past")),
+            moment.now_ms() - 1_000
+        );
         let later = moment.next();
-        assert_eq!(later.ms(moment.now), moment.now_ms(), "times do not tremble");
+        assert_eq!(
+            later.ms(moment.now),
+            moment.now_ms(),
+            "times do not tremble"
+        );
     }
 }

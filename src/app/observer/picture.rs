@@ -1,10 +1,10 @@
 //! The picture: what was told last. A look compares the books with it and publishes the difference.
 
+use super::Facts;
 use super::about;
 use super::moment::Moment;
 use super::providers::Seen;
 use super::tunnels::Past;
-use super::Facts;
 use crate::proxy::gateway::Gateway;
 use crate::telemetry::bus::Bus;
 use crate::telemetry::event::Event;

@@ -12,9 +12,7 @@ use crate::proxy::shown;
 use crate::route::plan::Keyring;
 use crate::route::{Offer, health_score};
 use crate::telemetry::act::{Fault, Whom};
-use crate::telemetry::snapshot::{
-    KeyDetail, ProviderDetail, ProviderRow, Steering, TargetDetail,
-};
+use crate::telemetry::snapshot::{KeyDetail, ProviderDetail, ProviderRow, Steering, TargetDetail};
 
 /// What a look sees of one provider.
 pub(super) struct Seen<'a> {
@@ -50,7 +48,10 @@ impl<'a> Seen<'a> {
     /// Its row, without what is counted.
     pub(super) fn row(&self) -> ProviderRow {
         let provider = &self.ring.provider;
-        let load = self.gateway.health().provider_view(&provider.name, self.now());
+        let load = self
+            .gateway
+            .health()
+            .provider_view(&provider.name, self.now());
         let load = load.unwrap_or_default();
         let keys: Vec<KeyDetail> = self.keys();
         let ready = keys.iter().filter(|key| key.state == "ready").count();
@@ -67,7 +68,12 @@ impl<'a> Seen<'a> {
             key_rests_until_ms: (ready == 0).then(|| rests.min()).flatten(),
             models: count(self.offers.len()),
             in_flight: load.in_flight,
-            cap: load.cap.or(provider.max_concurrency).into_iter().chain(load.learned_limit).min(),
+            cap: load
+                .cap
+                .or(provider.max_concurrency)
+                .into_iter()
+                .chain(load.learned_limit)
+                .min(),
             chaos: self.chaos(),
             ..ProviderRow::default()
         }
@@ -83,7 +89,11 @@ impl<'a> Seen<'a> {
             region: provider.region.clone(),
             weight: provider.weight,
             keys: self.keys(),
-            targets: self.targets.iter().map(|known| self.target(known)).collect(),
+            targets: self
+                .targets
+                .iter()
+                .map(|known| self.target(known))
+                .collect(),
             ..ProviderDetail::default()
         }
     }

@@ -123,7 +123,9 @@ pub(super) fn circuit(view: &View, needed: u32, moment: Moment) -> Circuit {
 
 /// The breaker that is furthest open.
 pub(super) fn worst(targets: &[Known], needed: u32, moment: Moment) -> Circuit {
-    let circuits = targets.iter().map(|known| circuit(&known.view, needed, moment));
+    let circuits = targets
+        .iter()
+        .map(|known| circuit(&known.view, needed, moment));
     let rank = |circuit: &Circuit| match &*circuit.state {
         "open" => 3,
         "half-open" => 2,

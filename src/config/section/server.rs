@@ -257,7 +257,10 @@ impl Read for Loopback {
         let parts = parts.and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
         let Some((host, port)) = parts.filter(|(host, _)| !host.is_empty()) else {
             report
-                .error(&at.place(), format!("{} is no address with a port", at.quoted()))
+                .error(
+                    &at.place(),
+                    format!("{} is no address with a port", at.quoted()),
+                )
                 .hint("write it as `127.0.0.1:8001`");
             return None;
         };

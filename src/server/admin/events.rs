@@ -36,7 +36,15 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// What may be asked for with `only`.
 const KINDS: [&str; 9] = [
-    "about", "totals", "providers", "tunnels", "steering", "requests", "log", "lost", "tick",
+    "about",
+    "totals",
+    "providers",
+    "tunnels",
+    "steering",
+    "requests",
+    "log",
+    "lost",
+    "tick",
 ];
 
 /// Which changes are told. Hello and snapshots always are: what follows builds on them.
@@ -50,7 +58,11 @@ impl Only {
             return Ok(Self::default());
         };
         let mut kinds = HashSet::new();
-        for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        for name in list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
             let known = KINDS.into_iter().find(|kind| *kind == name);
             let known = known.ok_or_else(|| {
                 Failed::bad("`only` names an unknown kind of event")
@@ -62,7 +74,9 @@ impl Only {
     }
 
     fn wants(&self, event: &Event) -> bool {
-        self.0.as_ref().is_none_or(|kinds| kinds.contains(kind(event)))
+        self.0
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(kind(event)))
     }
 }
 

@@ -41,7 +41,10 @@ impl Failed {
 
     /// 404: there is no such thing.
     pub fn unknown(what: &str, name: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, format!("there is no {what} `{name}`"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no {what} `{name}`"),
+        )
     }
 
     /// 422: the question was understood, and the gateway does not do it.

@@ -70,7 +70,10 @@ pub async fn json<T: DeserializeOwned>(head: &Parts, body: Body) -> Result<T, Fa
     }
     let whole = Limited::new(body, MOST_BYTES).collect();
     let Ok(whole) = tokio::time::timeout(PATIENCE, whole).await else {
-        return Err(Failed::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"));
+        return Err(Failed::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body takes too long",
+        ));
     };
     let bytes = whole
         .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
