@@ -3,7 +3,7 @@
 mod fault;
 mod sheet;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
@@ -32,6 +32,8 @@ pub struct Good {
     pub status: StatusCode,
     /// The upstream's headers.
     pub headers: HeaderMap,
+    /// When the upstream had said what had to be waited for: all of it, or the first of a stream.
+    pub heard: std::time::Instant,
     /// What became of what did not fit.
     pub told: Told,
     /// Whether it is told in another dialect than the upstream's.
@@ -98,6 +100,7 @@ impl Attempt<'_> {
             let (more, embedding) = *embedding;
             // Boxed: it has room for another call, which hardly anybody needs.
             good.body = Box::pin(self.gather(asking, good.body, more, &embedding)).await?;
+            good.heard = std::time::Instant::now();
         }
         let mut told = std::mem::take(&mut sheet.told);
         let crossing = sheet.crossing.as_deref();
@@ -153,6 +156,7 @@ impl Attempt<'_> {
             by: time.by,
             idle: timeouts.idle,
             crossing: asking.crossing.cloned(),
+            heard: OnceLock::new(),
         };
         let Answer {
             status,
@@ -163,6 +167,7 @@ impl Attempt<'_> {
             Ok(body) => Ok(Good {
                 status,
                 headers,
+                heard: receiver.heard(),
                 told: Told::default(),
                 is_translated: false,
                 body,
