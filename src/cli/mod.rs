@@ -8,6 +8,7 @@ pub mod ask;
 pub mod banner;
 pub mod check;
 pub mod completions;
+pub mod config;
 pub mod console;
 mod door;
 pub mod exit;
@@ -39,6 +40,7 @@ use crate::telemetry::log;
 use ask::Ask;
 use check::CheckArgs;
 use completions::CompletionsArgs;
+use config::ConfigArgs;
 use console::Console;
 use exit::Exit;
 use explain::ExplainArgs;
@@ -82,6 +84,7 @@ pub struct Cli {
 enum Verb {
     Start(StartArgs),
     Check(CheckArgs),
+    Config(ConfigArgs),
     Explain(ExplainArgs),
     SaveGlobal(SaveGlobalArgs),
     Init(InitArgs),
@@ -149,6 +152,7 @@ impl Verb {
         match self {
             Verb::Start(args) => start::run(args, env, console).await,
             Verb::Check(args) => check::run(args, env, console).await,
+            Verb::Config(args) => config::run(args, env, console).await,
             Verb::Explain(args) => explain::run(args, env, console).await,
             Verb::SaveGlobal(args) => save_global::run(args, env, console),
             Verb::Init(args) => {

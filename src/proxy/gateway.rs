@@ -21,6 +21,7 @@ use super::idempotency::Keys;
 use super::seat::Vacancies;
 pub use super::shared::Memory;
 use super::shared::Shared;
+use super::steering::Steering;
 use super::translate::heavy::Gate;
 use super::upstream::{ConnectError, Upstream};
 use crate::chat::{ErrorBody, Operation};
@@ -33,6 +34,9 @@ use crate::route::Target;
 use crate::route::dice::scattered;
 use crate::route::index::Index;
 use crate::route::plan::Keyring;
+use crate::telemetry::books::Books;
+use crate::telemetry::live::Live;
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::Ring;
 
 /// Most names taken from one listing; the largest aggregators list some hundreds.
@@ -262,7 +266,27 @@ impl Gateway {
 
     /// What was tried for the last requests.
     pub fn traces(&self) -> &Arc<Ring> {
-        &self.shared.traces
+        &self.shared.books.traces
+    }
+
+    /// What requests write down.
+    pub fn books(&self) -> &Arc<Books> {
+        &self.shared.books
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.books.metrics
+    }
+
+    /// The requests under way.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.shared.books.live
+    }
+
+    /// What its owner has changed by hand.
+    pub fn steering(&self) -> &Steering {
+        &self.shared.steering
     }
 
     /// The budget of second requests against slow targets, and how many there were.

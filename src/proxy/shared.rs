@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use super::hedges::Hedges;
 use super::house::House;
 use super::idempotency::Keys;
+use super::steering::Steering;
 use super::translate::heavy::Gate;
 use super::upstream::Tls;
 use crate::config::{Config, Conversations};
 use crate::health::{Caps, Health, Settings, TargetId, Unsupported};
 use crate::memory::{Responses, Sessions, Thoughts};
 use crate::provider::Provider;
-use crate::telemetry::trace::Ring;
+use crate::telemetry::books::Books;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -36,8 +37,10 @@ pub(super) struct Shared {
     pub(super) heavy: Gate,
     pub(super) house: House,
     pub(super) idempotency: Keys,
-    /// What was tried for the last requests.
-    pub(super) traces: Arc<Ring>,
+    /// What requests write down.
+    pub(super) books: Arc<Books>,
+    /// What its owner has changed by hand.
+    pub(super) steering: Steering,
     pub(super) hedges: Hedges,
     /// What all upstream connections are secured by.
     pub(super) tls: Arc<Tls>,
@@ -63,7 +66,8 @@ impl Shared {
             heavy: Gate::default(),
             house: House::new(config.router.limits),
             idempotency: Keys::default(),
-            traces: Arc::default(),
+            books: Arc::default(),
+            steering: Steering::default(),
             hedges: Hedges::default(),
             tls: Arc::default(),
             via,

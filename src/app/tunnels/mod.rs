@@ -151,6 +151,22 @@ impl Tunnels {
     /// # Errors
     /// What can be known before anybody is asked: a missing program or token, a tunnel that is open.
     pub fn open(&self, tunnel: Tunnel) -> Result<Option<MadeKey>, StartError> {
+        self.open_for(tunnel, &self.0.options)
+    }
+
+    /// The same for somebody who does not sit at the terminal: a key that is made for the door goes into a file.
+    ///
+    /// # Errors
+    /// Those of [`Tunnels::open`].
+    pub(super) fn open_unseen(&self, tunnel: Tunnel) -> Result<Option<MadeKey>, StartError> {
+        let options = Options {
+            shows_made_key: false,
+            ..self.0.options.clone()
+        };
+        self.open_for(tunnel, &options)
+    }
+
+    fn open_for(&self, tunnel: Tunnel, options: &Options) -> Result<Option<MadeKey>, StartError> {
         let inner = &*self.0;
         // Held throughout: nothing below waits, and nobody else opens the same one meanwhile.
         let mut book = inner.open.lock();
@@ -158,7 +174,7 @@ impl Tunnels {
         let gateway = inner.current.load();
         let settings = &gateway.config().tunnels;
         check(tunnel, settings)?;
-        let told = inner.hand_over(gateway.config())?;
+        let told = inner.hand_over(gateway.config(), options)?;
         let probe = Arc::new(Probe::new().map_err(StartError::Random)?);
         let way = Way::prepare(tunnel, settings, &inner.options)?;
         let opened = inner.start(tunnel, probe, way);
@@ -230,9 +246,9 @@ impl Inner {
     }
 
     /// Lets the owner know the key of a public door, if one was made for it; says how, if that is news.
-    fn hand_over(&self, config: &Config) -> Result<Option<MadeKey>, StartError> {
+    fn hand_over(&self, config: &Config, options: &Options) -> Result<Option<MadeKey>, StartError> {
         if self.keys.is_needed_by_tunnels(config) {
-            self.keys.hand_over(&self.options)
+            self.keys.hand_over(options)
         } else {
             Ok(None)
         }

@@ -1,6 +1,7 @@
 //! The verbs of the command line, called as functions: their output, their files, their exit status.
 
 mod check;
+mod config;
 mod init;
 mod live;
 mod local;
