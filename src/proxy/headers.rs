@@ -198,6 +198,7 @@ mod tests {
             verdict,
             status: None,
             rests: None,
+            is_injected: false,
         }
     }
 

@@ -193,6 +193,7 @@ fn attempt(one: &Try) -> Value {
         "began_ms": milliseconds(one.began),
         "elapsed_ms": one.elapsed.map(milliseconds),
         "rests_ms": one.rests.map(milliseconds),
+        "injected": one.is_injected,
     })
 }
 
@@ -229,9 +230,11 @@ mod tests {
             verdict,
             status,
             rests: None,
+            is_injected: false,
         };
         let failed = Verdict::Failed(FailureClass::RateLimit);
         let trace = Trace {
+            candidates: Vec::new(),
             request_id: HeaderValue::from_static("id"),
             client: "key 1".into(),
             door: None,
