@@ -2,7 +2,7 @@
 
 use super::router::off;
 use super::sheet::{Sheet, path, secret, secrets, size, span};
-use crate::config::{Cloudflared, Config, Listen, Ngrok, Server, Tunnel, Tunnels};
+use crate::config::{AdminSocket, Cloudflared, Config, Listen, Ngrok, Server, Tunnel, Tunnels};
 
 /// Every setting of `server`.
 pub(super) fn server(config: &Config, sheet: &mut Sheet<'_>) {
@@ -36,10 +36,21 @@ fn doors(server: &Server, sheet: &mut Sheet<'_>) {
     match &server.admin {
         None => sheet.put("server.admin", off()),
         Some(admin) => {
-            sheet.put("server.admin.socket", admin.socket.as_deref().map(path));
-            sheet.put("server.admin.listen", admin.listen.clone());
+            match &admin.socket {
+                None => sheet.put("server.admin.socket", off()),
+                Some(AdminSocket::Usual) => sheet.put("server.admin.socket", "run/admin.sock"),
+                Some(AdminSocket::At(socket)) => sheet.put("server.admin.socket", path(socket)),
+            }
+            sheet.put("server.admin.listen", admin.listen.as_ref().map(written));
             sheet.put("server.admin.token", secret(admin.token.as_ref()));
         }
+    }
+}
+
+fn written(listen: &Listen) -> String {
+    match listen {
+        Listen::Tcp { host, port, .. } => format!("{host}:{port}"),
+        Listen::Unix(path) => path.display().to_string(),
     }
 }
 
