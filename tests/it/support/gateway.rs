@@ -4,7 +4,9 @@ use std::path::Path;
 
 use autogw::app::{Options, Tunnels};
 use autogw::config::Config;
+use autogw::proxy::gateway::Gateway as Facts;
 use autogw::server::Limits;
+use autogw::telemetry::act::{Act, Refused, Told};
 use autogw::telemetry::trace::Trace;
 use serde_json::Value;
 
@@ -77,6 +79,23 @@ impl Gateway {
             Endpoint::Tcp(address) => Some(address.port()),
             Endpoint::Unix(_) => None,
         }
+    }
+
+    /// Does something while it runs, which it has to be able to.
+    pub(crate) async fn act(&self, act: Act) -> Told {
+        let told = self.running.act(act.clone()).await;
+        told.unwrap_or_else(|refused| panic!("{act:?}: {refused:?}"))
+    }
+
+    /// Why it does not do something.
+    pub(crate) async fn refuses(&self, act: Act) -> Refused {
+        let told = self.running.act(act).await;
+        told.expect_err("a refusal")
+    }
+
+    /// What it has counted and remembers.
+    pub(crate) fn facts(&self) -> &Facts {
+        self.running.facts()
     }
 
     /// Its tunnels.
