@@ -106,7 +106,7 @@ impl<'a> Console<'a> {
 
 /// JSON with what a terminal could take for a command in escapes: outside of strings there is only the end of
 /// a line. JSON itself asks for no more than the first 32.
-fn escaped(json: &str) -> String {
+pub(super) fn escaped(json: &str) -> String {
     json.chars().fold(String::new(), |mut text, c| {
         if is_treacherous(c) && c != '\n' {
             // A string takes everything, and none of them is outside of the first plane.

@@ -8,6 +8,7 @@ pub mod ask;
 pub mod banner;
 pub mod check;
 pub mod completions;
+pub mod config;
 pub mod console;
 mod door;
 pub mod exit;
@@ -47,6 +48,7 @@ use crate::telemetry::log;
 use ask::Ask;
 use check::CheckArgs;
 use completions::CompletionsArgs;
+use config::ConfigArgs;
 use console::Console;
 use exit::Exit;
 use explain::ExplainArgs;
@@ -98,6 +100,7 @@ enum Verb {
     Logs(LogsArgs),
     Reload(ReloadArgs),
     Check(CheckArgs),
+    Config(ConfigArgs),
     Explain(ExplainArgs),
     SaveGlobal(SaveGlobalArgs),
     Init(InitArgs),
@@ -169,6 +172,7 @@ impl Verb {
             Verb::Logs(args) => logs::run(args, &env, console).await,
             Verb::Reload(args) => reload::run(args, &env, console).await,
             Verb::Check(args) => check::run(args, env, console).await,
+            Verb::Config(args) => config::run(args, env, console).await,
             Verb::Explain(args) => Box::pin(explain::run(args, env, console)).await,
             Verb::SaveGlobal(args) => save_global::run(args, env, console),
             Verb::Init(args) => {

@@ -47,6 +47,11 @@ fn check() {
 }
 
 #[test]
+fn config_show() {
+    insta::assert_snapshot!(help(&["config", "show"]));
+}
+
+#[test]
 fn explain() {
     insta::assert_snapshot!(help(&["explain"]));
 }

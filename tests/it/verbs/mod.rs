@@ -2,6 +2,7 @@
 
 mod attached;
 mod check;
+mod config;
 mod followed;
 mod init;
 mod live;
