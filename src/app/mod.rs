@@ -209,7 +209,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     };
     let (over, background) = (CancellationToken::new(), TaskTracker::new());
     let facts = Facts::new(&current, &tunnels, &address, &options);
-    let grounds = admin::Grounds::new(&options, &over, &background);
+    let grounds = admin::Grounds::new(&options, &over, &background, no_reload());
     let admin = admin::open(facts, &tunnels, grounds).await;
     notes.extend(admin.notes.iter().cloned());
     let running = Running {
@@ -232,6 +232,14 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         }
         _ => Ok(running),
     }
+}
+
+/// What a run does that cannot read its configuration anew: it says so.
+fn no_reload() -> acts::Reload {
+    Arc::new(|| {
+        let refused = Refused::new("this run cannot read its configuration anew");
+        Box::pin(std::future::ready(Err(refused)))
+    })
 }
 
 /// Lets the health of `gateway` go on from where the last run stopped, if that is kept anywhere.
@@ -328,10 +336,7 @@ impl Running {
         let deps = acts::Deps {
             gateway: self.gateway(),
             tunnels: self.tunnels.clone(),
-            reload: Arc::new(|| {
-                let refused = Refused::new("this run cannot read its configuration anew");
-                Box::pin(std::future::ready(Err(refused)))
-            }),
+            reload: no_reload(),
         };
         Box::pin(acts::perform(deps, act)).await
     }

@@ -79,8 +79,8 @@ impl Client {
 
     /// Has it do something.
     pub async fn act(&self, act: &Act) -> Result<Told, Trouble> {
-        let body = serde_json::to_value(act).map_err(|error| self.odd(error.to_string()))?;
-        self.post("/v1/act", &body).await
+        let body = serde_json::to_value(act).map_err(|error| self.odd(&error))?;
+        self.post("/v1/acts", &body).await
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -96,20 +96,20 @@ impl Client {
         };
         let (status, body) = timeout(ANSWER, asking)
             .await
-            .unwrap_or_else(|_| Err(self.odd(format!("no answer within {ANSWER:?}"))))?;
+            .unwrap_or_else(|_| Err(self.odd(&format!("no answer within {ANSWER:?}"))))?;
         if !status.is_success() {
-            return Err(refused(status, &body).unwrap_or_else(|| self.odd(status)));
+            return Err(refused(status, &body).unwrap_or_else(|| self.odd(&status)));
         }
-        serde_json::from_slice(&body).map_err(|error| self.odd(error))
+        serde_json::from_slice(&body).map_err(|error| self.odd(&error))
     }
 
     async fn whole(&self, body: Incoming) -> Result<Bytes, Trouble> {
         let whole = Limited::new(body, LARGEST).collect().await;
-        let whole = whole.map_err(|error| self.odd(error))?;
+        let whole = whole.map_err(|error| self.odd(&error))?;
         Ok(whole.to_bytes())
     }
 
-    pub(super) fn odd(&self, reason: impl ToString) -> Trouble {
+    pub(super) fn odd(&self, reason: &impl ToString) -> Trouble {
         Trouble::Odd {
             door: self.door.clone(),
             reason: reason.to_string().replace(is_treacherous, " "),

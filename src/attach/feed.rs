@@ -42,6 +42,7 @@ pub enum News {
 #[derive(Debug)]
 pub struct Feed {
     client: Client,
+    path: String,
     state: State,
     backoff: Backoff,
 }
@@ -60,9 +61,19 @@ type Opening = Pin<Box<dyn Future<Output = Result<(Stream, Hello), Trouble>> + S
 impl Feed {
     /// The feed of the gateway that `client` asks.
     pub fn new(client: Client) -> Self {
+        Self::at(client, "/v1/events".to_owned())
+    }
+
+    /// The same without what is not among `kinds`, e.g. `log,lost`. Snapshots always come.
+    pub fn only(client: Client, kinds: &str) -> Self {
+        Self::at(client, format!("/v1/events?only={kinds}"))
+    }
+
+    fn at(client: Client, path: String) -> Self {
         Self {
-            state: State::Opening(opening(&client)),
+            state: State::Opening(opening(&client, &path)),
             client,
+            path,
             backoff: Backoff::default(),
         }
     }
@@ -76,7 +87,7 @@ impl Feed {
             match &mut self.state {
                 State::Waiting { until, mark } => {
                     backoff::wait(*until, mark, self.client.door()).await;
-                    self.state = State::Opening(opening(&self.client));
+                    self.state = State::Opening(opening(&self.client, &self.path));
                 }
                 State::Opening(opening) => {
                     let reason = match opening.await {
@@ -111,8 +122,8 @@ impl Feed {
     }
 }
 
-fn opening(client: &Client) -> Opening {
-    Box::pin(Stream::open(client.clone()))
+fn opening(client: &Client, path: &str) -> Opening {
+    Box::pin(Stream::open(client.clone(), path.to_owned()))
 }
 
 /// What is said to a gateway that speaks another language.

@@ -1,5 +1,6 @@
 //! `~/.auto-gateway`: where files lie, and what they may be called.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -27,12 +28,11 @@ impl Home {
     pub fn of(env: &Environment) -> Result<Self, NoHome> {
         let runtime = env.filled("XDG_RUNTIME_DIR").map(PathBuf::from);
         let runtime = runtime.filter(|directory| directory.is_absolute());
-        let directory = match env.filled("AUTOGW_HOME") {
-            Some(home) => env.expand_home(home),
-            None => {
-                let home = env.home().filter(|home| home.is_absolute());
-                home.ok_or(NoHome)?.join(".auto-gateway")
-            }
+        let directory = if let Some(home) = env.filled("AUTOGW_HOME") {
+            env.expand_home(home)
+        } else {
+            let home = env.home().filter(|home| home.is_absolute());
+            home.ok_or(NoHome)?.join(".auto-gateway")
         };
         Ok(Self { directory, runtime })
     }
@@ -80,11 +80,11 @@ impl Home {
                     &ring::digest::SHA256,
                     usual.as_os_str().as_encoded_bytes(),
                 );
-                let digest: String = digest.as_ref()[..8]
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
-                runtime.join("autogw").join(format!("{digest}.sock"))
+                let mut name = String::new();
+                for byte in &digest.as_ref()[..8] {
+                    _ = write!(name, "{byte:02x}");
+                }
+                runtime.join("autogw").join(format!("{name}.sock"))
             }
             _ => usual,
         }

@@ -16,7 +16,7 @@ pub(super) fn about(facts: &Facts, gateway: &Gateway, bus: &Bus, steering: &Stee
         name: facts.name.clone(),
         started_ms: facts.started_ms,
         url: facts.url.clone(),
-        config: facts.origin.clone(),
+        config: config.origins.file().to_owned(),
         strategy: strategy.unwrap_or(config.router.strategy.name()).to_owned(),
         generation: gateway.generation(),
         reloaded: facts.reloaded(),

@@ -10,9 +10,11 @@
 //! was published before, so whoever has watched since before it misses nothing.
 
 mod about;
+mod course;
 mod moment;
 mod picture;
 mod providers;
+mod requests;
 mod standing;
 mod task;
 mod tunnels;
@@ -45,8 +47,6 @@ pub(super) struct Facts {
     name: Option<String>,
     /// Where it answers.
     url: String,
-    /// Where its configuration came from.
-    origin: String,
     /// When it was started, in milliseconds since 1970.
     started_ms: u64,
 }
@@ -79,7 +79,6 @@ impl Facts {
             tail: options.tail.clone(),
             name: name.map(|name| name.as_str().to_owned()),
             url: address.url().unwrap_or_else(|| format!("unix:{address}")),
-            origin: String::new(),
             started_ms: Moment::first().now_ms(),
         }
     }
@@ -159,8 +158,9 @@ impl Observer {
     }
 
     /// The page of a request, by its id or its number.
-    pub(super) fn request(&self, _id: &str) -> Option<RequestDetail> {
-        None
+    pub(super) fn request(&self, id: &str) -> Option<RequestDetail> {
+        let moment = self.0.picture.lock().moment().next();
+        requests::page(&self.0.facts.gateway(), id, moment)
     }
 }
 

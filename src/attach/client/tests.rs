@@ -16,7 +16,7 @@ async fn an_act_is_posted_and_what_came_of_it_is_told() {
     let told = client.act(&Act::Reload).await.expect("it is done");
     assert_eq!((&*told.message, told.details.len()), ("reloaded", 1));
     let asked = gateway.asked().remove(0);
-    assert!(asked.starts_with("POST /v1/act HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.starts_with("POST /v1/acts HTTP/1.1\r\n"), "{asked}");
     assert!(asked.contains("content-type: application/json"), "{asked}");
     assert!(asked.ends_with("\r\n\r\n{\"act\":\"reload\"}"), "{asked}");
     assert!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, header};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper::body::Incoming;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -39,18 +39,17 @@ pub(super) struct Stream {
 
 impl Stream {
     /// Connects and waits for the first word.
-    pub(super) async fn open(client: Client) -> Result<(Self, Hello), Trouble> {
+    pub(super) async fn open(client: Client, path: String) -> Result<(Self, Hello), Trouble> {
         let opening = async {
-            let path = "/v1/events";
-            let (answer, wire) =
-                wire::exchange(client.door(), Method::GET, path, Bytes::new()).await?;
+            let exchange = wire::exchange(client.door(), Method::GET, &path, Bytes::new());
+            let (answer, wire) = exchange.await?;
             let (head, body) = answer.into_parts();
             let kind = head.headers.get(header::CONTENT_TYPE);
             let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-"));
             if !head.status.is_success() || !is_stream {
                 let page = Limited::new(body, LARGEST_REFUSAL).collect().await;
-                let page = page.map(|page| page.to_bytes()).unwrap_or_default();
-                let odd = || client.odd(format!("{} and no stream", head.status));
+                let page = page.map_or_else(|_| Bytes::new(), Collected::to_bytes);
+                let odd = || client.odd(&format!("{} and no stream", head.status));
                 return Err(refused(head.status, &page).unwrap_or_else(odd));
             }
             let mut stream = Self {
@@ -61,10 +60,10 @@ impl Stream {
                 heard: Instant::now(),
                 _wire: wire,
             };
-            let hello = stream.hello().await.map_err(|why| client.odd(why))?;
+            let hello = stream.hello().await.map_err(|why| client.odd(&why))?;
             Ok((stream, hello))
         };
-        let silent = |_| Err(client.odd(format!("no word within {OPENING:?}")));
+        let silent = |_| Err(client.odd(&format!("no word within {OPENING:?}")));
         timeout(OPENING, opening).await.unwrap_or_else(silent)
     }
 
