@@ -1,1 +1,4 @@
-//! The panes: each a pure function of the model, one per file.
+//! The panes: each a pure function of the model, one per file; and what they draw with.
+
+pub mod figures;
+pub mod pen;
