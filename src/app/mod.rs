@@ -348,7 +348,12 @@ impl Running {
 
     /// Runs until a signal, then drains; a second signal ends at once.
     pub async fn wait_for_shutdown(self, signals: Signals) {
-        shutdown::on_signal(self, signals).await;
+        self.wait_for_end(signals, std::future::pending()).await;
+    }
+
+    /// The same, and a person may say `so`, whose word is for the log.
+    pub async fn wait_for_end(self, signals: Signals, so: impl Future<Output = &'static str>) {
+        shutdown::when_told(self, signals, so).await;
     }
 
     /// Drains as on a signal.

@@ -10,9 +10,16 @@ use super::Running;
 /// How long streams have to hand over their last event once they are told to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Waits for a signal, then drains; a second signal ends the wait.
-pub(super) async fn on_signal(running: Running, mut signals: Signals) {
-    let name = signals.next().await;
+/// Waits for a signal, or for a person who says `so`, then drains; another signal ends the wait.
+pub(super) async fn when_told(
+    running: Running,
+    mut signals: Signals,
+    so: impl Future<Output = &'static str>,
+) {
+    let name = tokio::select! {
+        name = signals.next() => name,
+        name = so => name,
+    };
     tracing::info!(target: "autogw::app", signal = name, "draining");
     let orderly = async {
         drain(&running).await;

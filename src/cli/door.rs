@@ -47,6 +47,11 @@ impl From<Kind> for Option<Tunnel> {
 }
 
 impl DoorArgs {
+    /// Whether any of it is asked for.
+    pub(super) fn is_asked(&self) -> bool {
+        self.tunnel.is_some() || self.qr || self.i_know_this_is_public
+    }
+
     /// Does what the flags say, and adds what is to be said about it. The address has been settled before.
     pub(super) fn apply(&self, setup: &mut Setup) {
         let config = &mut setup.config;

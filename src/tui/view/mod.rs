@@ -1,1 +1,16 @@
-//! The panes: each a pure function of the model, one per file.
+//! The panes: each a pure function of the model, one per file; and what they draw with.
+
+pub mod acting;
+pub mod figures;
+pub mod filter;
+pub mod frame;
+pub mod input;
+pub mod overview;
+pub mod panes;
+pub mod pen;
+pub mod provider;
+pub mod scroll;
+pub mod spark;
+pub mod standing;
+pub mod table;
+pub mod text;
