@@ -10,8 +10,11 @@
 //! It runs on a thread of its own, so that a terminal that does not read never holds up a request, and draws only
 //! when something has changed.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod keymap;
 pub mod model;
 pub mod pane;
+pub mod text;
 pub mod theme;
 pub mod view;

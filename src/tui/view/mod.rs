@@ -1,7 +1,13 @@
-//! The panes: each a pure function of the model, one per file.
+//! The panes: each a pure function of the model, one per file; and what they draw with.
 
+pub mod curl;
+pub mod figures;
 pub mod filter;
+pub mod finder;
 pub mod input;
+pub mod listed;
+pub mod pen;
+pub mod requests;
 pub mod scroll;
 pub mod table;
-pub mod text;
+pub mod wrap;
