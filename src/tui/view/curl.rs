@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::text::plain;
 use crate::telemetry::snapshot::About;
-use crate::tui::text::plain;
 
 /// The model of an example where the gateway names none.
 const ANY_MODEL: &str = "auto";

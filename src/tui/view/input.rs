@@ -5,8 +5,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
+use super::text::{columns, cut, plain};
 use crate::telemetry::foreign::is_treacherous;
-use crate::tui::text::{cut, plain, width};
 use crate::tui::theme::{Theme, Tone};
 
 /// Letters that a line takes: more than any name of a model has.
@@ -156,7 +156,7 @@ impl Input {
         if area.is_empty() {
             return;
         }
-        let label = cut(label, usize::from(area.width / 2));
+        let label = cut(label, usize::from(area.width / 2), theme);
         buffer.set_stringn(
             area.x,
             area.y,
@@ -164,7 +164,7 @@ impl Input {
             area.width.into(),
             theme.style(Tone::Accent),
         );
-        let taken = u16::try_from(width(&label)).unwrap_or(area.width);
+        let taken = u16::try_from(columns(&label)).unwrap_or(area.width);
         let x = area.x.saturating_add(taken);
         let room = area.width.saturating_sub(taken);
         if room > 0 {
@@ -174,7 +174,7 @@ impl Input {
 
     fn draw_text(&self, area: Rect, buffer: &mut Buffer) {
         let room = usize::from(area.width);
-        let wide = |letters: &[char]| width(&plain(&letters.iter().collect::<String>()));
+        let wide = |letters: &[char]| columns(&plain(&letters.iter().collect::<String>()));
         // Two columns at the end stay free for the cursor on a wide letter.
         let mut start = 0;
         while start < self.cursor && wide(&self.letters[start..self.cursor]) + 2 > room {

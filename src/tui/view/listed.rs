@@ -9,7 +9,7 @@ pub fn listed(pen: &mut Pen<'_>, y: u16, pieces: &[(String, Style)], between: St
     let mut x = 0_u16;
     for (text, style) in pieces.iter().filter(|(text, _)| !text.is_empty()) {
         if x > 0 {
-            let needs = u16::try_from(crate::tui::text::width(text)).unwrap_or(u16::MAX);
+            let needs = u16::try_from(super::text::columns(text)).unwrap_or(u16::MAX);
             if x.saturating_add(3).saturating_add(needs.min(24)) > pen.width() {
                 continue;
             }

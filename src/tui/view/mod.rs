@@ -10,4 +10,4 @@ pub mod pen;
 pub mod requests;
 pub mod scroll;
 pub mod table;
-pub mod wrap;
+pub mod text;

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::tui::text::{cut, tail, width};
+use super::text::{columns, cut, cut_start};
 use crate::tui::theme::{Theme, Tone};
 
 /// Columns before the first one, for the mark of the selected row.
@@ -57,7 +57,7 @@ impl Cell {
     }
 
     fn columns(&self) -> usize {
-        self.0.iter().map(|(text, _)| width(text)).sum()
+        self.0.iter().map(|(text, _)| columns(text)).sum()
     }
 }
 
@@ -102,7 +102,7 @@ impl Table<'_> {
         let lines = (area.y.saturating_add(1)..area.bottom()).enumerate();
         for ((count, y), cells) in lines.zip(rows) {
             let line = Rect::new(area.x, y, area.width, 1);
-            self.draw_row(&places, &cells, line, buffer);
+            self.draw_row(&places, &cells, line, buffer, theme);
             if selected == Some(count) {
                 buffer.set_stringn(area.x, y, ">", 1, theme.style(Tone::Accent));
                 buffer.set_style(line, theme.selected());
@@ -179,21 +179,30 @@ impl Table<'_> {
         for place in places {
             let column = &self.columns[place.column];
             let sorted = self.sorted.filter(|(at, _)| *at == place.column);
-            let arrow = match sorted {
-                None => "",
-                Some((_, true)) => "▾",
-                Some((_, false)) => "▴",
+            let arrow = match (sorted, theme.is_ascii) {
+                (None, _) => "",
+                (Some((_, true)), false) => "▾",
+                (Some((_, false)), false) => "▴",
+                (Some((_, true)), true) => "v",
+                (Some((_, false)), true) => "^",
             };
             let tone = sorted.map_or(Tone::Quiet, |_| Tone::Accent);
             let cell = Cell::new(format!("{}{arrow}", column.title), theme.style(tone));
-            place.draw(column.kind, &cell, area, buffer);
+            place.draw(column.kind, &cell, area, buffer, theme);
         }
     }
 
-    fn draw_row(&self, places: &[Place], cells: &[Cell], area: Rect, buffer: &mut Buffer) {
+    fn draw_row(
+        &self,
+        places: &[Place],
+        cells: &[Cell],
+        area: Rect,
+        buffer: &mut Buffer,
+        theme: &Theme,
+    ) {
         for place in places {
             if let Some(cell) = cells.get(place.column) {
-                place.draw(self.columns[place.column].kind, cell, area, buffer);
+                place.draw(self.columns[place.column].kind, cell, area, buffer, theme);
             }
         }
     }
@@ -209,7 +218,7 @@ struct Place {
 }
 
 impl Place {
-    fn draw(self, kind: Kind, cell: &Cell, area: Rect, buffer: &mut Buffer) {
+    fn draw(self, kind: Kind, cell: &Cell, area: Rect, buffer: &mut Buffer, theme: &Theme) {
         let mut left = usize::from(self.width.min(area.width.saturating_sub(self.x)));
         let mut x = area.x.saturating_add(self.x);
         let spare = left.saturating_sub(cell.columns());
@@ -219,11 +228,11 @@ impl Place {
         }
         for (text, style) in &cell.0 {
             let text = match kind {
-                Kind::Way => tail(text, left),
-                Kind::Words | Kind::Number => cut(text, left),
+                Kind::Way => cut_start(text, left, theme),
+                Kind::Words | Kind::Number => cut(text, left, theme),
             };
             (x, _) = buffer.set_stringn(x, area.y, &text, left, *style);
-            left = left.saturating_sub(width(&text));
+            left = left.saturating_sub(columns(&text));
         }
     }
 }

@@ -14,7 +14,7 @@ use super::listed::listed;
 use super::pen::Pen;
 use super::scroll::{Scroll, moved};
 use super::table::Table;
-use super::wrap::wrapped;
+use super::text::wrapped;
 use crate::telemetry::snapshot::{RequestRow, is_over};
 use crate::tui::keymap::Command;
 use crate::tui::model::Link;

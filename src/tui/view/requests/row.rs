@@ -6,16 +6,16 @@ use std::cmp::Ordering;
 use ratatui::style::Style;
 
 use crate::telemetry::snapshot::{Phase, RequestRow, is_over};
-use crate::tui::text::plain;
 use crate::tui::theme::{Theme, Tone};
 use crate::tui::view::figures::{NOTHING, count, money, narrow_millis, rate};
 use crate::tui::view::filter::Field;
 use crate::tui::view::table::{Cell, Column, Kind};
+use crate::tui::view::text::plain;
 
 /// The columns.
 pub(super) const COLUMNS: &[Column] = &[
     column("ID", 7, 16, 4, Kind::Way),
-    column("AGE", 5, 6, 0, Kind::Number),
+    column("AGE", 4, 6, 0, Kind::Number),
     column("CLIENT", 7, 14, 7, Kind::Words),
     column("MODEL", 10, 34, 0, Kind::Words),
     column("ROUTE", 17, 44, 0, Kind::Way),
@@ -25,7 +25,7 @@ pub(super) const COLUMNS: &[Column] = &[
     column("IN", 5, 6, 9, Kind::Number),
     column("TOK", 5, 6, 3, Kind::Number),
     column("TOK/S", 5, 6, 2, Kind::Number),
-    column("STATUS", 5, 6, 0, Kind::Words),
+    column("STATUS", 6, 6, 0, Kind::Words),
     column("OUTCOME", 8, 11, 5, Kind::Words),
     column("COST", 8, 9, 6, Kind::Number),
     column("ENDPOINT", 10, 20, 10, Kind::Words),

@@ -182,7 +182,7 @@ fn odd_data_is_drawn_and_moves_nothing() {
         assert!(
             picture
                 .lines()
-                .all(|line| crate::tui::text::width(line) <= usize::from(width))
+                .all(|line| crate::tui::view::text::columns(line) <= usize::from(width))
         );
         assert!(!picture.contains('\u{1b}') && !picture.contains('\u{202e}'));
     }
