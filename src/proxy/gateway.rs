@@ -27,6 +27,7 @@ use crate::route::Target;
 use crate::route::dice::scattered;
 use crate::route::index::Index;
 use crate::route::plan::Keyring;
+use crate::telemetry::capture::Capture;
 use crate::telemetry::trace::Ring;
 
 /// Most names taken from one listing; the largest aggregators list some hundreds.
@@ -68,6 +69,8 @@ pub struct Gateway {
     /// What was tried for the last requests.
     traces: Arc<Ring>,
     hedges: Hedges,
+    /// What is kept of requests for the inspector.
+    capture: Arc<Capture>,
     /// Where requests wait for a place, if they may.
     vacancies: Option<Arc<Vacancies>>,
     redactor: Arc<Redactor>,
@@ -111,6 +114,7 @@ impl Gateway {
             idempotency: Keys::default(),
             traces: Arc::default(),
             hedges: Hedges::default(),
+            capture: Arc::new(Capture::new(config.router.capture, redactor.clone())),
             vacancies: may_wait.then(|| Arc::new(Vacancies::new(keyrings.len()))),
             config,
             keyrings,
@@ -203,6 +207,11 @@ impl Gateway {
     /// The budget of second requests against slow targets, and how many there were.
     pub fn hedges(&self) -> &Hedges {
         &self.hedges
+    }
+
+    /// What is kept of requests for the inspector.
+    pub fn capture(&self) -> &Arc<Capture> {
+        &self.capture
     }
 
     /// Where requests wait for a place at a provider, if they may.

@@ -45,6 +45,7 @@ pub mod session;
 pub mod shown;
 mod state;
 pub mod stored;
+pub mod tapped;
 pub mod tongue;
 pub mod translate;
 mod tries;

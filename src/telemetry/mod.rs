@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod bus;
+pub mod capture;
 pub mod event;
 pub mod foreign;
 pub mod log;

@@ -5,6 +5,7 @@ use std::path::Path;
 use autogw::app::{Options, Tunnels};
 use autogw::config::Config;
 use autogw::server::Limits;
+use autogw::telemetry::snapshot::Captured;
 use autogw::telemetry::trace::Trace;
 use serde_json::Value;
 
@@ -103,6 +104,11 @@ impl Gateway {
             }
         };
         patiently("a trace", remembered).await
+    }
+
+    /// What is captured of the request of that id.
+    pub(crate) fn captured(&self, id: &str) -> Option<Captured> {
+        self.running.facts().capture().get(id)
     }
 
     /// Whether the request of that id is remembered.
