@@ -17,6 +17,8 @@ pub(super) async fn when_told(
     so: impl Future<Output = &'static str>,
 ) {
     let name = tokio::select! {
+        // One that has ended the dashboard as well is not to be taken for a second one.
+        biased;
         name = signals.next() => name,
         name = so => name,
     };
