@@ -149,7 +149,8 @@ impl Verb {
         match self {
             Verb::Start(args) => start::run(args, env, console).await,
             Verb::Check(args) => check::run(args, env, console).await,
-            Verb::Explain(args) => explain::run(args, env, console).await,
+            // Boxed: a rehearsal is large.
+            Verb::Explain(args) => Box::pin(explain::run(args, env, console)).await,
             Verb::SaveGlobal(args) => save_global::run(args, env, console),
             Verb::Init(args) => {
                 let mut terminal = ask::Terminal;
