@@ -4,6 +4,7 @@
 //! config → client key → Gateway → listener → local door → accept loop
 //!                          │ one generation of several: `current` is the one in force
 //!                          ├ tunnels: a public door each, opened now or later
+//!                          ├ reload: the file changes, SIGHUP, or somebody asks for it → the next generation
 //!                          ├ state: what was known of keys and targets at the last stop
 //!                          └ background: model listings · idle connections · TLS warm-up · probes
 //! signal → drain (no new connections, /ready says 503) → running requests → error to the rest → end
@@ -11,6 +12,7 @@
 
 mod background;
 mod client_key;
+pub mod reload;
 mod run_files;
 mod shutdown;
 mod state;
@@ -26,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 use self::client_key::RunKeys;
 pub use self::client_key::{MadeKey, made_key_file};
+use self::reload::{Reloader, Source};
 pub use self::shutdown::Signals;
 use self::state::Keeper;
 pub use self::state::recall;
@@ -42,6 +45,7 @@ use crate::server::door::Door;
 use crate::server::edge::{Edge, Rule};
 use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
+use crate::telemetry::log::Redaction;
 use crate::telemetry::tunnel::Board;
 
 /// What a start needs beside the configuration.
@@ -59,6 +63,10 @@ pub struct Options {
     pub limits: Limits,
     /// The autogw program, which becomes the programs of tunnels.
     pub launcher: PathBuf,
+    /// Where the configuration can be read again; `None` if nowhere.
+    pub source: Option<Arc<dyn Source>>,
+    /// What has to know of secrets that a reload brings, beside the gateway itself.
+    pub redaction: Option<Redaction>,
 }
 
 impl Options {
@@ -71,6 +79,8 @@ impl Options {
             may_change_port: false,
             limits: Limits::within(getrlimit(Resource::Nofile).current),
             launcher: own_program(),
+            source: None,
+            redaction: None,
         }
     }
 }
@@ -144,6 +154,7 @@ pub struct Running {
     /// What a person should be told of the state file.
     notes: Vec<String>,
     tunnels: Tunnels,
+    reloader: Reloader,
     /// Cancelled when no new connections are wanted.
     drain: CancellationToken,
     /// Connections and the accept loop.
@@ -163,6 +174,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     if let Some(tunnel) = tunnel {
         tunnels::check(tunnel, &config.tunnels)?;
     }
+    let written = config.clone();
     let keys = Arc::new(RunKeys::make()?);
     let needs_made_key = client_key::is_needed_locally(&config);
     if needs_made_key {
@@ -189,7 +201,21 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         seed,
     );
     let rule = local_rule(keys.clone(), address.clone());
-    let edge = Edge::new(current.clone(), rule, board, options.limits, seed);
+    let edge = Arc::new(Edge::new(
+        current.clone(),
+        rule,
+        board,
+        options.limits,
+        seed,
+    ));
+    let reloader = Reloader::new(
+        written,
+        current.clone(),
+        edge.clone(),
+        tunnels.clone(),
+        keys.clone(),
+        options.clone(),
+    );
     let (keeper, notes) = match restore(&current, &options)? {
         Some(opened) => (Some(opened.keeper), opened.notes),
         None => (None, Vec::new()),
@@ -200,6 +226,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         address,
         keys,
         tunnels,
+        reloader,
         drain: CancellationToken::new(),
         connections: TaskTracker::new(),
         over: CancellationToken::new(),
@@ -236,15 +263,16 @@ fn local_rule(keys: Arc<RunKeys>, address: Address) -> Rule {
 }
 
 impl Running {
-    fn serve(&self, listener: Listener, edge: Edge, limits: Limits, keeper: Option<Keeper>) {
+    fn serve(&self, listener: Listener, edge: Arc<Edge>, limits: Limits, keeper: Option<Keeper>) {
         self.connections.spawn(accept::run(
             listener,
-            Arc::new(edge),
+            edge,
             limits,
             self.drain.clone(),
             self.connections.clone(),
         ));
         background::spawn(&self.current, &self.background, &self.over);
+        self.reloader.spawn(&self.background, &self.over);
         if let Some(keeper) = keeper {
             self.background.spawn(keeper.run(self.over.clone()));
         }
@@ -269,6 +297,11 @@ impl Running {
     /// The tunnels of this run.
     pub fn tunnels(&self) -> &Tunnels {
         &self.tunnels
+    }
+
+    /// What puts a new configuration in force.
+    pub fn reloader(&self) -> &Reloader {
+        &self.reloader
     }
 
     /// How the tunnels of this run are.

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+use crate::app::reload::Source;
 use crate::app::{self, Address, Running, Signals, StartError};
 use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 
+use super::again::Again;
 use super::announce::{self, Announcer, Audience, Facts, Speaker, Words};
 use super::banner::{Banner, Circumstances, Origin};
 use super::console::Console;
@@ -25,7 +27,7 @@ use super::setup::{self, Setup};
 use super::source::SourceArgs;
 
 /// Run the gateway
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
   autogw start --demo                   try it: simulated providers, no key, no network
@@ -47,7 +49,7 @@ requests are finished first; a second Ctrl-C stops at once.
 Exit status: 0 stopped, 1 failed (the address is taken, …), 2 wrong usage or configuration.")]
 pub struct StartArgs {
     #[command(flatten)]
-    source: SourceArgs,
+    pub(super) source: SourceArgs,
 
     /// Serve three simulated providers (fast, slow, flaky): no key, no network
     #[arg(long, conflicts_with_all = ["config", "name"])]
@@ -105,12 +107,13 @@ enum Problem {
 
 /// Runs the verb: returns when a signal has ended the gateway.
 pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) -> Exit {
-    let setup = match args.setup(env).await {
+    let setup = match args.setup(env.clone()).await {
         Ok(setup) => setup,
         Err(error) => return tell(&error.into(), console),
     };
     let warnings = setup.warnings.clone();
-    match start(args, setup).await {
+    let source = Again::of(args, env, &setup.origin);
+    match start(args, setup, source).await {
         Ok(()) => Exit::Done,
         Err(problem) => {
             // No banner has said them, and one of them often says where the problem is written.
@@ -120,7 +123,11 @@ pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) 
     }
 }
 
-async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
+async fn start(
+    args: &StartArgs,
+    setup: Setup,
+    source: Option<Arc<dyn Source>>,
+) -> Result<(), Problem> {
     let log = open_log(args, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
     if setup.config.tunnels.door.needs_no_key && door::is_public(&setup.config) {
@@ -132,6 +139,8 @@ async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
         name: args.source.name.clone(),
         shows_made_key: is_watched(args),
         may_change_port: !matches!(setup.origin, Origin::File(_)),
+        source,
+        redaction: Some(log.redaction()),
         ..app::Options::new(setup.home.clone())
     };
     let speaker = Speaker::start(anstream::stdout(), anstream::stderr());
@@ -273,16 +282,28 @@ fn other_port(config: &Config, address: &Address) -> Option<Diagnostic> {
 }
 
 impl StartArgs {
-    async fn setup(&self, env: Environment) -> Result<Setup, ConfigError> {
+    pub(super) async fn setup(&self, env: Environment) -> Result<Setup, ConfigError> {
         let mut setup = if self.demo {
             setup::demo(&self.source, env)?
         } else {
             setup::resolve(&self.source, env).await?
         };
+        self.apply(&mut setup);
+        Ok(setup)
+    }
+
+    /// The configuration in `path`, as if it had been found at the start.
+    pub(super) fn setup_from(&self, path: PathBuf, env: Environment) -> Result<Setup, ConfigError> {
+        let mut setup = setup::from_file(path, &self.source.environment(env)?)?;
+        self.apply(&mut setup);
+        Ok(setup)
+    }
+
+    /// Does what the flags say.
+    fn apply(&self, setup: &mut Setup) {
         let server = &mut setup.config.server;
         server.listen = self.listen(&server.listen);
-        self.door.apply(&mut setup);
-        Ok(setup)
+        self.door.apply(setup);
     }
 
     fn listen(&self, configured: &Listen) -> Listen {

@@ -86,8 +86,19 @@ pub enum LogError {
 #[derive(Debug)]
 pub struct LogGuard {
     sinks: Vec<Arc<Sink>>,
-    redactor: Arc<ArcSwap<Redactor>>,
+    redactor: Redaction,
     file: Option<PathBuf>,
+}
+
+/// What the log hides, for whoever gets to know of new secrets. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Redaction(Arc<ArcSwap<Redactor>>);
+
+impl Redaction {
+    /// From now on the log hides what `redactor` knows.
+    pub fn redact_with(&self, redactor: Arc<Redactor>) {
+        self.0.store(redactor);
+    }
 }
 
 impl LogGuard {
@@ -98,7 +109,14 @@ impl LogGuard {
 
     /// From now on the log hides what `redactor` knows.
     pub fn redact_with(&self, redactor: Arc<Redactor>) {
-        self.redactor.store(redactor);
+        self.redactor.redact_with(redactor);
+    }
+}
+
+impl LogGuard {
+    /// The handle by which others tell it of secrets.
+    pub fn redaction(&self) -> Redaction {
+        self.redactor.clone()
     }
 }
 
@@ -138,7 +156,7 @@ struct Lines {
     told_otherwise: &'static [&'static str],
     stderr: Arc<Sink>,
     file: Option<Arc<Sink>>,
-    redactor: Arc<ArcSwap<Redactor>>,
+    redactor: Redaction,
 }
 
 impl Lines {
@@ -152,10 +170,10 @@ impl Lines {
         let file = file
             .map(|file| Sink::start("log-file", file, settings.format))
             .transpose()?;
-        let redactor = Arc::new(ArcSwap::from_pointee(Redactor::default()));
+        let redactor = Redaction::default();
         let guard = LogGuard {
             sinks: file.iter().chain([&stderr]).cloned().collect(),
-            redactor: Arc::clone(&redactor),
+            redactor: redactor.clone(),
             file: path,
         };
         let lines = Self {
@@ -170,7 +188,12 @@ impl Lines {
     }
 
     fn write(&self, scratch: &mut Scratch, event: &Event<'_>) {
-        scratch.format(event, self.format, SystemTime::now(), &self.redactor.load());
+        scratch.format(
+            event,
+            self.format,
+            SystemTime::now(),
+            &self.redactor.0.load(),
+        );
         if let Some(file) = &self.file {
             file.push(scratch.line().as_bytes());
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use autogw::app::{Options, Tunnels};
 use autogw::config::Config;
 use autogw::server::Limits;
+use autogw::telemetry::snapshot::Reloaded;
 use autogw::telemetry::trace::Trace;
 use serde_json::Value;
 
@@ -110,6 +111,11 @@ impl Gateway {
     /// Whether the request of that id is remembered.
     pub(crate) fn remembers(&self, id: &str) -> bool {
         self.running.facts().traces().find(id, |_| true).is_some()
+    }
+
+    /// Reads its configuration anew; says what came of it.
+    pub(crate) async fn reload(&self) -> Reloaded {
+        patiently("a reload", self.running.reload()).await
     }
 
     /// `text` without its secrets.

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use autogw::app::reload::Cause;
 use autogw::app::{self, Options, Tunnels};
 use autogw::config::{Config, Environment, Format, Home, from_text};
 use autogw::provider::Redactor;
 use autogw::proxy::gateway::Gateway as Facts;
 use autogw::server::Limits;
+use autogw::telemetry::snapshot::Reloaded;
 use tempfile::TempDir;
 
 use super::client::Endpoint;
@@ -35,6 +37,11 @@ impl Running {
     /// What it has counted and remembers.
     pub(crate) fn facts(&self) -> Arc<Facts> {
         self.running.gateway()
+    }
+
+    /// Reads its configuration anew, as the admin API has it done.
+    pub(crate) async fn reload(&self) -> Reloaded {
+        self.running.reloader().reload(Cause::Admin).await
     }
 
     /// What hides its secrets.
