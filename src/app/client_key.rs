@@ -91,15 +91,10 @@ impl RunKeys {
     /// Whoever may come in through a tunnel: never anybody, unless that was said.
     pub(super) fn public(&self, config: &Config) -> ClientKeys {
         let mut keys = config.server.api_keys.clone();
-        if self.is_needed_by_tunnels(config) {
+        if is_needed_by_tunnels(config) {
             keys.push(self.spare.clone());
         }
         self.named(&keys, config.server.accept_base64_keys)
-    }
-
-    /// Whether a tunnel asks for the spare key.
-    pub(super) fn is_needed_by_tunnels(&self, config: &Config) -> bool {
-        config.server.api_keys.is_empty() && !config.tunnels.door.needs_no_key
     }
 
     fn named(&self, keys: &[Secret], accepts_base64: bool) -> ClientKeys {
@@ -109,6 +104,11 @@ impl RunKeys {
         let names: Vec<_> = names.collect();
         ClientKeys::named(keys, names, accepts_base64)
     }
+}
+
+/// Whether a tunnel asks for the spare key.
+pub(super) fn is_needed_by_tunnels(config: &Config) -> bool {
+    config.server.api_keys.is_empty() && !config.tunnels.door.needs_no_key
 }
 
 /// How the holder of `key`, which stands at that place, is called.

@@ -4,6 +4,7 @@
 //! config → client key → Gateway → listener → local door → accept loop
 //!                          │ one generation of several: `current` is the one in force
 //!                          ├ tunnels: a public door each, opened now or later
+//!                          ├ reload: the file changes, SIGHUP, or somebody asks for it → the next generation
 //!                          ├ state: what was known of keys and targets at the last stop
 //!                          └ background: model listings · idle connections · TLS warm-up · probes
 //! signal → drain (no new connections, /ready says 503) → running requests → error to the rest → end
@@ -14,6 +15,7 @@ mod admin;
 mod background;
 mod client_key;
 mod observer;
+pub mod reload;
 mod run_files;
 mod shutdown;
 mod state;
@@ -31,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use self::client_key::RunKeys;
 pub use self::client_key::{MadeKey, made_key_file};
 use self::observer::Facts;
+use self::reload::{Cause, Reloader, Source};
 pub use self::shutdown::Signals;
 use self::state::Keeper;
 pub use self::state::recall;
@@ -49,7 +52,9 @@ use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
 use crate::telemetry::act::{Act, Refused, Told};
 use crate::telemetry::bus::Bus;
+use crate::telemetry::log::Redaction;
 use crate::telemetry::log::Tail;
+use crate::telemetry::snapshot::Reloaded;
 use crate::telemetry::tunnel::Board;
 
 /// What a start needs beside the configuration.
@@ -69,6 +74,10 @@ pub struct Options {
     pub launcher: PathBuf,
     /// The last lines of the log, for whoever watches.
     pub tail: Option<Arc<Tail>>,
+    /// Where the configuration can be read again; `None` if nowhere.
+    pub source: Option<Arc<dyn Source>>,
+    /// What has to know of secrets that a reload brings, beside the gateway itself.
+    pub redaction: Option<Redaction>,
 }
 
 impl Options {
@@ -82,6 +91,8 @@ impl Options {
             limits: Limits::within(getrlimit(Resource::Nofile).current),
             launcher: own_program(),
             tail: None,
+            source: None,
+            redaction: None,
         }
     }
 }
@@ -155,6 +166,7 @@ pub struct Running {
     /// What a person should be told of the state file.
     notes: Vec<String>,
     tunnels: Tunnels,
+    reloader: Reloader,
     /// Cancelled when no new connections are wanted.
     drain: CancellationToken,
     /// Connections and the accept loop.
@@ -176,6 +188,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     if let Some(tunnel) = tunnel {
         tunnels::check(tunnel, &config.tunnels)?;
     }
+    let written = config.clone();
     let keys = Arc::new(RunKeys::make()?);
     let needs_made_key = client_key::is_needed_locally(&config);
     if needs_made_key {
@@ -202,14 +215,28 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         seed,
     );
     let rule = local_rule(keys.clone(), address.clone());
-    let edge = Edge::new(current.clone(), rule, board, options.limits, seed);
+    let edge = Arc::new(Edge::new(
+        current.clone(),
+        rule,
+        board,
+        options.limits,
+        seed,
+    ));
+    let reloader = Reloader::new(
+        written,
+        current.clone(),
+        edge.clone(),
+        tunnels.clone(),
+        keys.clone(),
+        options.clone(),
+    );
     let (keeper, mut notes) = match restore(&current, &options)? {
         Some(opened) => (Some(opened.keeper), opened.notes),
         None => (None, Vec::new()),
     };
     let (over, background) = (CancellationToken::new(), TaskTracker::new());
     let facts = Facts::new(&current, &tunnels, &address, &options);
-    let grounds = admin::Grounds::new(&options, &over, &background, no_reload());
+    let grounds = admin::Grounds::new(&options, &over, &background, reloading(&reloader));
     let admin = admin::open(facts, &tunnels, grounds).await;
     notes.extend(admin.notes.iter().cloned());
     let running = Running {
@@ -218,6 +245,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         address,
         keys,
         tunnels,
+        reloader,
         drain: CancellationToken::new(),
         connections: TaskTracker::new(),
         over,
@@ -234,11 +262,28 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     }
 }
 
-/// What a run does that cannot read its configuration anew: it says so.
-fn no_reload() -> acts::Reload {
-    Arc::new(|| {
-        let refused = Refused::new("this run cannot read its configuration anew");
-        Box::pin(std::future::ready(Err(refused)))
+/// What the owner is told of a reload.
+fn reloading(reloader: &Reloader) -> acts::Reload {
+    let reloader = reloader.clone();
+    Arc::new(move || {
+        let reloader = reloader.clone();
+        Box::pin(async move { told(reloader.reload(Cause::Admin).await) })
+    })
+}
+
+fn told(reloaded: Reloaded) -> Result<Told, Refused> {
+    if reloaded.is_good {
+        let mut details = reloaded.changes;
+        details.extend(reloaded.needs_restart);
+        return Ok(Told {
+            message: reloaded.summary,
+            details,
+        });
+    }
+    Err(Refused {
+        message: reloaded.summary,
+        details: reloaded.errors,
+        ..Refused::default()
     })
 }
 
@@ -263,15 +308,16 @@ fn local_rule(keys: Arc<RunKeys>, address: Address) -> Rule {
 }
 
 impl Running {
-    fn serve(&self, listener: Listener, edge: Edge, limits: Limits, keeper: Option<Keeper>) {
+    fn serve(&self, listener: Listener, edge: Arc<Edge>, limits: Limits, keeper: Option<Keeper>) {
         self.connections.spawn(accept::run(
             listener,
-            Arc::new(edge),
+            edge,
             limits,
             self.drain.clone(),
             self.connections.clone(),
         ));
         background::spawn(&self.current, &self.background, &self.over);
+        self.reloader.spawn(&self.background, &self.over);
         if let Some(keeper) = keeper {
             self.background.spawn(keeper.run(self.over.clone()));
         }
@@ -296,6 +342,11 @@ impl Running {
     /// The tunnels of this run.
     pub fn tunnels(&self) -> &Tunnels {
         &self.tunnels
+    }
+
+    /// What puts a new configuration in force.
+    pub fn reloader(&self) -> &Reloader {
+        &self.reloader
     }
 
     /// How the tunnels of this run are.
@@ -336,7 +387,7 @@ impl Running {
         let deps = acts::Deps {
             gateway: self.gateway(),
             tunnels: self.tunnels.clone(),
-            reload: no_reload(),
+            reload: reloading(&self.reloader),
         };
         Box::pin(acts::perform(deps, act)).await
     }

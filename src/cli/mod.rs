@@ -3,6 +3,7 @@
 //! A verb per file, each with its arguments, whose doc comments are the help text, and a `run`. This
 //! module parses, prepares the process and hands over; the verb says how it went with an [`Exit`].
 
+mod again;
 pub mod announce;
 pub mod ask;
 pub mod banner;

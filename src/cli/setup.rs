@@ -1,5 +1,7 @@
 //! From what was asked for to a configuration that can be started.
 
+use std::path::PathBuf;
+
 use crate::config::{self, Config, ConfigError, Diagnostic, Environment, Home};
 
 use super::banner::Origin;
@@ -40,17 +42,20 @@ pub async fn resolve(source: &SourceArgs, env: Environment) -> Result<Setup, Con
     let home = home(&env)?;
     match source.locate(&env)? {
         config::Source::Environment => from_environment(&env, home).await,
-        config::Source::File(path) => {
-            let loaded = config::load(&path, &env)?;
-            Ok(Setup {
-                authtoken_fault: config::authtoken_fault(&loaded.config, &env),
-                config: loaded.config,
-                origin: Origin::File(path),
-                home,
-                warnings: loaded.warnings,
-            })
-        }
+        config::Source::File(path) => from_file(path, &env),
     }
+}
+
+/// The configuration in `path`.
+pub fn from_file(path: PathBuf, env: &Environment) -> Result<Setup, ConfigError> {
+    let loaded = config::load(&path, env)?;
+    Ok(Setup {
+        authtoken_fault: config::authtoken_fault(&loaded.config, env),
+        config: loaded.config,
+        origin: Origin::File(path),
+        home: home(env)?,
+        warnings: loaded.warnings,
+    })
 }
 
 async fn from_environment(env: &Environment, home: Home) -> Result<Setup, ConfigError> {

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+use crate::app::reload::Source;
 use crate::app::{self, Address, Running, Signals, StartError};
 use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen, Origins};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 
+use super::again::Again;
 use super::announce::{self, Announcer, Audience, Facts, Speaker, Words};
 use super::banner::{Banner, Circumstances, Origin};
 use super::console::Console;
@@ -26,7 +28,7 @@ use super::setup::{self, Setup};
 use super::source::SourceArgs;
 
 /// Run the gateway
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
   autogw start --demo                   try it: simulated providers, no key, no network
@@ -149,12 +151,13 @@ pub(super) async fn run_seen(
     env: Environment,
     console: &mut Console<'_>,
 ) -> Exit {
-    let setup = match args.setup(env).await {
+    let setup = match args.setup(env.clone()).await {
         Ok(setup) => setup,
         Err(error) => return tell(&error.into(), console),
     };
     let warnings = setup.warnings.clone();
-    match start(args, show, setup).await {
+    let source = Again::of(args, env, &setup.origin);
+    match start(args, show, setup, source).await {
         Ok(()) => Exit::Done,
         Err(problem) => {
             // No banner has said them, and one of them often says where the problem is written.
@@ -164,7 +167,12 @@ pub(super) async fn run_seen(
     }
 }
 
-async fn start(args: &GatewayArgs, show: Show, setup: Setup) -> Result<(), Problem> {
+async fn start(
+    args: &GatewayArgs,
+    show: Show,
+    setup: Setup,
+    source: Option<Arc<dyn Source>>,
+) -> Result<(), Problem> {
     let log = open_log(args, show, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
     if setup.config.tunnels.door.needs_no_key && door::is_public(&setup.config) {
@@ -177,6 +185,8 @@ async fn start(args: &GatewayArgs, show: Show, setup: Setup) -> Result<(), Probl
         shows_made_key: is_watched(show),
         may_change_port: !matches!(setup.origin, Origin::File(_)),
         tail: Some(log.tail()),
+        source,
+        redaction: Some(log.redaction()),
         ..app::Options::new(setup.home.clone())
     };
     let speaker = Speaker::start(anstream::stdout(), anstream::stderr());
@@ -338,17 +348,29 @@ impl GatewayArgs {
             || self.door.is_asked()
     }
 
-    async fn setup(&self, env: Environment) -> Result<Setup, ConfigError> {
+    pub(super) async fn setup(&self, env: Environment) -> Result<Setup, ConfigError> {
         let mut setup = if self.demo {
             setup::demo(&self.source, env)?
         } else {
             setup::resolve(&self.source, env).await?
         };
+        self.apply(&mut setup);
+        Ok(setup)
+    }
+
+    /// The configuration in `path`, as if it had been found at the start.
+    pub(super) fn setup_from(&self, path: PathBuf, env: Environment) -> Result<Setup, ConfigError> {
+        let mut setup = setup::from_file(path, &self.source.environment(env)?)?;
+        self.apply(&mut setup);
+        Ok(setup)
+    }
+
+    /// Does what the flags say.
+    fn apply(&self, setup: &mut Setup) {
         let server = &mut setup.config.server;
         server.listen = self.listen(&server.listen);
         self.note_flags(&mut setup.config.origins);
-        self.door.apply(&mut setup);
-        Ok(setup)
+        self.door.apply(setup);
     }
 
     fn note_flags(&self, origins: &mut Origins) {

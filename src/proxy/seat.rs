@@ -23,6 +23,7 @@ impl Vacancies {
 
     /// For the providers that were at these places, or nowhere: who sits in a seat of before tells those who
     /// wait now.
+    #[must_use]
     pub fn next(&self, before: &[Option<usize>]) -> Self {
         let known = |place: &Option<usize>| self.0.get((*place)?).cloned();
         Self(

@@ -91,8 +91,19 @@ pub enum LogError {
 pub struct LogGuard {
     sinks: Vec<Arc<Sink>>,
     tail: Arc<Tail>,
-    redactor: Arc<ArcSwap<Redactor>>,
+    redactor: Redaction,
     file: Option<PathBuf>,
+}
+
+/// What the log hides, for whoever gets to know of new secrets. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Redaction(Arc<ArcSwap<Redactor>>);
+
+impl Redaction {
+    /// From now on the log hides what `redactor` knows.
+    pub fn redact_with(&self, redactor: Arc<Redactor>) {
+        self.0.store(redactor);
+    }
 }
 
 impl LogGuard {
@@ -108,7 +119,14 @@ impl LogGuard {
 
     /// From now on the log hides what `redactor` knows.
     pub fn redact_with(&self, redactor: Arc<Redactor>) {
-        self.redactor.store(redactor);
+        self.redactor.redact_with(redactor);
+    }
+}
+
+impl LogGuard {
+    /// The handle by which others tell it of secrets.
+    pub fn redaction(&self) -> Redaction {
+        self.redactor.clone()
     }
 }
 
@@ -149,7 +167,7 @@ struct Lines {
     stderr: Option<Arc<Sink>>,
     file: Option<Arc<Sink>>,
     tail: Arc<Tail>,
-    redactor: Arc<ArcSwap<Redactor>>,
+    redactor: Redaction,
 }
 
 impl Lines {
@@ -165,12 +183,12 @@ impl Lines {
         let file = file
             .map(|file| Sink::start("log-file", file, settings.format))
             .transpose()?;
-        let redactor = Arc::new(ArcSwap::from_pointee(Redactor::default()));
+        let redactor = Redaction::default();
         let tail = Arc::new(Tail::new(settings.format));
         let guard = LogGuard {
             sinks: file.iter().chain(&stderr).cloned().collect(),
             tail: Arc::clone(&tail),
-            redactor: Arc::clone(&redactor),
+            redactor: redactor.clone(),
             file: path,
         };
         let lines = Self {
@@ -187,7 +205,7 @@ impl Lines {
 
     fn write(&self, scratch: &mut Scratch, event: &Event<'_>) {
         let now = SystemTime::now();
-        scratch.format(event, self.format, now, &self.redactor.load());
+        scratch.format(event, self.format, now, &self.redactor.0.load());
         self.tail
             .push(event.metadata(), now, scratch.body(self.format));
         if let Some(file) = &self.file {

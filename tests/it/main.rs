@@ -40,6 +40,8 @@ mod past_requests;
 mod patience;
 mod probes;
 mod readme;
+mod reload;
+mod reload_triggers;
 mod route_fallbacks;
 mod secrets;
 mod sessions;

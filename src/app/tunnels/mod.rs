@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::client_key::{MadeKey, RunKeys};
+use super::client_key::{self, MadeKey, RunKeys};
 use super::{Options, StartError};
 use crate::config::{self, Config, Tunnel};
 use crate::proxy::current::Current;
@@ -247,7 +247,7 @@ impl Inner {
 
     /// Lets the owner know the key of a public door, if one was made for it; says how, if that is news.
     fn hand_over(&self, config: &Config, options: &Options) -> Result<Option<MadeKey>, StartError> {
-        if self.keys.is_needed_by_tunnels(config) {
+        if client_key::is_needed_by_tunnels(config) {
             self.keys.hand_over(options)
         } else {
             Ok(None)

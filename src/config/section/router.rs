@@ -84,21 +84,11 @@ impl Section for RouterFile {
             retry_ambiguous: object.take("retry_ambiguous", report),
             continue_stream: object.take("continue_stream", report),
             fidelity: object.take("fidelity", report),
-            hot_reload: take_hot_reload(object, report),
+            hot_reload: object.take("hot_reload", report),
             parts: take_parts(object, report),
             persistence: take_persistence(object, report),
         })
     }
-}
-
-/// The one key here that nothing acts on yet.
-fn take_hot_reload(object: &mut Object<'_>, report: &mut Report) -> Option<bool> {
-    let (flag, place) = object.take_at("hot_reload", report)?;
-    if flag {
-        let path = object.path_of("hot_reload");
-        report.not_available(&place, &path);
-    }
-    Some(flag)
 }
 
 fn take_persistence(object: &mut Object<'_>, report: &mut Report) -> Persistence {

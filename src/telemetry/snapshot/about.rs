@@ -56,6 +56,8 @@ pub struct Reloaded {
     pub changes: Vec<String>,
     /// What has changed and needs a restart, a line each.
     pub needs_restart: Vec<String>,
+    /// What should be said about the new one, a line each.
+    pub warnings: Vec<String>,
     /// Why the new one cannot be used: every error, with its place.
     pub errors: Vec<String>,
 }

@@ -49,10 +49,10 @@ fn everything_that_routes_is_read_without_a_word() {
 }
 
 #[test]
-fn what_nothing_acts_on_yet_is_said() {
+fn what_once_waited_for_its_time_is_taken() {
     assert_eq!(
         warnings(&with_router(r#"{ "capture": {}, "hot_reload": true }"#)),
-        ["router.hot_reload: router.hot_reload is not available yet"]
+        Vec::<String>::new()
     );
 }
 

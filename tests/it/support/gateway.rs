@@ -7,7 +7,7 @@ use autogw::config::Config;
 use autogw::proxy::gateway::Gateway as Facts;
 use autogw::server::Limits;
 use autogw::telemetry::act::{Act, Refused, Told};
-use autogw::telemetry::snapshot::Captured;
+use autogw::telemetry::snapshot::{Captured, Reloaded};
 use autogw::telemetry::trace::Trace;
 use serde_json::Value;
 
@@ -135,6 +135,11 @@ impl Gateway {
     /// Whether the request of that id is remembered.
     pub(crate) fn remembers(&self, id: &str) -> bool {
         self.running.facts().traces().find(id, |_| true).is_some()
+    }
+
+    /// Reads its configuration anew; says what came of it.
+    pub(crate) async fn reload(&self) -> Reloaded {
+        patiently("a reload", self.running.reload()).await
     }
 
     /// `text` without its secrets.

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use autogw::app::reload::Cause;
 use autogw::app::{self, Options, Tunnels};
 use autogw::config::{Config, Environment, Format, Home, from_text};
 use autogw::provider::Redactor;
 use autogw::proxy::gateway::Gateway as Facts;
 use autogw::server::Limits;
 use autogw::telemetry::act::{Act, Refused, Told};
+use autogw::telemetry::snapshot::Reloaded;
 use tempfile::TempDir;
 
 use super::client::Endpoint;
@@ -41,6 +43,11 @@ impl Running {
     /// Does something while it runs.
     pub(crate) async fn act(&self, act: Act) -> Result<Told, Refused> {
         self.running.act(act).await
+    }
+
+    /// Reads its configuration anew, as the admin API has it done.
+    pub(crate) async fn reload(&self) -> Reloaded {
+        self.running.reloader().reload(Cause::Admin).await
     }
 
     /// What hides its secrets.
