@@ -10,6 +10,7 @@ use ratatui::style::Style;
 use super::curl;
 use super::figures::count;
 use super::finder::Finder;
+use super::inspector::Inspector;
 use super::listed::listed;
 use super::pen::Pen;
 use super::scroll::{Scroll, moved};
@@ -21,6 +22,7 @@ use crate::tui::model::Link;
 use crate::tui::pane::{Effect, Look, Pane, Wanted};
 use crate::tui::theme::Tone;
 use row::{COLUMNS, Sort};
+pub(super) use row::{state_word, tone};
 
 /// See the module's head.
 #[derive(Debug, Default)]
@@ -39,6 +41,8 @@ pub struct Requests {
     shown: Vec<u64>,
     /// Where the table was drawn last.
     table: Rect,
+    /// The request that is looked at closely.
+    inspector: Option<Inspector>,
 }
 
 /// A picture that is held still.
@@ -50,6 +54,9 @@ struct Held {
 
 impl Pane for Requests {
     fn draw(&mut self, look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
+        if let Some(inspector) = &mut self.inspector {
+            return inspector.draw(look, area, buffer);
+        }
         let held = self.held.take();
         let now_ms = held.as_ref().map_or(look.now_ms, |held| held.now_ms);
         let live = &look.model.snapshot.requests;
@@ -91,6 +98,14 @@ impl Pane for Requests {
     }
 
     fn command(&mut self, command: Command, look: &Look<'_>) -> Effect {
+        if let Some(inspector) = &mut self.inspector {
+            let effect = inspector.command(command, look);
+            if effect == Effect::Ignored && command == Command::Back {
+                self.inspector = None;
+                return Effect::Changed;
+            }
+            return effect;
+        }
         if self.finder.command(command) {
             return Effect::Changed;
         }
@@ -123,7 +138,7 @@ impl Pane for Requests {
     }
 
     fn click(&mut self, column: u16, row: u16, _look: &Look<'_>) -> Effect {
-        if !self.table.contains((column, row).into()) {
+        if self.inspector.is_some() || !self.table.contains((column, row).into()) {
             return Effect::Ignored;
         }
         let Some(line) = usize::from(row - self.table.y).checked_sub(1) else {
@@ -141,12 +156,20 @@ impl Pane for Requests {
         }
     }
 
-    fn wanted(&self, _look: &Look<'_>) -> Option<Wanted> {
-        None
+    fn wanted(&self, look: &Look<'_>) -> Option<Wanted> {
+        self.inspector
+            .as_ref()
+            .and_then(|inspector| inspector.wanted(look))
     }
 }
 
 impl Requests {
+    /// Looks at one request closely, from wherever one comes.
+    pub fn inspect(&mut self, number: u64) {
+        self.selected = Some(number);
+        self.inspector = Some(Inspector::new(number));
+    }
+
     /// The rows that are let through, in their order.
     fn chosen<'a>(&self, all: &[&'a RequestRow]) -> Vec<&'a RequestRow> {
         let filter = self.finder.filter();
@@ -218,7 +241,8 @@ impl Requests {
         let Some(number) = self.number() else {
             return Effect::Ignored;
         };
-        Effect::Wanted(Wanted::Request(number))
+        self.inspect(number);
+        Effect::Changed
     }
 
     /// The id of the selected request; where there is none, a first request to be sent.
