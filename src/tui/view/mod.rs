@@ -1,5 +1,6 @@
 //! The panes: each a pure function of the model, one per file; and what they draw with.
 
+pub mod config;
 pub mod curl;
 pub mod figures;
 pub mod filter;
@@ -7,9 +8,12 @@ pub mod finder;
 pub mod input;
 pub mod inspector;
 pub mod listed;
+pub mod logs;
 pub mod page;
 pub mod pen;
+mod qr;
 pub mod requests;
 pub mod scroll;
 pub mod table;
 pub mod text;
+pub mod tunnel;
