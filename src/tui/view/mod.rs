@@ -1,14 +1,18 @@
 //! The panes: each a pure function of the model, one per file; and what they draw with.
 
 pub mod acting;
+pub mod curl;
 pub mod figures;
 pub mod filter;
+pub mod finder;
 pub mod frame;
 pub mod input;
+pub mod listed;
 pub mod overview;
 pub mod panes;
 pub mod pen;
 pub mod provider;
+pub mod requests;
 pub mod scroll;
 pub mod spark;
 pub mod standing;

@@ -4,6 +4,7 @@ use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::requests::Requests;
 use crate::tui::keymap::Command;
 use crate::tui::model::Screen;
 use crate::tui::pane::{Effect, Look, Pane, Wanted};
@@ -11,13 +12,17 @@ use crate::tui::pane::{Effect, Look, Pane, Wanted};
 /// One of each.
 #[derive(Debug, Default)]
 pub struct Panes {
+    requests: Requests,
     none: Blank,
 }
 
 impl Panes {
     /// The one of a screen.
-    pub fn of(&mut self, _: Screen) -> &mut dyn Pane {
-        &mut self.none
+    pub fn of(&mut self, screen: Screen) -> &mut dyn Pane {
+        match screen {
+            Screen::Requests => &mut self.requests,
+            _ => &mut self.none,
+        }
     }
 }
 

@@ -104,42 +104,47 @@ pub fn wrapped(text: &str, width: usize, most: usize) -> Vec<String> {
 /// `line` with its tabulators as spaces.
 fn expanded(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
+    let mut letters = 0;
     for c in line.chars() {
-        if c == '\t' {
-            let stop = TAB - text.chars().count() % TAB;
-            text.extend(std::iter::repeat_n(' ', stop));
-        } else {
-            text.push(c);
-        }
+        let count = if c == '\t' { TAB - letters % TAB } else { 1 };
+        letters += count;
+        text.extend(std::iter::repeat_n(if c == '\t' { ' ' } else { c }, count));
     }
     text
 }
 
 fn wrap(paragraph: &str, width: usize, most: usize, lines: &mut Vec<String>) {
     let mut rest = paragraph;
-    loop {
-        let (line, left) = head(rest, width);
-        if left.is_empty() || lines.len() + 1 >= most {
-            lines.push(line);
-            return;
-        }
-        let taken = &rest[..rest.len() - left.len()];
+    while let Some(end) = overflow(rest, width).filter(|_| lines.len() + 1 < most) {
+        let (taken, left) = rest.split_at(end);
         // A break within the last third of the line, or none: long words would make ragged towers.
         let gap = taken.rfind(' ').filter(|at| *at > taken.len() * 2 / 3);
-        match gap {
-            Some(at) if !left.starts_with(' ') => {
-                lines.push(plain(&rest[..at]));
-                rest = &rest[at + 1..];
-            }
-            _ => {
-                lines.push(line);
-                rest = left.strip_prefix(' ').unwrap_or(left);
-            }
-        }
-        if rest.is_empty() {
-            return;
-        }
+        let line = match gap {
+            Some(at) if !left.starts_with(' ') => &rest[..at],
+            _ => taken,
+        };
+        rest = &rest[line.len()..];
+        rest = rest.strip_prefix(' ').unwrap_or(rest);
+        lines.push(plain(line));
     }
+    let end = overflow(rest, width).unwrap_or(rest.len());
+    if end > 0 || paragraph.is_empty() {
+        lines.push(plain(&rest[..end]));
+    }
+}
+
+/// Where `text` is wider than `width`; `None` if it is not.
+fn overflow(text: &str, width: usize) -> Option<usize> {
+    let mut taken = 0_usize;
+    let found = text.char_indices().find(|(_, c)| {
+        taken += if is_treacherous(*c) {
+            1
+        } else {
+            c.width().unwrap_or(0)
+        };
+        taken > width
+    });
+    found.map(|(at, _)| at)
 }
 
 #[cfg(test)]
