@@ -8,15 +8,19 @@
 //! signal → drain (no new connections, /ready says 503) → running requests → error to the rest → end
 //! ```
 
+mod acts;
+mod admin;
 mod background;
 mod client_key;
+mod observer;
 mod run_files;
 mod shutdown;
 mod state;
+mod steward;
 pub mod tunnels;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::process::{Resource, getrlimit};
@@ -25,6 +29,7 @@ use tokio_util::task::TaskTracker;
 
 use self::client_key::HandedOver;
 pub use self::client_key::{MadeKey, made_key_file};
+use self::observer::Facts;
 pub use self::shutdown::Signals;
 use self::state::Keeper;
 pub use self::state::recall;
@@ -42,6 +47,9 @@ use crate::server::door::Door;
 use crate::server::edge::Edge;
 use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
+use crate::telemetry::act::{Act, Refused, Told};
+use crate::telemetry::bus::Bus;
+use crate::telemetry::log::Tail;
 use crate::telemetry::tunnel::Board;
 
 /// What a start needs beside the configuration.
@@ -59,6 +67,8 @@ pub struct Options {
     pub limits: Limits,
     /// The autogw program, which becomes the programs of tunnels.
     pub launcher: PathBuf,
+    /// The last lines of the log, for whoever watches.
+    pub tail: Option<Arc<Tail>>,
 }
 
 impl Options {
@@ -71,6 +81,7 @@ impl Options {
             may_change_port: false,
             limits: Limits::within(getrlimit(Resource::Nofile).current),
             launcher: own_program(),
+            tail: None,
         }
     }
 }
@@ -151,6 +162,8 @@ pub struct Running {
     /// Cancelled when background work ends.
     over: CancellationToken,
     background: TaskTracker,
+    /// What is open of the admin API.
+    admin: admin::Opened,
 }
 
 /// Starts a gateway; it answers when the future is ready. A tunnel that was asked for is being opened
@@ -184,10 +197,15 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         seed,
     );
     let edge = local_edge(&gateway, &address, board, options.limits, seed);
-    let (keeper, notes) = match restore(&gateway, &options)? {
+    let (keeper, mut notes) = match restore(&gateway, &options)? {
         Some(opened) => (Some(opened.keeper), opened.notes),
         None => (None, Vec::new()),
     };
+    let (over, background) = (CancellationToken::new(), TaskTracker::new());
+    let facts = Facts::new(&gateway, &tunnels, &address, &options);
+    let grounds = admin::Grounds::new(&options, &over, &background);
+    let admin = admin::open(facts, &tunnels, grounds).await;
+    notes.extend(admin.notes.iter().cloned());
     let running = Running {
         notes,
         gateway,
@@ -196,8 +214,9 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         tunnels,
         drain: CancellationToken::new(),
         connections: TaskTracker::new(),
-        over: CancellationToken::new(),
-        background: TaskTracker::new(),
+        over,
+        background,
+        admin,
     };
     running.serve(listener, edge, options.limits, keeper);
     match tunnel.map(|tunnel| running.tunnels.open(tunnel)) {
@@ -287,9 +306,40 @@ impl Running {
         self.tunnels.board()
     }
 
+    /// The socket of the admin API, if it is open.
+    pub fn admin_path(&self) -> Option<&Path> {
+        self.admin.socket()
+    }
+
+    /// The loopback address of the admin API, if it is open.
+    pub fn admin_address(&self) -> Option<&Address> {
+        self.admin.address()
+    }
+
+    /// Where it is told what changes.
+    pub fn bus(&self) -> &Bus {
+        self.admin.bus()
+    }
+
     /// The gateway itself, with what it has counted and remembers.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Does something while it runs.
+    ///
+    /// # Errors
+    /// It names somebody who is not there, its time is none, or it cannot be done as things are.
+    pub async fn act(&self, act: Act) -> Result<Told, Refused> {
+        let deps = acts::Deps {
+            gateway: self.gateway.clone(),
+            tunnels: self.tunnels.clone(),
+            reload: Arc::new(|| {
+                let refused = Refused::new("this run cannot read its configuration anew");
+                Box::pin(std::future::ready(Err(refused)))
+            }),
+        };
+        Box::pin(acts::perform(deps, act)).await
     }
 
     /// Hides every secret of this run, the key made for it included.

@@ -17,19 +17,28 @@ use crate::config::{Home, Name};
 /// Also if it belongs to somebody else, who could put a socket of their own in the place of ours.
 pub(super) fn directory(home: &Home) -> io::Result<PathBuf> {
     let directory = home.run();
+    private(&directory)?;
+    Ok(directory)
+}
+
+/// Makes `directory` if it is not there; only its owner can look into it.
+///
+/// # Errors
+/// Those of [`directory`].
+pub(super) fn private(directory: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(&directory)?;
-    let found = fs::metadata(&directory)?;
+        .create(directory)?;
+    let found = fs::metadata(directory)?;
     if found.uid() != geteuid().as_raw() {
         let message = format!("{} belongs to another user", directory.display());
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
     }
     if found.mode() & 0o077 != 0 {
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
     }
-    Ok(directory)
+    Ok(())
 }
 
 /// `client.key`, or `client.NAME.key`.

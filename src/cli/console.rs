@@ -3,7 +3,7 @@
 //! A broken pipe is nobody's fault: what cannot be written is let go.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -35,6 +35,24 @@ impl<'a> Console<'a> {
     /// Writes a line of data.
     pub fn data(&mut self, line: impl fmt::Display) {
         _ = writeln!(self.out, "{line}");
+    }
+
+    /// Writes a line of data at once. An error means that nobody reads any more.
+    pub fn stream(&mut self, line: impl fmt::Display) -> io::Result<()> {
+        match self.style {
+            Style::Coloured => writeln!(self.out, "{line}")?,
+            Style::Plain => {
+                let line = line.to_string();
+                writeln!(self.out, "{}", anstream::adapter::strip_str(&line))?;
+            }
+        }
+        self.out.flush()
+    }
+
+    /// The same for a value as one line of JSON that no terminal obeys.
+    pub fn stream_json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string(value).map_err(io::Error::other)?;
+        self.stream(escaped(&text))
     }
 
     /// Writes a value as JSON that no terminal obeys.
@@ -88,7 +106,7 @@ impl<'a> Console<'a> {
 
 /// JSON with what a terminal could take for a command in escapes: outside of strings there is only the end of
 /// a line. JSON itself asks for no more than the first 32.
-fn escaped(json: &str) -> String {
+pub(super) fn escaped(json: &str) -> String {
     json.chars().fold(String::new(), |mut text, c| {
         if is_treacherous(c) && c != '\n' {
             // A string takes everything, and none of them is outside of the first plane.

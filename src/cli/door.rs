@@ -50,8 +50,13 @@ impl DoorArgs {
     /// Does what the flags say, and adds what is to be said about it. The address has been settled before.
     pub(super) fn apply(&self, setup: &mut Setup) {
         let config = &mut setup.config;
-        config.server.tunnel = self.tunnel.map_or(config.server.tunnel, Into::into);
+        if let Some(kind) = self.tunnel {
+            config.server.tunnel = kind.into();
+            config.origins.note("server.tunnel.type", "flag --tunnel");
+        }
         if self.i_know_this_is_public {
+            let flag = "flag --i-know-this-is-public";
+            config.origins.note("server.tunnel.needs_key", flag);
             open_to_all(config);
             setup.warnings.extend(warning(config));
         }

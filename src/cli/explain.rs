@@ -5,7 +5,6 @@
 
 mod asking;
 mod past;
-mod table;
 mod told;
 
 use std::io::{self, Read as _};
@@ -20,6 +19,7 @@ use super::console::Console;
 use super::exit::Exit;
 use super::setup::{self, Setup};
 use super::source::SourceArgs;
+use super::table;
 use crate::app::recall;
 use crate::chat::Dialect;
 use crate::config::{ConfigError, Environment, Home, Name, Source};

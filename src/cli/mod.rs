@@ -8,20 +8,29 @@ pub mod ask;
 pub mod banner;
 pub mod check;
 pub mod completions;
+pub mod config;
 pub mod console;
 mod door;
 pub mod exit;
 pub mod explain;
+mod figures;
+mod follow;
 pub mod init;
 pub mod live;
 pub mod local;
+pub mod logs;
 mod page;
 mod process;
+pub mod reach;
+pub mod reload;
+pub mod requests;
 pub mod save_global;
 pub mod setup;
 pub mod shell;
 pub mod source;
 pub mod start;
+pub mod status;
+mod table;
 pub mod template;
 pub mod tunnel_child;
 pub mod version;
@@ -39,12 +48,17 @@ use crate::telemetry::log;
 use ask::Ask;
 use check::CheckArgs;
 use completions::CompletionsArgs;
+use config::ConfigArgs;
 use console::Console;
 use exit::Exit;
 use explain::ExplainArgs;
 use init::InitArgs;
+use logs::LogsArgs;
+use reload::ReloadArgs;
+use requests::RequestsArgs;
 use save_global::SaveGlobalArgs;
 use start::StartArgs;
+use status::StatusArgs;
 use tunnel_child::TunnelChildArgs;
 use version::VersionArgs;
 
@@ -81,7 +95,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Start(StartArgs),
+    Status(StatusArgs),
+    Requests(RequestsArgs),
+    Logs(LogsArgs),
+    Reload(ReloadArgs),
     Check(CheckArgs),
+    Config(ConfigArgs),
     Explain(ExplainArgs),
     SaveGlobal(SaveGlobalArgs),
     Init(InitArgs),
@@ -148,8 +167,13 @@ impl Verb {
     async fn run(&self, env: Environment, console: &mut Console<'_>) -> Exit {
         match self {
             Verb::Start(args) => start::run(args, env, console).await,
+            Verb::Status(args) => status::run(args, &env, console).await,
+            Verb::Requests(args) => requests::run(args, &env, console).await,
+            Verb::Logs(args) => logs::run(args, &env, console).await,
+            Verb::Reload(args) => reload::run(args, &env, console).await,
             Verb::Check(args) => check::run(args, env, console).await,
-            Verb::Explain(args) => explain::run(args, env, console).await,
+            Verb::Config(args) => config::run(args, env, console).await,
+            Verb::Explain(args) => Box::pin(explain::run(args, env, console)).await,
             Verb::SaveGlobal(args) => save_global::run(args, env, console),
             Verb::Init(args) => {
                 let mut terminal = ask::Terminal;

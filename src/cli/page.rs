@@ -13,6 +13,7 @@ pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 
 pub(super) const BAD: Style = AnsiColor::Yellow.on_default();
+pub(super) const WORST: Style = AnsiColor::Red.on_default();
 const HEADING: Style = AnsiColor::Cyan.on_default();
 
 /// What stands below the base URL of OpenAI's SDKs.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::app::{self, Address, Running, Signals, StartError};
-use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen};
+use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen, Origins};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 
 use super::announce::{self, Announcer, Audience, Facts, Speaker, Words};
@@ -132,6 +132,7 @@ async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
         name: args.source.name.clone(),
         shows_made_key: is_watched(args),
         may_change_port: !matches!(setup.origin, Origin::File(_)),
+        tail: Some(log.tail()),
         ..app::Options::new(setup.home.clone())
     };
     let speaker = Speaker::start(anstream::stdout(), anstream::stderr());
@@ -281,8 +282,21 @@ impl StartArgs {
         };
         let server = &mut setup.config.server;
         server.listen = self.listen(&server.listen);
+        self.note_flags(&mut setup.config.origins);
         self.door.apply(&mut setup);
         Ok(setup)
+    }
+
+    fn note_flags(&self, origins: &mut Origins) {
+        if self.host.is_some() {
+            origins.note("server.host", "flag --host");
+        }
+        if self.port.is_some() {
+            origins.note("server.port", "flag --port");
+        }
+        if self.socket.is_some() {
+            origins.note("server.socket_path", "flag --socket");
+        }
     }
 
     fn listen(&self, configured: &Listen) -> Listen {

@@ -10,7 +10,7 @@ use super::diagnostic::{ConfigError, Diagnostic};
 use super::environment::Environment;
 use super::report::Report;
 use super::section::root::standard_server_and_router;
-use super::{Config, Ngrok, Tunnels, authtoken, base_url};
+use super::{Config, Ngrok, Origins, Tunnels, authtoken, base_url};
 use crate::provider::{Preset, Provider, preset};
 use candidate::{listed, well_known};
 
@@ -98,7 +98,11 @@ pub fn zero_config(found: Vec<Found>, env: &Environment) -> Result<Config, Confi
             diagnostics: report.finish("", ""),
         });
     }
-    Ok(Config {
+    let mut origins = Origins::default();
+    for (index, one) in found.iter().enumerate() {
+        origins.found(index, &one.origin, env);
+    }
+    let mut config = Config {
         server,
         router,
         providers: found.into_iter().map(|found| found.provider).collect(),
@@ -110,7 +114,11 @@ pub fn zero_config(found: Vec<Found>, env: &Environment) -> Result<Config, Confi
             },
             ..Tunnels::default()
         },
-    })
+        origins: Origins::default(),
+    };
+    origins.fill(&config, env);
+    config.origins = origins;
+    Ok(config)
 }
 
 /// There is nobody to ask, and three ways on.

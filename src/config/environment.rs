@@ -2,13 +2,14 @@
 //!
 //! The command line takes one from the process; tests write their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Variables, and the home directory that belongs to them.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    of_file: BTreeSet<String>,
     home: Option<PathBuf>,
 }
 
@@ -25,6 +26,7 @@ impl Environment {
             .collect();
         Self {
             variables,
+            of_file: BTreeSet::new(),
             home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
         }
     }
@@ -47,7 +49,10 @@ impl Environment {
     #[must_use]
     pub fn with_defaults(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         for (name, value) in variables {
-            self.variables.entry(name).or_insert(value);
+            if !self.variables.contains_key(&name) {
+                self.of_file.insert(name.clone());
+                self.variables.insert(name, value);
+            }
         }
         self
     }
@@ -55,6 +60,11 @@ impl Environment {
     /// The value of `name`, be it empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
+    }
+
+    /// Whether `name` is set by an env file.
+    pub fn is_of_file(&self, name: &str) -> bool {
+        self.of_file.contains(name)
     }
 
     /// The value of `name` without surrounding space; an empty one counts as unset.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::diagnostic::{ConfigError, Diagnostic};
+use super::effective::Origins;
 use super::environment::Environment;
 use super::format::{Format, SyntaxFault};
 use super::inline;
@@ -98,6 +99,7 @@ fn interpret(
     let mut report = Report::default();
     mask::hide_secrets(&root, &mut report);
     report_duplicate_keys(&root, &mut report);
+    let mut origins = Origins::of_tree(name, text, &root, env);
     variables::expand(&mut root, "", env, &mut report);
     let at = At {
         node: &root,
@@ -108,7 +110,11 @@ fn interpret(
     let is_valid = !report.has_errors();
     let diagnostics = report.finish(name, text);
     match config {
-        Some(config) if is_valid => Ok((config, diagnostics)),
+        Some(mut config) if is_valid => {
+            origins.fill(&config, env);
+            config.origins = origins;
+            Ok((config, diagnostics))
+        }
         _ => Err(ConfigError { diagnostics }),
     }
 }

@@ -7,6 +7,7 @@
 pub mod base_url;
 pub mod diagnostic;
 pub mod discover;
+pub mod effective;
 pub mod env_file;
 pub mod environment;
 pub mod locate;
@@ -42,6 +43,7 @@ pub use diagnostic::{ConfigError, Diagnostic, Severity, Style, render};
 pub use discover::{
     Discovery, Found, Probe, discover, nothing_found, nothing_found_awake, zero_config,
 };
+pub use effective::Origins;
 pub use environment::Environment;
 pub use format::Format;
 pub use load::{Loaded, from_text, load};
@@ -49,10 +51,10 @@ pub use locate::{Choice, Source, locate};
 pub use nearest::nearest;
 pub use paths::{Home, Name};
 pub use settings::{
-    Admin, Affinity, Authtoken, Backoff, Backoffs, Bandit, Capture, Circuit, Cloudflared,
-    ConflictResolution, Conversations, Fallback, FallbackOn, Fidelity, Gate, HealthCheck, Hedge,
-    Limits, Listen, Ngrok, OnUnknownModel, Profile, PublicDoor, Route, Router, Server, SmallModels,
-    Step, Strategy, Timeouts, Tls, Tunnel, Tunnels, Weighted,
+    Admin, AdminSocket, Affinity, Authtoken, Backoff, Backoffs, Bandit, Capture, Circuit,
+    Cloudflared, ConflictResolution, Conversations, Fallback, FallbackOn, Fidelity, Gate,
+    HealthCheck, Hedge, Limits, Listen, Ngrok, OnUnknownModel, Profile, PublicDoor, Route, Router,
+    Server, SmallModels, Step, Strategy, Timeouts, Tls, Tunnel, Tunnels, Weighted,
 };
 
 /// A whole, valid configuration.
@@ -68,4 +70,6 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How public doors are opened.
     pub tunnels: Tunnels,
+    /// Where the settings come from.
+    pub origins: Origins,
 }

@@ -1,5 +1,6 @@
 //! `~/.auto-gateway`: where files lie, and what they may be called.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -8,7 +9,14 @@ use super::environment::Environment;
 
 /// The directory that holds the configuration, the state, the logs and the sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Home(PathBuf);
+pub struct Home {
+    directory: PathBuf,
+    /// `$XDG_RUNTIME_DIR`, for sockets whose path would be too long.
+    runtime: Option<PathBuf>,
+}
+
+/// Longest path of a socket: `sun_path` has 104 bytes on macOS and 108 on Linux, the last one a zero.
+const LONGEST_SOCKET: usize = 103;
 
 /// There is no place for files.
 #[derive(Debug, Error)]
@@ -18,42 +26,68 @@ pub struct NoHome;
 impl Home {
     /// `$AUTOGW_HOME`, else `~/.auto-gateway`.
     pub fn of(env: &Environment) -> Result<Self, NoHome> {
-        if let Some(home) = env.filled("AUTOGW_HOME") {
-            return Ok(Self(env.expand_home(home)));
-        }
-        let home = env.home().filter(|home| home.is_absolute());
-        home.map(|home| Self(home.join(".auto-gateway")))
-            .ok_or(NoHome)
+        let runtime = env.filled("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let runtime = runtime.filter(|directory| directory.is_absolute());
+        let directory = if let Some(home) = env.filled("AUTOGW_HOME") {
+            env.expand_home(home)
+        } else {
+            let home = env.home().filter(|home| home.is_absolute());
+            home.ok_or(NoHome)?.join(".auto-gateway")
+        };
+        Ok(Self { directory, runtime })
     }
 
     /// This directory.
     pub fn at(directory: impl Into<PathBuf>) -> Self {
-        Self(directory.into())
+        Self {
+            directory: directory.into(),
+            runtime: None,
+        }
     }
 
     /// The directory itself.
     pub fn directory(&self) -> &Path {
-        &self.0
+        &self.directory
     }
 
     /// `config.json`, or `config.NAME.json`, with the extension given.
     pub fn config_file(&self, name: Option<&Name>, extension: &str) -> PathBuf {
-        self.0.join(file_name("config", name, extension))
+        self.directory.join(file_name("config", name, extension))
     }
 
     /// `state.json`, or `state.NAME.json`.
     pub fn state_file(&self, name: Option<&Name>) -> PathBuf {
-        self.0.join(file_name("state", name, "json"))
+        self.directory.join(file_name("state", name, "json"))
     }
 
     /// The directory of the log files.
     pub fn logs(&self) -> PathBuf {
-        self.0.join("logs")
+        self.directory.join("logs")
     }
 
     /// The directory of sockets and of keys made for one run.
     pub fn run(&self) -> PathBuf {
-        self.0.join("run")
+        self.directory.join("run")
+    }
+
+    /// The socket of the admin API: `run/admin.sock`, or `run/admin.NAME.sock`. Where that is too long for a
+    /// socket it lies in `$XDG_RUNTIME_DIR`, under a name that is this directory's own.
+    pub fn admin_socket(&self, name: Option<&Name>) -> PathBuf {
+        let usual = self.run().join(file_name("admin", name, "sock"));
+        match &self.runtime {
+            Some(runtime) if usual.as_os_str().len() > LONGEST_SOCKET => {
+                let digest = ring::digest::digest(
+                    &ring::digest::SHA256,
+                    usual.as_os_str().as_encoded_bytes(),
+                );
+                let mut name = String::new();
+                for byte in &digest.as_ref()[..8] {
+                    _ = write!(name, "{byte:02x}");
+                }
+                runtime.join("autogw").join(format!("{name}.sock"))
+            }
+            _ => usual,
+        }
     }
 }
 
@@ -117,6 +151,24 @@ mod tests {
         let home = Home::of(&env.with("AUTOGW_HOME", "~/gw")).expect("a home");
         assert_eq!(home.directory(), Path::new("/home/p/gw"));
         assert!(Home::of(&Environment::empty()).is_err());
+    }
+
+    #[test]
+    fn the_admin_socket_has_a_path_that_a_socket_can_have() {
+        let name: Name = "team".parse().expect("a name");
+        let env = Environment::empty().with("XDG_RUNTIME_DIR", "/run/user/1000");
+        let short = Home::of(&env.clone().with("AUTOGW_HOME", "/h")).expect("a home");
+        assert_eq!(short.admin_socket(None), Path::new("/h/run/admin.sock"));
+        assert_eq!(
+            short.admin_socket(Some(&name)),
+            Path::new("/h/run/admin.team.sock")
+        );
+        let deep = format!("/{}", "d".repeat(100));
+        let deep = Home::of(&env.with("AUTOGW_HOME", deep)).expect("a home");
+        let (one, other) = (deep.admin_socket(None), deep.admin_socket(Some(&name)));
+        assert!(one.starts_with("/run/user/1000/autogw"), "{one:?}");
+        assert_ne!(one, other);
+        assert_eq!(one, deep.admin_socket(None));
     }
 
     #[test]

@@ -46,6 +46,20 @@ pub(super) fn expand(node: &mut Node, path: &str, env: &Environment, report: &mu
     }
 }
 
+/// The names of the variables in a text that is not expanded yet.
+pub(super) fn names_in(text: &str) -> Vec<String> {
+    let inner = REFERENCE
+        .captures_iter(text)
+        .filter_map(|found| found.get(1));
+    let name = |inner: &str| {
+        inner
+            .split_once(":-")
+            .map_or(inner, |(name, _)| name)
+            .to_owned()
+    };
+    inner.map(|inner| name(inner.as_str())).collect()
+}
+
 #[derive(Debug, PartialEq)]
 enum Fault {
     Missing(String),

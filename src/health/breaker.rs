@@ -127,6 +127,16 @@ impl Breaker {
         }
     }
 
+    /// Closes it as if it had never opened. What began before counts for nothing more.
+    pub(super) fn reset(&mut self, circuit: &Circuit) {
+        self.turn(State::Closed);
+        self.failures_in_row = 0;
+        self.window = Window::new(circuit.window);
+        self.times = 0;
+        self.wait = Duration::ZERO;
+        self.closed = None;
+    }
+
     /// How it stands at `now`. An open one whose time is over is half-open.
     pub(super) fn state(&self, now: Instant) -> CircuitState {
         let is_heard_of =

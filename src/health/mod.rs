@@ -25,6 +25,7 @@ mod pace;
 mod permit;
 mod probed;
 mod quantile;
+mod reset;
 mod rest;
 mod room;
 mod settings;

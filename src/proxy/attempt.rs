@@ -3,7 +3,7 @@
 mod fault;
 mod sheet;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
@@ -14,7 +14,7 @@ use super::gateway::Gateway;
 use super::prepared::Prepared;
 use super::receive::{GoodBody, Receiver};
 use super::translate::{self, Carried, Crossing, Embedding};
-use super::upstream::{Answer, Outgoing};
+use super::upstream::{Answer, Outgoing, SendError};
 use super::written::Written;
 use crate::chat::{Blame, Failure, FailureClass, Next, Stage};
 use crate::config::Timeouts;
@@ -32,6 +32,8 @@ pub struct Good {
     pub status: StatusCode,
     /// The upstream's headers.
     pub headers: HeaderMap,
+    /// When the upstream had said what had to be waited for: all of it, or the first of a stream.
+    pub heard: std::time::Instant,
     /// What became of what did not fit.
     pub told: Told,
     /// Whether it is told in another dialect than the upstream's.
@@ -98,6 +100,7 @@ impl Attempt<'_> {
             let (more, embedding) = *embedding;
             // Boxed: it has room for another call, which hardly anybody needs.
             good.body = Box::pin(self.gather(asking, good.body, more, &embedding)).await?;
+            good.heard = std::time::Instant::now();
         }
         let mut told = std::mem::take(&mut sheet.told);
         let crossing = sheet.crossing.as_deref();
@@ -137,7 +140,7 @@ impl Attempt<'_> {
             answer_by: time.by,
             may_repeat: self.may_repeat(provider) && !asking.has_effects,
         };
-        let sent = self.gateway.upstream(target).send(outgoing).await;
+        let sent = send(self.gateway, target, outgoing).await;
         let answer = sent.map_err(|error| self.unsent(&error, time))?;
         if !answer.status.is_success() {
             return Err(self.refused(answer, target).await);
@@ -153,6 +156,7 @@ impl Attempt<'_> {
             by: time.by,
             idle: timeouts.idle,
             crossing: asking.crossing.cloned(),
+            heard: OnceLock::new(),
         };
         let Answer {
             status,
@@ -163,6 +167,7 @@ impl Attempt<'_> {
             Ok(body) => Ok(Good {
                 status,
                 headers,
+                heard: receiver.heard(),
                 told: Told::default(),
                 is_translated: false,
                 body,
@@ -225,6 +230,20 @@ impl Attempt<'_> {
     /// Whether a request that may have been processed may be sent again.
     pub fn may_repeat(&self, provider: &Provider) -> bool {
         self.gateway.config().router.retry_ambiguous && !self.prepared.has_effects_at(provider)
+    }
+}
+
+/// Sends a request to `target`, or plays the fault that its provider is to have.
+pub(super) async fn send(
+    gateway: &Gateway,
+    target: &Target,
+    outgoing: Outgoing<'_>,
+) -> Result<Answer, SendError> {
+    let upstream = gateway.upstream(target);
+    match gateway.steering().fault_of(&target.id.provider) {
+        None => upstream.send(outgoing).await,
+        // Boxed: hardly any attempt needs room for it.
+        Some(fault) => Box::pin(upstream.send_into(fault, outgoing)).await,
     }
 }
 

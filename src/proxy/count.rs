@@ -97,14 +97,17 @@ async fn count(attempt: Attempt<'_>, target: &Target, record: &mut Record) -> Op
         .await
         .ok()?;
     let place = record.begin(target, Cause::First);
+    let began = Instant::now();
     let answered = attempt.run(target, &mut sheet, Leash::default()).await;
     if let Some(tried) = record.tried(place) {
+        tried.elapsed = Some(began.elapsed());
         tried.verdict = answered.as_ref().map_or_else(
             |failure| Verdict::Failed(failure.class),
             |_| Verdict::Served,
         );
     }
     let good = answered.ok()?;
+    record.heard(good.heard);
     let GoodBody::Whole(bytes, _) = good.body else {
         return None;
     };

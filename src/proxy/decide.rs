@@ -132,7 +132,7 @@ impl Rehearsal<'_> {
 
     /// Whom failover would ask first, along the plan or, as its route says, along another.
     async fn walk(&self, plan: Plan, legs: &mut Vec<Leg>) -> Result<Chosen, Problem> {
-        if let Some(reason) = &plan.no_target {
+        if let Some(reason) = plan.no_target.as_ref().filter(|_| !plan.goes_around()) {
             let problem = self.no_target(&plan, NoTarget::clone(reason));
             legs.push(Leg::new(plan));
             return Err(problem);

@@ -43,6 +43,8 @@ pub(super) struct Exhausted {
     pub(super) asleep: Vec<(FailureClass, Instant)>,
     /// Who had no room: until when, if that is known.
     pub(super) full: Vec<Option<Instant>>,
+    /// Whether somebody was left out whom the owner has drained.
+    pub(super) is_drained: bool,
     pub(super) end: End,
 }
 
@@ -102,6 +104,9 @@ impl Exhausted {
         }
         if self.is_crowded() {
             return Problem::overloaded(self.shortest_wait());
+        }
+        if self.is_drained && self.asleep.is_empty() {
+            return Problem::drained();
         }
         let is_limit = |class| matches!(class, FailureClass::RateLimit | FailureClass::Quota);
         // One that wakes is enough to come back for.

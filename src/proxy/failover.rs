@@ -192,6 +192,7 @@ impl<'a> Failover<'a> {
             failures: std::mem::take(&mut self.failures),
             asleep: self.line.asleep(),
             full: self.line.full(),
+            is_drained: self.line.is_drained(),
             end,
         }
     }
@@ -220,8 +221,15 @@ impl<'a> Failover<'a> {
         sheet.log(self.record.id());
         let cause = std::mem::replace(&mut self.cause, Cause::Failover);
         let has_effects = sheet.has_effects;
+        let place = self.record.begin(&target, cause);
+        let steering = self.attempt.gateway.steering();
+        if steering.fault_of(&target.id.provider).is_some()
+            && let Some(tried) = self.record.tried(place)
+        {
+            tried.is_injected = true;
+        }
         Run {
-            place: self.record.begin(&target, cause),
+            place,
             gate: self.gate(&target, &seat, has_effects),
             began: Instant::now(),
             has_effects,

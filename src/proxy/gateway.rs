@@ -15,6 +15,7 @@ use super::hedges::Hedges;
 use super::house::House;
 use super::idempotency::Keys;
 use super::seat::Vacancies;
+use super::steering::Steering;
 use super::translate::heavy::Gate;
 use super::upstream::{Tls, Upstream};
 use crate::chat::{ErrorBody, Operation};
@@ -27,6 +28,9 @@ use crate::route::Target;
 use crate::route::dice::scattered;
 use crate::route::index::Index;
 use crate::route::plan::Keyring;
+use crate::telemetry::books::Books;
+use crate::telemetry::live::Live;
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::Ring;
 
 /// Most names taken from one listing; the largest aggregators list some hundreds.
@@ -65,8 +69,10 @@ pub struct Gateway {
     heavy: Gate,
     house: House,
     idempotency: Keys,
-    /// What was tried for the last requests.
-    traces: Arc<Ring>,
+    /// What requests write down: it outlives every configuration.
+    books: Arc<Books>,
+    /// What its owner has changed by hand.
+    steering: Steering,
     hedges: Hedges,
     /// Where requests wait for a place, if they may.
     vacancies: Option<Arc<Vacancies>>,
@@ -109,7 +115,8 @@ impl Gateway {
             heavy: Gate::default(),
             house: House::new(config.router.limits),
             idempotency: Keys::default(),
-            traces: Arc::default(),
+            books: Arc::default(),
+            steering: Steering::default(),
             hedges: Hedges::default(),
             vacancies: may_wait.then(|| Arc::new(Vacancies::new(keyrings.len()))),
             config,
@@ -197,7 +204,27 @@ impl Gateway {
 
     /// What was tried for the last requests.
     pub fn traces(&self) -> &Arc<Ring> {
-        &self.traces
+        &self.books.traces
+    }
+
+    /// What requests write down.
+    pub fn books(&self) -> &Arc<Books> {
+        &self.books
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.books.metrics
+    }
+
+    /// The requests under way.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.books.live
+    }
+
+    /// What its owner has changed by hand.
+    pub fn steering(&self) -> &Steering {
+        &self.steering
     }
 
     /// The budget of second requests against slow targets, and how many there were.

@@ -197,6 +197,7 @@ mod tests {
             elapsed: None,
             verdict,
             status: None,
+            first_token: None,
             rests: None,
         }
     }

@@ -69,6 +69,7 @@ impl Live {
         continuation: Option<Box<Continuation>>,
     ) -> Self {
         record.first_token(Instant::now());
+        record.writes(opened.relay.events());
         let mut live = Self {
             watch: Watch::new(&gateway, opened.idle),
             gateway,
@@ -122,12 +123,19 @@ impl Live {
     fn take(&mut self, chunk: Bytes) {
         if let Some(ended) = self.watch.heard() {
             self.end_early(ended);
-        } else if let Err(broken) = self.relay.feed(chunk, &mut self.ready) {
+        } else if let Err(broken) = self.feed(chunk) {
             self.break_off(broken);
         } else if self.relay.is_done() {
             self.remember();
             self.watch.linger(LINGER);
         }
+    }
+
+    fn feed(&mut self, chunk: Bytes) -> Result<(), Broken> {
+        let before = self.relay.events();
+        let fed = self.relay.feed(chunk, &mut self.ready);
+        self.record.writes(self.relay.events() - before);
+        fed
     }
 
     fn end(&mut self) {
@@ -306,7 +314,7 @@ impl Live {
         self.rest = found.rest;
         self.watch.renew(found.idle);
         for said in found.said {
-            if let Err(broken) = self.relay.feed(said, &mut self.ready) {
+            if let Err(broken) = self.feed(said) {
                 return self.break_off(broken);
             }
         }

@@ -44,6 +44,7 @@ pub mod seat;
 pub mod session;
 pub mod shown;
 mod state;
+pub mod steering;
 pub mod stored;
 pub mod tongue;
 pub mod translate;
@@ -108,7 +109,7 @@ pub async fn handle(
     call: Call,
     mut record: Record,
 ) -> Result<Reply, Problem> {
-    record.traced(gateway.traces());
+    record.traced();
     let read = gateway.idempotency().claim(&call, &record).and_then(|key| {
         record.under(key);
         let mut prepared = Prepared::read(&call)?;
@@ -207,6 +208,7 @@ async fn search(
     };
     let exposed = Exposed::of(&plan);
     record.planned(plan.strategy);
+    record.considered(shown::considered(&plan.considered, gateway.keyrings()));
     let spare = Spare::of(&gateway, &call, &prepared, &plan);
     let dialect = call.endpoint.dialect;
     let stop = gateway.stopped();
@@ -257,6 +259,7 @@ fn commit(
         seat,
         place,
     } = won;
+    record.heard(good.heard);
     record.hold(seat);
     record.serves(place);
     let mut headers = if good.is_translated {
@@ -270,6 +273,7 @@ fn commit(
     }
     let ring = &gateway.keyrings()[target.offer.provider];
     describe(&mut headers, ring, &target, &record, &good.told);
+    record.lost(good.told.dropped);
     record.served_by(target, good.status.as_u16());
     let body = match good.body {
         GoodBody::Whole(bytes, usage) => {

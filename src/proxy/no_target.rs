@@ -61,6 +61,7 @@ impl Problem {
                 );
                 not_found("alias_not_found", message).about("alias")
             }
+            NoTarget::Drained => Self::drained(),
             NoTarget::Incapable { missing } => Self::incapable(missing, model),
             NoTarget::NoSpeaker | NoTarget::Unavailable => {
                 let message = format!(
@@ -86,6 +87,18 @@ impl Problem {
             message,
         )
         .about("model")
+    }
+
+    /// 503: whoever could serve is drained, until a person says otherwise.
+    pub(super) fn drained() -> Self {
+        let message =
+            "every provider of this model that could serve this is drained by the gateway's owner";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            Some("drained"),
+            message,
+        )
     }
 
     fn incapable(missing: Features, model: &str) -> Self {

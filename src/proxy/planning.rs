@@ -112,6 +112,7 @@ pub fn for_model(
         small_models: router.small_models.as_ref(),
         dice,
     };
+    let hand = gateway.steering().of_plans();
     let prompt_tokens = || prompt_tokens(gateway, call, prepared);
     let can_count = tongue::holds_a_conversation(call.endpoint);
     let ask = plan::Ask {
@@ -120,6 +121,8 @@ pub fn for_model(
         rehearses: terms.rehearses,
         excluded: terms.excluded,
         region: terms.region,
+        steer: hand.as_ref().map(|hand| &hand.steer),
+        is_watched: gateway.steering().is_watched(),
         ..prepared.ask(call, model, router.strip_unsupported, &fluency, policy)
     };
     plan::make(

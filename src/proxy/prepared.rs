@@ -198,6 +198,8 @@ impl Prepared {
             region: None,
             body_len: self.json().map_or(0, <[u8]>::len),
             prompt_tokens: None,
+            steer: None,
+            is_watched: false,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Until then nothing of it has been shown to the client, and any flaw sends the request elsewhere.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -109,6 +109,8 @@ pub struct Receiver {
     pub idle: Duration,
     /// The way to the client, where that speaks another dialect.
     pub crossing: Option<Arc<Crossing>>,
+    /// When all that had to be waited for was here; to begin with, never.
+    pub heard: OnceLock<std::time::Instant>,
 }
 
 impl Receiver {
@@ -135,6 +137,11 @@ impl Receiver {
         }
     }
 
+    /// When all that had to be waited for was here; now, unless that was earlier.
+    pub fn heard(&self) -> std::time::Instant {
+        *self.heard.get_or_init(std::time::Instant::now)
+    }
+
     async fn carried(&self, body: AnswerBody) -> Result<GoodBody, Flaw> {
         let (bytes, usage) = self.whole(body).await?;
         match &self.crossing {
@@ -151,6 +158,7 @@ impl Receiver {
             return Err(Flaw::Timeout("the answer did not arrive in time"));
         };
         let bytes = read?;
+        self.heard();
         match check(&bytes, self.endpoint.shape) {
             Ok(usage) => Ok((bytes, usage)),
             Err(NoAnswer::Error(body)) => Err(Flaw::Error(body)),

@@ -1,4 +1,5 @@
-//! The book of one request: filled in along the way, written as one log line when it is dropped.
+//! The book of one request: filled in along the way, and told when it is dropped: to the log, to the counts, to
+//! the ring of traces. Its row in the table of live requests is there as long as it is.
 //!
 //! Dropping is what every ending has in common: an answer read to its end, a failure, a client that
 //! left, a panic. So no request goes unrecorded.
@@ -14,7 +15,12 @@ use super::tries::Tries;
 use crate::chat::{Failure, Usage};
 use crate::config::Strategy;
 use crate::route::Target;
-use crate::telemetry::trace::{Cause, Ring, Trace, Try, Verdict};
+use crate::route::plan::MOST_WATCHED;
+use crate::telemetry::books::Books;
+use crate::telemetry::live::{Arrival, Row};
+use crate::telemetry::metrics::{self, Closing, Outcome, Served};
+use crate::telemetry::snapshot::CandidateRow;
+use crate::telemetry::trace::{Cause, Trace, Try, Verdict};
 
 /// Longest model name written into a log line.
 const MODEL_IN_LOG: usize = 128;
@@ -33,12 +39,10 @@ enum Ending {
 /// See the module's head.
 #[derive(Debug)]
 pub struct Record {
-    request_id: HeaderValue,
-    client: Arc<str>,
-    door: Option<&'static str>,
-    endpoint: &'static str,
-    model: String,
-    received: Instant,
+    /// Where all of it is told.
+    books: Arc<Books>,
+    /// Who asked what, and when; others may look at it while the request is under way.
+    row: Arc<Row>,
     provider: Option<Target>,
     attempts: u32,
     status: u16,
@@ -55,28 +59,42 @@ pub struct Record {
     ending: Ending,
     strategy: Strategy,
     tries: Tries,
+    /// Its candidates, if somebody watches.
+    candidates: Vec<CandidateRow>,
     /// The try that serves it.
     serving: Option<usize>,
-    /// Where it is remembered.
-    ring: Option<Arc<Ring>>,
+    /// Whether it is remembered.
+    is_traced: bool,
+    /// When all of its body was here, since it was received.
+    read: Duration,
+    /// What was spent waiting for providers.
+    waited: Duration,
+    /// When an answer was ready for the client, since it was received.
+    answered: Option<Duration>,
+    /// What was lost in translation.
+    losses: Vec<String>,
 }
 
 impl Record {
-    /// Opens the book. `door` is the tunnel that the request came through.
+    /// Opens the book, which is told to `books`. `door` is the tunnel that the request came through.
     pub fn new(
+        books: &Arc<Books>,
         request_id: HeaderValue,
         client: Arc<str>,
         door: Option<&'static str>,
         endpoint: &'static str,
         received: Instant,
     ) -> Self {
-        Self {
+        let row = books.live.enter(Arrival {
             request_id,
             client,
             door,
             endpoint,
-            model: String::new(),
             received,
+        });
+        Self {
+            books: books.clone(),
+            row,
             provider: None,
             attempts: 0,
             status: 0,
@@ -89,8 +107,13 @@ impl Record {
             ending: Ending::Open,
             strategy: Strategy::default(),
             tries: Tries::default(),
+            candidates: Vec::new(),
             serving: None,
-            ring: None,
+            is_traced: false,
+            read: Duration::ZERO,
+            waited: Duration::ZERO,
+            answered: None,
+            losses: Vec::new(),
         }
     }
 
@@ -98,12 +121,17 @@ impl Record {
     pub fn asked(&mut self, model: &str) {
         let most = model.char_indices().nth(MODEL_IN_LOG);
         let end = most.map_or(model.len(), |(end, _)| end);
-        model[..end].clone_into(&mut self.model);
+        self.row.asks_for(&model[..end]);
     }
 
-    /// What was tried for it is remembered in `ring`.
-    pub fn traced(&mut self, ring: &Arc<Ring>) {
-        self.ring = Some(ring.clone());
+    /// What was tried for it is remembered.
+    pub fn traced(&mut self) {
+        self.is_traced = true;
+    }
+
+    /// All of its body is here: what came before was the client's time.
+    pub fn is_read(&mut self) {
+        self.read = self.row.received.elapsed();
     }
 
     /// Its candidates are in order.
@@ -111,15 +139,22 @@ impl Record {
         self.strategy = strategy;
     }
 
+    /// These were considered, beside those of an earlier plan; none, if nobody watches.
+    pub fn considered(&mut self, candidates: Vec<CandidateRow>) {
+        let room = MOST_WATCHED.saturating_sub(self.candidates.len());
+        self.candidates.extend(candidates.into_iter().take(room));
+    }
+
     /// An attempt begins; returns its place among the tries.
     pub fn begin(&mut self, target: &Target, cause: Cause) -> usize {
         self.attempts += 1;
-        self.tries.begin(target, cause, self.received.elapsed())
+        self.row.tries(&target.id.provider, &target.offer.name);
+        self.tries.begin(target, cause, self.row.received.elapsed())
     }
 
     /// `target` is not asked.
     pub fn skip(&mut self, target: &Target, cause: Cause, verdict: Verdict) {
-        let at = self.received.elapsed();
+        let at = self.row.received.elapsed();
         self.tries.skip(target, cause, at, verdict);
     }
 
@@ -151,8 +186,27 @@ impl Record {
         self.attempts
     }
 
+    /// What an upstream had to say was here at `at`; what came before was spent waiting for one or another.
+    pub fn heard(&mut self, at: Instant) {
+        let at = at.saturating_duration_since(self.row.received);
+        self.waited = self.tries.waited(at);
+    }
+
+    /// What was lost in translation.
+    pub fn lost(&mut self, losses: Vec<String>) {
+        self.losses = losses;
+    }
+
+    /// So many more events of the answer have come.
+    pub fn writes(&self, events: u64) {
+        self.row.writes(events);
+    }
+
     /// A target has answered.
     pub fn served_by(&mut self, target: Target, status: u16) {
+        if self.answered.is_none() {
+            self.answered = Some(self.row.received.elapsed());
+        }
         self.provider = Some(target);
         self.status = status;
     }
@@ -184,7 +238,7 @@ impl Record {
             .seat
             .take()
             .map(|seat| seat.failed(failure, Instant::now(), dice));
-        let elapsed = self.received.elapsed();
+        let elapsed = self.row.received.elapsed();
         let tried = self.serving.take().and_then(|place| self.tries.at(place));
         if let Some(tried) = tried {
             tried.verdict = Verdict::Failed(failure.class);
@@ -200,7 +254,12 @@ impl Record {
 
     /// The first meaningful event is here.
     pub fn first_token(&mut self, now: Instant) {
-        self.first_token = Some(now.duration_since(self.received));
+        let after = now.duration_since(self.row.received);
+        self.first_token = Some(after);
+        self.row.first_token(after);
+        if let Some(tried) = self.serving.and_then(|place| self.tries.at(place)) {
+            tried.first_token = Some(after.saturating_sub(tried.began));
+        }
         if let Some(seat) = &mut self.seat {
             seat.answered(now);
         }
@@ -230,22 +289,22 @@ impl Record {
 
     /// The request's id.
     pub fn request_id(&self) -> &HeaderValue {
-        &self.request_id
+        &self.row.request_id
     }
 
     /// The request's id as text; the edge lets only visible ASCII through.
     pub fn id(&self) -> &str {
-        self.request_id.to_str().unwrap_or_default()
+        self.row.request_id.to_str().unwrap_or_default()
     }
 
     /// Whose key it came with.
     pub fn client(&self) -> &Arc<str> {
-        &self.client
+        &self.row.client
     }
 
     /// When the request's head had arrived.
     pub fn received(&self) -> Instant {
-        self.received
+        self.row.received
     }
 }
 
@@ -253,30 +312,80 @@ impl Record {
     /// The model string; where that is the name of the model that served, it is not written down again.
     fn asked_for(&self) -> Arc<str> {
         let served = self.provider.as_ref().map(|target| &target.offer.name);
-        let same = served.filter(|name| ***name == self.model);
-        same.map_or_else(|| self.model.as_str().into(), Arc::clone)
+        let same = served.filter(|name| ***name == *self.row.asked());
+        same.map_or_else(|| self.row.asked().into(), Arc::clone)
     }
 
-    fn trace(&mut self, status: u16, outcome: &'static str, total: Duration) -> Trace {
+    /// What the gateway itself took of it, if anybody has answered.
+    fn overhead(&self) -> Option<Duration> {
+        let ours = self.answered?.saturating_sub(self.read);
+        Some(ours.saturating_sub(self.waited))
+    }
+
+    /// What it cost in dollars, if prices and counts are known.
+    fn cost(&self) -> Option<f64> {
+        metrics::cost(self.usage?, self.provider.as_ref()?.offer.knowledge())
+    }
+
+    /// Settles the try that has served.
+    fn settle(&mut self, total: Duration) {
         if let Some(tried) = self.serving.and_then(|place| self.tries.at(place)) {
             tried.status = tried.status.or(Some(self.status));
             tried.elapsed = Some(total.saturating_sub(tried.began));
         }
-        Trace {
-            request_id: self.request_id.clone(),
-            client: self.client.clone(),
-            door: self.door,
-            endpoint: self.endpoint,
-            strategy: self.strategy.name(),
-            received: self.received,
+    }
+
+    fn count(&self, status: u16, outcome: Outcome, total: Duration, cost: Option<f64>) {
+        let served = self.provider.as_ref().map(|target| Served {
+            provider: &target.id.provider,
+            model: &target.offer.name,
+            is_listed: target.offer.is_listed,
+            usage: self.usage,
+            cost,
+        });
+        self.books.metrics.close(&Closing {
+            endpoint: self.row.endpoint,
             status,
             outcome,
+            total,
+            first_token: self.first_token,
+            overhead: self.overhead(),
+            served,
+            tries: self.tries.all(),
+            listed: self.tries.listed(),
+            dropped: self.losses.len(),
+        });
+    }
+
+    fn trace(
+        &mut self,
+        status: u16,
+        outcome: Outcome,
+        total: Duration,
+        cost: Option<f64>,
+    ) -> Trace {
+        let row = &self.row;
+        Trace {
+            number: row.number,
+            request_id: row.request_id.clone(),
+            client: row.client.clone(),
+            door: row.door,
+            endpoint: row.endpoint,
+            strategy: self.strategy.name(),
+            received: row.received,
+            status,
+            outcome: outcome.name(),
             first_token: self.first_token,
             total,
             input_tokens: self.usage.map(|usage| usage.input),
             output_tokens: self.usage.map(|usage| usage.output),
+            cached_tokens: self.usage.map(|usage| usage.cached),
+            cost,
+            overhead: self.overhead(),
+            losses: std::mem::take(&mut self.losses),
             asked: self.asked_for(),
             tries: self.tries.take(),
+            candidates: std::mem::take(&mut self.candidates),
         }
     }
 }
@@ -284,12 +393,13 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let (status, outcome) = match self.ending {
-            Ending::Complete => (self.status, "complete"),
-            Ending::Failed => (self.status, "failed"),
+            Ending::Complete => (self.status, Outcome::Complete),
+            Ending::Failed => (self.status, Outcome::Failed),
             // 499: the status servers log for a client that left; it is never sent.
-            Ending::Open => (499, "client left"),
+            Ending::Open => (499, Outcome::Left),
         };
-        let total = self.received.elapsed();
+        let row = &self.row;
+        let total = row.received.elapsed();
         let target = self.provider.as_ref();
         let was_answered = target.is_some() && self.ending != Ending::Open;
         if let Some(key) = self.key.take().filter(|_| was_answered) {
@@ -297,25 +407,31 @@ impl Drop for Record {
         }
         tracing::info!(
             target: "autogw::request",
-            request_id = self.request_id.to_str().unwrap_or_default(),
-            client = &*self.client,
-            door = self.door,
-            endpoint = self.endpoint,
-            model = self.model.as_str(),
+            request_id = self.id(),
+            client = &*row.client,
+            door = row.door,
+            endpoint = row.endpoint,
+            model = row.asked(),
             provider = target.map(|target| &*target.id.provider),
             served = target.map(|target| &*target.offer.name),
             attempts = self.attempts,
             status,
-            outcome,
+            outcome = outcome.name(),
             ttft_ms = self.first_token.map(milliseconds),
             total_ms = milliseconds(total),
             input_tokens = self.usage.map(|usage| usage.input),
             output_tokens = self.usage.map(|usage| usage.output),
             "request"
         );
-        if let Some(ring) = self.ring.take() {
-            ring.push(self.trace(status, outcome, total));
+        self.settle(total);
+        let cost = self.cost();
+        self.count(status, outcome, total, cost);
+        if self.is_traced {
+            let trace = self.trace(status, outcome, total, cost);
+            self.books.traces.push(trace);
         }
+        // Last, so that a request is always seen in one place or the other.
+        self.books.live.leave(&self.row);
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Relay {
     translator: Option<Box<Translator>>,
     /// Whether the client has been told the end of a translated stream.
     has_ended: bool,
+    /// Events with content that have come.
+    events: u64,
 }
 
 /// What is kept of an event too long to be held.
@@ -108,6 +110,7 @@ impl Relay {
             dialect,
             translator: None,
             has_ended: false,
+            events: 0,
         }
     }
 
@@ -119,6 +122,11 @@ impl Relay {
             strips_usage: false,
             ..self
         }
+    }
+
+    /// Events that have come so far, those that only begin or end a native stream not counted.
+    pub fn events(&self) -> u64 {
+        self.events
     }
 
     /// Takes the next bytes and puts what the client may have into `out`.
@@ -189,6 +197,7 @@ impl Relay {
         if let Sight::Error(error) = self.observer.observe(block) {
             return Err(Broken::Error(error));
         }
+        self.events += 1;
         let result = translator.feed(block, told);
         // A finish that was told is as good as content; some decoders hold it back to the end.
         let has_finish = self.observer.is_complete() && !self.is_done();
@@ -283,6 +292,7 @@ impl Relay {
         match self.observer.observe(block) {
             Sight::Preamble | Sight::Done => Ok(true),
             Sight::Meaningful => {
+                self.events += 1;
                 self.is_meaningful = true;
                 Ok(true)
             }

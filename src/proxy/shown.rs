@@ -10,7 +10,11 @@ use crate::chat::FailureClass;
 use crate::health::{CircuitState, Standing, View};
 use crate::provider::{Feature, Features, Provider};
 use crate::route::Offer;
-use crate::route::plan::{Exclusion, Keyring};
+use crate::route::plan::{Considered, Exclusion, Keyring};
+use crate::telemetry::snapshot::CandidateRow;
+
+/// Characters of a model's name that are kept in books: clients may choose it.
+const LONGEST_NAME: usize = 128;
 
 /// A key by its place, from 1, and its name.
 pub fn key(ring: &Keyring, place: Option<usize>) -> (Option<usize>, Option<&str>) {
@@ -124,7 +128,21 @@ pub fn exclusion(reason: &Exclusion) -> (&'static str, String) {
             "its score is too low: it is asked when everybody else has failed".to_owned(),
         ),
         Exclusion::Alias => ("alias", "the alias names another key".to_owned()),
+        Exclusion::Drained => ("drained", "the gateway's owner has drained it".to_owned()),
     }
+}
+
+/// What became of the candidates of a plan that somebody watches, for the books.
+pub fn considered(considered: &[Considered], keyrings: &[Keyring]) -> Vec<CandidateRow> {
+    let row = |one: &Considered| CandidateRow {
+        provider: keyrings[one.offer.provider].provider.name.to_string(),
+        model: one.offer.name.chars().take(LONGEST_NAME).collect(),
+        key: one.key.map(|place| place + 1),
+        rank: one.verdict.as_ref().ok().map(|rank| rank + 1),
+        score: one.score.filter(|score| score.is_finite()),
+        excluded: one.verdict.as_ref().err().map(|why| exclusion(why).1),
+    };
+    considered.iter().map(row).collect()
 }
 
 /// Words for a class of failures.

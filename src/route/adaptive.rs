@@ -84,7 +84,8 @@ fn weight(view: &View) -> f64 {
     band * speed * streak * slump
 }
 
-fn health(view: &View) -> f64 {
+/// How well a target is, from 0 to 100; 77 where nobody has tried it.
+pub fn health(view: &View) -> f64 {
     let success = view.success().unwrap_or(UNKNOWN_SUCCESS);
     let swiftness = (30.0 - 30.0 * latency_ms(view) / 10_000.0).max(0.0);
     40.0 * success + swiftness + stability(view) + recency(view)

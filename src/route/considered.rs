@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::choice::Candidate;
+use super::plan::Ask;
 use super::{Offer, Target};
 use crate::chat::FailureClass;
 use crate::health::View;
@@ -58,21 +59,37 @@ pub enum Exclusion {
     Score,
     /// The alias names another key.
     Alias,
+    /// Its owner has drained it.
+    Drained,
 }
 
-/// What became of candidates, written down only for a rehearsal.
+/// Candidates that are noted for whoever watches.
+pub const MOST_WATCHED: usize = 16;
+
+/// What became of candidates: all of them for a rehearsal, a few while somebody watches, and else none.
 #[derive(Debug)]
-pub(super) struct Notes(Option<Vec<Considered>>);
+pub(super) struct Notes {
+    taken: Vec<Considered>,
+    most: usize,
+}
 
 impl Notes {
-    /// Notes that are taken if `rehearses`, and else dropped.
-    pub(super) fn new(rehearses: bool) -> Self {
-        Self(rehearses.then(Vec::new))
+    /// The notes that `ask` wants.
+    pub(super) fn wanted(ask: &Ask<'_>) -> Self {
+        let most = match (ask.rehearses, ask.is_watched) {
+            (true, _) => usize::MAX,
+            (false, true) => MOST_WATCHED,
+            (false, false) => 0,
+        };
+        Self {
+            taken: Vec::new(),
+            most,
+        }
     }
 
-    /// Whether anybody reads them.
+    /// Whether anybody reads more of them.
     pub(super) fn are_taken(&self) -> bool {
-        self.0.is_some()
+        self.taken.len() < self.most
     }
 
     /// `offer` is left out before its keys were looked at.
@@ -93,8 +110,8 @@ impl Notes {
     }
 
     fn add(&mut self, offer: &Arc<Offer>, key: Option<usize>, view: Option<View>, why: Exclusion) {
-        if let Some(notes) = &mut self.0 {
-            notes.push(Considered {
+        if self.are_taken() {
+            self.taken.push(Considered {
                 offer: offer.clone(),
                 key,
                 view,
@@ -106,15 +123,19 @@ impl Notes {
 
     /// All of them: those that are tried, in order, then those that scored too low, then the rest.
     pub(super) fn of(self, tried: &[Candidate], dropped: &[Candidate]) -> Vec<Considered> {
-        let Some(rest) = self.0 else {
+        if self.most == 0 {
             return Vec::new();
-        };
+        }
         let tried = tried
             .iter()
             .enumerate()
             .map(|(rank, one)| told(one, Ok(rank)));
         let dropped = dropped.iter().map(|one| told(one, Err(Exclusion::Score)));
-        tried.chain(dropped).chain(rest).collect()
+        tried
+            .chain(dropped)
+            .chain(self.taken)
+            .take(self.most)
+            .collect()
     }
 }
 

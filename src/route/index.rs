@@ -128,6 +128,14 @@ impl Index {
         }
     }
 
+    /// A model of which nobody says anything but the client.
+    fn unheard_of(&self, place: usize, model: &str) -> Offer {
+        Offer {
+            is_listed: false,
+            ..self.unlisted(place, model)
+        }
+    }
+
     fn add(&mut self, offer: Offer) {
         let same = self.exact.entry(offer.name.clone()).or_default();
         if same.iter().any(|known| known.provider == offer.provider) {
@@ -215,7 +223,7 @@ impl Index {
                 .iter()
                 .filter(|place| pin.is_none_or(|pin| pin == **place));
             found = open
-                .map(|place| Arc::new(self.unlisted(*place, name)))
+                .map(|place| Arc::new(self.unheard_of(*place, name)))
                 .collect();
         }
         found
@@ -233,7 +241,7 @@ impl Index {
             .find(|offer| offer.provider == place);
         match listed {
             Some(offer) => Some(offer.clone()),
-            None if self.open.contains(&place) => Some(Arc::new(self.unlisted(place, model))),
+            None if self.open.contains(&place) => Some(Arc::new(self.unheard_of(place, model))),
             None => None,
         }
     }

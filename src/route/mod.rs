@@ -15,10 +15,12 @@ mod keys;
 mod known;
 pub mod plan;
 mod scope;
+pub mod steer;
 mod survey;
 pub mod wanted;
 mod weighted;
 
+pub use adaptive::health as health_score;
 pub use known::Known;
 pub use scope::Scope;
 
@@ -52,6 +54,8 @@ pub struct Offer {
     pub served_header: OnceLock<Option<HeaderValue>>,
     /// What is known of it.
     pub known: Known,
+    /// Whether somebody has listed it; else its name is whatever a client has asked for.
+    pub is_listed: bool,
     /// Share under `weighted`.
     pub weight: f64,
     /// What the step of a route adds, if a route led here.
@@ -118,6 +122,7 @@ impl Offer {
             features,
             served_header: OnceLock::new(),
             known: Known::default(),
+            is_listed: true,
             weight: 1.0,
             rules: None,
         }

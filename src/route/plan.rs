@@ -12,6 +12,7 @@ use super::choice::{Order, Policy};
 use super::considered::Notes;
 use super::context;
 use super::index::Index;
+use super::steer::Steer;
 use super::survey::Survey;
 use super::{Fluency, Offer, RouteRules, Scope, Target};
 use crate::chat::FailureClass;
@@ -20,7 +21,7 @@ use crate::health::{Health, TargetId};
 use crate::provider::{Features, Provider};
 
 pub use super::capable::missing;
-pub use super::considered::{Considered, Exclusion};
+pub use super::considered::{Considered, Exclusion, MOST_WATCHED};
 
 /// What a request asks of routing.
 #[derive(Clone, Copy)]
@@ -55,6 +56,10 @@ pub struct Ask<'a> {
     pub body_len: usize,
     /// A low estimate of the prompt in tokens; asked at most once, and only of a body that might be too long.
     pub prompt_tokens: Option<&'a dyn Fn() -> u64>,
+    /// What its owner has changed by hand.
+    pub steer: Option<&'a Steer>,
+    /// Whether somebody watches: what becomes of the first candidates is then noted.
+    pub is_watched: bool,
 }
 
 /// What routing knows of a provider, beside its offers.
@@ -83,14 +88,20 @@ pub struct Plan {
     pub route: Option<Arc<RouteRules>>,
     /// By which strategy the targets were put in order.
     pub strategy: Strategy,
-    /// All candidates, and what became of each; only for a rehearsal.
+    /// Whether that is one that the owner has chosen by hand.
+    pub is_switched: bool,
+    /// All candidates, and what became of each; only for a rehearsal, or the first of them while somebody watches.
     pub considered: Vec<Considered>,
     /// What the request needs, as far as it mattered.
     pub needs: Features,
     /// Whether the session goes on where it was: its target is then the first.
     pub kept_session: bool,
-    /// Why nobody is left. Only for a rehearsal, which is told by this rather than by an error as soon as
-    /// there were any candidates: `considered` says what became of them.
+    /// Whether its owner has pinned the first.
+    pub is_pinned: bool,
+    /// How many are left out as their owner has drained them.
+    pub drained: usize,
+    /// Why nobody is left. For a rehearsal, which is told by this rather than by an error as soon as there were
+    /// any candidates: `considered` says what became of them. And where all are drained, but there is a way around.
     pub no_target: Option<Box<NoTarget>>,
 }
 
@@ -126,6 +137,17 @@ pub enum NoTarget {
     Unavailable,
     /// No candidate can be spoken to in the client's dialect, nor in another.
     NoSpeaker,
+    /// The owner has drained every candidate that would do.
+    Drained,
+}
+
+impl Plan {
+    /// Whether all are drained, and the route may name another for that.
+    pub fn goes_around(&self) -> bool {
+        let is_drained = self.no_target.as_deref() == Some(&NoTarget::Drained);
+        let route = self.route.as_ref().filter(|_| is_drained);
+        route.is_some_and(|route| !route.fallbacks.is_empty())
+    }
 }
 
 /// Makes the plan. `needs` is asked only if a candidate's capabilities are known.
@@ -141,12 +163,16 @@ pub fn make(
     check_alias(ask, &offers, keyrings)?;
     let route = index.route(ask.model.trim()).cloned();
     let own = route.as_ref().and_then(|route| route.strategy);
+    // What a request or its route asks for is asked for by name: only the gateway's own is switched.
+    let switched = ask.steer.and_then(|steer| steer.strategy);
+    let chosen = ask.policy.insisted.or(own);
     let mut plan = Plan {
-        strategy: ask.policy.insisted.or(own).unwrap_or(ask.policy.strategy),
+        strategy: chosen.or(switched).unwrap_or(ask.policy.strategy),
+        is_switched: chosen.is_none() && switched.is_some(),
         route,
         ..Plan::default()
     };
-    let mut notes = Notes::new(ask.rehearses);
+    let mut notes = Notes::wanted(ask);
     let order = match usable(ask, index, keyrings, offers, needs, &mut notes) {
         Ok((offers, needs)) => {
             plan.needs = needs;
@@ -169,9 +195,16 @@ pub fn make(
     plan.targets = order.map(|candidate| candidate.target).collect();
     let is_empty = plan.targets.is_empty() && plan.resting.is_empty() && plan.open.is_empty();
     if is_empty && plan.no_target.is_none() {
-        plan.no_target = Some(Box::new(NoTarget::Unavailable));
+        let is_drained = plan.drained > 0;
+        let reason = if is_drained {
+            NoTarget::Drained
+        } else {
+            NoTarget::Unavailable
+        };
+        plan.no_target = Some(Box::new(reason));
     }
-    match plan.no_target.take_if(|_| !ask.rehearses) {
+    let goes_on = plan.goes_around();
+    match plan.no_target.take_if(|_| !ask.rehearses && !goes_on) {
         Some(reason) => Err(*reason),
         None => Ok(plan),
     }

@@ -49,6 +49,11 @@ impl Survey<'_> {
         if let Some(session) = self.ask.session {
             plan.kept_session = affinity::keep(session, &mut order.tried);
         }
+        // A person's word is the last: a session whose cache is elsewhere goes with it, too.
+        if let Some(pin) = self.ask.steer.and_then(|steer| steer.pin.as_ref()) {
+            plan.is_pinned = pin.put_first(&mut order, self.now);
+            plan.kept_session &= !plan.is_pinned;
+        }
         order
     }
 
@@ -56,6 +61,11 @@ impl Survey<'_> {
     fn look_at(&self, target: Target, plan: &mut Plan, notes: &mut Notes) -> Option<Candidate> {
         let now = self.now;
         let view = || self.health.view(&target.id, now);
+        if self.ask.steer.is_some_and(|steer| steer.drains(&target.id)) {
+            notes.target(&target, view, Exclusion::Drained);
+            plan.drained += 1;
+            return None;
+        }
         match self.health.standing(&target.id, now) {
             standing @ (Standing::Ready | Standing::Probe | Standing::Suspect) => {
                 let view = if self.needs_views(plan.strategy) {

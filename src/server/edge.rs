@@ -148,6 +148,7 @@ impl Edge {
         received: Instant,
     ) -> Result<Answer, Refusal> {
         let admitted = self.admit(&head, peer).await.map_err(|refusal| {
+            self.count(&refusal.problem, &head, received);
             self.log(&refusal.problem, &head, &id);
             refusal.at(&self.door)
         });
@@ -164,7 +165,8 @@ impl Edge {
         match ingress.filter(|_| head.method == Method::POST) {
             Some(ingress) => {
                 let endpoint = ingress.endpoint.path;
-                let record = Record::new(id, client, self.door.name(), endpoint, received);
+                let (books, door) = (self.gateway.books(), self.door.name());
+                let record = Record::new(books, id, client, door, endpoint, received);
                 self.proxy(ingress, head.headers, body, record).await
             }
             None => Box::pin(self.look_up(head, body, peer, (id, client), received)).await,
@@ -182,7 +184,8 @@ impl Edge {
     ) -> Result<Answer, Refusal> {
         let stored = Stored::at(head.uri.path()).filter(|_| may_look_up(&head.method));
         if let Some(stored) = stored {
-            let mut record = Record::new(id, client, self.door.name(), stored::PATH, received);
+            let (books, door) = (self.gateway.books(), self.door.name());
+            let mut record = Record::new(books, id, client, door, stored::PATH, received);
             let place = self.enter(&mut record).await?;
             let asking = Asking {
                 method: &head.method,
@@ -232,6 +235,7 @@ impl Edge {
         let place = self.enter(&mut record).await?;
         match self.body(&headers, body, record.received()).await {
             Ok(body) => {
+                record.is_read();
                 let call = Call {
                     endpoint: ingress.endpoint,
                     spoken: ingress.spoken,
@@ -292,6 +296,14 @@ impl Edge {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+
+    /// Counts a request that came no further than the guards.
+    fn count(&self, problem: &Problem, head: &Parts, received: Instant) {
+        let ingress = Ingress::at(head.uri.path(), None);
+        let endpoint = ingress.map(|ingress| ingress.endpoint.path);
+        let metrics = self.gateway.metrics();
+        metrics.turned_away(endpoint, problem.status.as_u16(), received.elapsed());
     }
 
     /// The log line of a request that came no further than the guards; the others have a book.

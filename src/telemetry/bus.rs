@@ -66,6 +66,13 @@ impl Bus {
 }
 
 impl Watch {
+    /// Goes on with what is told from now on; says how many events were passed over by that.
+    pub fn catch_up(&mut self) -> u64 {
+        let passed = self.receiver.len();
+        self.receiver = self.receiver.resubscribe();
+        u64::try_from(passed).unwrap_or(u64::MAX)
+    }
+
     /// Waits for what is told next.
     ///
     /// # Cancel safety

@@ -1,7 +1,7 @@
 //! The log: one line per event, to stderr and to a daily file, without keys and without waiting.
 //!
 //! There is an event per request, so this is the hot path. An event is formatted once, into a buffer
-//! the thread reuses, and handed to one sink per destination, which costs a lock and a copy;
+//! the thread reuses, and handed to one sink per destination and to the tail, which costs a lock and a copy each;
 //! background threads do the writing. A slow or full destination loses lines and counts them; it never
 //! holds up a request. There are no spans: an event carries all its fields itself.
 
@@ -10,6 +10,7 @@ mod levels;
 mod line;
 mod panic;
 mod sink;
+pub mod tail;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -31,6 +32,7 @@ pub use panic::install_panic_hook;
 use file::DailyFile;
 use line::Scratch;
 use sink::Sink;
+pub use tail::Tail;
 
 /// How a line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +53,8 @@ pub enum Stderr {
     Terminal,
     /// A person whose terminal shows colours.
     ColorTerminal,
+    /// A dashboard, which owns the terminal: nothing is written there, and it reads the [`Tail`].
+    Dashboard,
 }
 
 /// What [`init`] sets up.
@@ -86,6 +90,7 @@ pub enum LogError {
 #[derive(Debug)]
 pub struct LogGuard {
     sinks: Vec<Arc<Sink>>,
+    tail: Arc<Tail>,
     redactor: Arc<ArcSwap<Redactor>>,
     file: Option<PathBuf>,
 }
@@ -94,6 +99,11 @@ impl LogGuard {
     /// The file of today, unless it could not be opened.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// The last lines.
+    pub fn tail(&self) -> Arc<Tail> {
+        Arc::clone(&self.tail)
     }
 
     /// From now on the log hides what `redactor` knows.
@@ -136,8 +146,9 @@ struct Lines {
     format: Format,
     stderr_shows: Stderr,
     told_otherwise: &'static [&'static str],
-    stderr: Arc<Sink>,
+    stderr: Option<Arc<Sink>>,
     file: Option<Arc<Sink>>,
+    tail: Arc<Tail>,
     redactor: Arc<ArcSwap<Redactor>>,
 }
 
@@ -148,13 +159,17 @@ impl Lines {
         file: Option<DailyFile>,
     ) -> io::Result<(Self, LogGuard)> {
         let path = file.as_ref().map(DailyFile::path);
-        let stderr = Sink::start("log-stderr", stderr, settings.format)?;
+        let stderr = (settings.stderr != Stderr::Dashboard)
+            .then(|| Sink::start("log-stderr", stderr, settings.format))
+            .transpose()?;
         let file = file
             .map(|file| Sink::start("log-file", file, settings.format))
             .transpose()?;
         let redactor = Arc::new(ArcSwap::from_pointee(Redactor::default()));
+        let tail = Arc::new(Tail::new(settings.format));
         let guard = LogGuard {
-            sinks: file.iter().chain([&stderr]).cloned().collect(),
+            sinks: file.iter().chain(&stderr).cloned().collect(),
+            tail: Arc::clone(&tail),
             redactor: Arc::clone(&redactor),
             file: path,
         };
@@ -164,27 +179,34 @@ impl Lines {
             told_otherwise: settings.told_otherwise,
             stderr,
             file,
+            tail,
             redactor,
         };
         Ok((lines, guard))
     }
 
     fn write(&self, scratch: &mut Scratch, event: &Event<'_>) {
-        scratch.format(event, self.format, SystemTime::now(), &self.redactor.load());
+        let now = SystemTime::now();
+        scratch.format(event, self.format, now, &self.redactor.load());
+        self.tail
+            .push(event.metadata(), now, scratch.body(self.format));
         if let Some(file) = &self.file {
             file.push(scratch.line().as_bytes());
         }
+        let Some(stderr) = &self.stderr else {
+            return;
+        };
         if self.is_told_otherwise(event.metadata()) {
             return;
         }
         let shown = match (self.format, self.stderr_shows) {
-            (Format::Json, _) | (_, Stderr::Stream) => scratch.line(),
+            (Format::Json, _) | (_, Stderr::Stream | Stderr::Dashboard) => scratch.line(),
             (Format::Human, Stderr::Terminal) => scratch.time_of_day_line(),
             (Format::Human, Stderr::ColorTerminal) => {
                 scratch.painted_line(*event.metadata().level())
             }
         };
-        self.stderr.push(shown.as_bytes());
+        stderr.push(shown.as_bytes());
     }
 
     /// The module decides and not the target, which is shared by events that nobody else tells.

@@ -1,10 +1,13 @@
 //! What the gateway tells about itself: log, traces, tunnels, and the snapshot that all of it comes together in.
 
 pub mod act;
+pub mod books;
 pub mod bus;
 pub mod event;
 pub mod foreign;
+pub mod live;
 pub mod log;
+pub mod metrics;
 pub mod snapshot;
 pub mod trace;
 pub mod tunnel;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::HeaderValue;
 use parking_lot::Mutex;
 
+use super::snapshot::CandidateRow;
 use crate::chat::FailureClass;
 
 /// Requests that are remembered: minutes of an agent's work. Each new one frees the oldest, whose memory has
@@ -19,6 +20,8 @@ const CAPACITY: usize = 128;
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Trace {
+    /// Its number in this run; later requests have larger ones.
+    pub number: u64,
     /// Its id, as it stands in the answer; see [`Trace::id`].
     pub request_id: HeaderValue,
     /// Whose key it came with.
@@ -35,6 +38,8 @@ pub struct Trace {
     pub received: Instant,
     /// What was tried, in the order in which it began.
     pub tries: Vec<Try>,
+    /// Its candidates and what became of each, if somebody watched when it was planned.
+    pub candidates: Vec<CandidateRow>,
     /// The status that the client got.
     pub status: u16,
     /// `complete`, `failed` or `client left`.
@@ -47,6 +52,15 @@ pub struct Trace {
     pub input_tokens: Option<u64>,
     /// Tokens of the answer.
     pub output_tokens: Option<u64>,
+    /// Of the tokens of the prompt: from the provider's cache.
+    pub cached_tokens: Option<u64>,
+    /// What it cost in dollars, if prices are known.
+    pub cost: Option<f64>,
+    /// What the gateway itself took: until the first token where it streamed, without what was spent waiting
+    /// for providers and for the client's body.
+    pub overhead: Option<Duration>,
+    /// What was lost in translation.
+    pub losses: Vec<String>,
 }
 
 /// One attempt, or one that was not made.
@@ -68,8 +82,12 @@ pub struct Try {
     pub verdict: Verdict,
     /// The upstream's status.
     pub status: Option<u16>,
+    /// To the first token, since it began.
+    pub first_token: Option<Duration>,
     /// How long what failed rests now.
     pub rests: Option<Duration>,
+    /// Whether a fault was played at its provider when it began.
+    pub is_injected: bool,
 }
 
 /// Why an attempt was made.
@@ -114,6 +132,23 @@ pub enum Verdict {
     Full,
     /// Another was faster.
     Lost,
+    /// Its owner has drained it since the request was planned.
+    Drained,
+}
+
+impl Cause {
+    /// The word shown to people and programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::First => "first",
+            Cause::Failover => "failover",
+            Cause::Repeat => "repeat",
+            Cause::Healed => "healed",
+            Cause::Hedge => "hedge",
+            Cause::Fallback => "fallback",
+            Cause::Continued => "continued",
+        }
+    }
 }
 
 impl Verdict {
@@ -130,7 +165,21 @@ impl Verdict {
             Verdict::Resting => "resting",
             Verdict::Full => "full",
             Verdict::Lost => "lost",
+            Verdict::Drained => "drained",
         }
+    }
+
+    /// Whether somebody was asked.
+    pub fn is_made(self) -> bool {
+        !matches!(
+            self,
+            Verdict::LeftOut | Verdict::CircuitOpen | Verdict::Resting | Verdict::Full
+        )
+    }
+
+    /// Whether somebody was asked and is held to have failed.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Verdict::Failed(_) | Verdict::Slow | Verdict::Filtered)
     }
 }
 

@@ -10,11 +10,18 @@
 //! It runs on a thread of its own, so that a terminal that does not read never holds up a request, and draws only
 //! when something has changed.
 
+pub mod dashboard;
+pub mod dialog;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod keymap;
 pub mod model;
 pub mod pane;
-pub mod text;
+pub mod prompt;
+pub mod run;
+pub mod terminal;
 pub mod theme;
+pub mod toast;
 pub mod view;
+
+pub use run::{Farewell, Leaving, Options, Problem, run};

@@ -24,6 +24,47 @@ pub enum Screen {
     Config,
 }
 
+impl Screen {
+    /// All of them.
+    pub const ALL: [Screen; 6] = [
+        Screen::Overview,
+        Screen::Requests,
+        Screen::Logs,
+        Screen::Routes,
+        Screen::Tunnel,
+        Screen::Config,
+    ];
+
+    /// The one with that digit.
+    pub fn of_digit(digit: u8) -> Option<Self> {
+        let at = usize::from(digit).checked_sub(1)?;
+        Self::ALL.get(at).copied()
+    }
+
+    /// Its place, from 0.
+    pub fn place(self) -> usize {
+        Self::ALL.iter().position(|one| *one == self).unwrap_or(0)
+    }
+
+    /// The one so many places behind it, and around the end.
+    #[must_use]
+    pub fn turned(self, steps: usize) -> Self {
+        Self::ALL[(self.place() + steps) % Self::ALL.len()]
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Screen::Overview => "Overview",
+            Screen::Requests => "Requests",
+            Screen::Logs => "Logs",
+            Screen::Routes => "Routes",
+            Screen::Tunnel => "Tunnel",
+            Screen::Config => "Config",
+        }
+    }
+}
+
 /// How it stands with the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Link {

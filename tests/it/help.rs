@@ -22,8 +22,33 @@ fn start() {
 }
 
 #[test]
+fn status() {
+    insta::assert_snapshot!(help(&["status"]));
+}
+
+#[test]
+fn requests() {
+    insta::assert_snapshot!(help(&["requests"]));
+}
+
+#[test]
+fn logs() {
+    insta::assert_snapshot!(help(&["logs"]));
+}
+
+#[test]
+fn reload() {
+    insta::assert_snapshot!(help(&["reload"]));
+}
+
+#[test]
 fn check() {
     insta::assert_snapshot!(help(&["check"]));
+}
+
+#[test]
+fn config_show() {
+    insta::assert_snapshot!(help(&["config", "show"]));
 }
 
 #[test]

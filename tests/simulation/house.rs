@@ -86,6 +86,8 @@ impl House {
             region: None,
             body_len: 0,
             prompt_tokens: None,
+            steer: None,
+            is_watched: false,
         };
         let needs = || Features::NONE;
         let now = self.at(second);

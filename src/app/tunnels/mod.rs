@@ -157,13 +157,29 @@ impl Tunnels {
     /// # Errors
     /// What can be known before anybody is asked: a missing program or token, a tunnel that is open.
     pub fn open(&self, tunnel: Tunnel) -> Result<Option<MadeKey>, StartError> {
+        self.open_for(tunnel, &self.0.options)
+    }
+
+    /// The same for somebody who does not sit at the terminal: a key that is made for the door goes into a file.
+    ///
+    /// # Errors
+    /// Those of [`Tunnels::open`].
+    pub(super) fn open_unseen(&self, tunnel: Tunnel) -> Result<Option<MadeKey>, StartError> {
+        let options = Options {
+            shows_made_key: false,
+            ..self.0.options.clone()
+        };
+        self.open_for(tunnel, &options)
+    }
+
+    fn open_for(&self, tunnel: Tunnel, options: &Options) -> Result<Option<MadeKey>, StartError> {
         let inner = &*self.0;
         // Held throughout: nothing below waits, and nobody else opens the same one meanwhile.
         let mut book = inner.open.lock();
         book.admit(tunnel, inner.board.statuses().get(&tunnel))?;
         let settings = &inner.gateway.config().tunnels;
         check(tunnel, settings)?;
-        let (keys, told) = inner.keys()?;
+        let (keys, told) = inner.keys(options)?;
         let probe = Arc::new(Probe::new().map_err(StartError::Random)?);
         let way = Way::prepare(tunnel, settings, &inner.options)?;
         let opened = inner.start(tunnel, &keys, probe, way);
@@ -222,7 +238,7 @@ impl Inner {
     }
 
     /// The keys of a public door, and the one that was made for it if that is news to its owner.
-    fn keys(&self) -> Result<(ClientKeys, Option<MadeKey>), StartError> {
+    fn keys(&self, options: &Options) -> Result<(ClientKeys, Option<MadeKey>), StartError> {
         let config = self.gateway.config();
         let mut keys = config.server.api_keys.clone();
         let mut news = None;
@@ -233,7 +249,7 @@ impl Inner {
             keys.push(spare.clone());
             let mut made = self.made_key.lock();
             if made.is_none() {
-                *made = Some(client_key::hand_over(spare.clone(), &self.options)?);
+                *made = Some(client_key::hand_over(spare.clone(), options)?);
                 news = made.as_ref().map(|handed| handed.key.clone());
             }
         }

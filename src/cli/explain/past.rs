@@ -3,9 +3,9 @@
 use anstyle::Style;
 use serde_json::Value;
 
-use super::table::{Column, NOTHING, Row, Table, paragraph};
 use super::told::{field, number, target, time};
 use crate::cli::page::{BAD, DIM, GOOD};
+use crate::cli::table::{Column, NOTHING, Row, Table, paragraph};
 
 /// `request` as lines of at most `width` columns. With ANSI colours.
 pub(super) fn request(request: &Value, width: usize) -> String {

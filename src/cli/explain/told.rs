@@ -6,8 +6,8 @@ use std::time::Duration;
 use anstyle::Style;
 use serde_json::Value;
 
-use super::table::{Column, NOTHING, Row, Table, paragraph, plain};
 use crate::cli::page::{BAD, BOLD, DIM, GOOD, Painted};
+use crate::cli::table::{Column, NOTHING, Row, Table, paragraph, plain};
 use crate::proxy::shown;
 
 /// `decision` as lines of at most `width` columns. With ANSI colours.

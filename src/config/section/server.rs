@@ -1,6 +1,5 @@
 //! `server`: the listener and its guards.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::tunnel::TunnelChoice;
@@ -9,7 +8,7 @@ use crate::config::read::{At, Object, Read, Section};
 use crate::config::report::{Place, Report};
 use crate::config::scalar::{OneOrMany, Switch, Whole, address};
 use crate::config::units::Size;
-use crate::config::{Admin, Listen, Server, Tls, Tunnel};
+use crate::config::{Admin, AdminSocket, Listen, Server, Tls, Tunnel};
 use crate::provider::Secret;
 
 /// Longest path that fits into a socket address on Linux, its terminator left out.
@@ -46,7 +45,7 @@ impl Section for ServerFile {
             drain: object.take("drain", report),
             allowed_hosts: object.take("allowed_hosts", report),
             tls: take_later(object, "tls", report),
-            admin: take_later(object, "admin", report),
+            admin: object.take("admin", report),
         })
     }
 }
@@ -88,7 +87,11 @@ impl ServerFile {
             drain: self.drain.unwrap_or(Duration::from_secs(30)),
             allowed_hosts: many(self.allowed_hosts),
             tls: on(self.tls).map(|tls| tls.resolve(env)),
-            admin: on(self.admin).map(|admin| admin.resolve(env)),
+            admin: match self.admin {
+                Some(Switch::Off) => None,
+                Some(Switch::On(admin)) => Some(admin.resolve(env)),
+                None => Some(Admin::default()),
+            },
         }
     }
 }
@@ -194,8 +197,8 @@ impl TlsFile {
 
 #[derive(Debug)]
 struct AdminFile {
-    socket: Option<String>,
-    listen: Option<String>,
+    socket: Option<Switch<SocketPath>>,
+    listen: Option<Switch<Loopback>>,
     token: Option<Secret>,
 }
 
@@ -212,11 +215,70 @@ impl Section for AdminFile {
 impl AdminFile {
     fn resolve(self, env: &Environment) -> Admin {
         Admin {
-            socket: self
-                .socket
-                .map(|path: String| -> PathBuf { env.expand_home(&path) }),
-            listen: self.listen,
+            socket: match self.socket {
+                None => Some(AdminSocket::Usual),
+                Some(Switch::Off) => None,
+                Some(Switch::On(path)) => Some(AdminSocket::At(env.expand_home(&path.0))),
+            },
+            listen: on(self.listen).map(|address| address.0),
             token: self.token,
         }
+    }
+}
+
+/// A path that a socket can have.
+#[derive(Debug)]
+struct SocketPath(String);
+
+impl Read for SocketPath {
+    fn read(at: &At<'_>, report: &mut Report) -> Option<Self> {
+        let path = String::read(at, report)?;
+        if path.len() > MAX_SOCKET_PATH {
+            let message = format!("a socket path has at most {MAX_SOCKET_PATH} bytes");
+            report.error(&at.place(), message);
+            return None;
+        }
+        Some(Self(path))
+    }
+
+    fn schema() -> serde_json::Value {
+        String::schema()
+    }
+}
+
+/// An address that only this machine can reach: the admin API has no other.
+#[derive(Debug)]
+struct Loopback(Listen);
+
+impl Read for Loopback {
+    fn read(at: &At<'_>, report: &mut Report) -> Option<Self> {
+        let text = String::read(at, report)?;
+        let parts = text.trim().rsplit_once(':');
+        let parts = parts.and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+        let Some((host, port)) = parts.filter(|(host, _)| !host.is_empty()) else {
+            report
+                .error(
+                    &at.place(),
+                    format!("{} is no address with a port", at.quoted()),
+                )
+                .hint("write it as `127.0.0.1:8001`");
+            return None;
+        };
+        let listen = Listen::Tcp {
+            host: host.to_owned(),
+            port,
+            port_is_chosen: true,
+        };
+        if !listen.is_local() {
+            report
+                .error(&at.place(), format!("{} is not a loopback address", at.quoted()))
+                .hint("the admin API answers on this machine only: use `127.0.0.1:8001`, and ssh from elsewhere");
+            return None;
+        }
+        Some(Self(listen))
+    }
+
+    fn schema() -> serde_json::Value {
+        String::schema()
     }
 }

@@ -14,5 +14,5 @@ pub use parts::{
 };
 pub use route::{ConflictResolution, Fallback, FallbackOn, Route, Step};
 pub use router::{OnUnknownModel, Router, Strategy, Timeouts};
-pub use server::{Admin, Listen, Server, Tls};
+pub use server::{Admin, AdminSocket, Listen, Server, Tls};
 pub use tunnel::{Authtoken, Cloudflared, Ngrok, PublicDoor, Tunnel, Tunnels};

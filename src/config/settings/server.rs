@@ -28,7 +28,7 @@ pub struct Server {
     pub allowed_hosts: Vec<String>,
     /// Certificate and key of the TLS listener.
     pub tls: Option<Tls>,
-    /// The admin listener.
+    /// Where the admin API answers; `None` is nowhere.
     pub admin: Option<Admin>,
 }
 
@@ -76,10 +76,29 @@ pub struct Tls {
 /// `server.admin`
 #[derive(Debug, Clone)]
 pub struct Admin {
-    /// Unix socket of the admin API.
-    pub socket: Option<PathBuf>,
-    /// Loopback address of the admin API.
-    pub listen: Option<String>,
-    /// Token it asks for.
+    /// Its Unix socket; `None` is none.
+    pub socket: Option<AdminSocket>,
+    /// Its loopback address, beside the socket.
+    pub listen: Option<Listen>,
+    /// The token that is asked for at that address; one is made for the run if there is none.
     pub token: Option<Secret>,
+}
+
+/// Where the admin socket is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminSocket {
+    /// Among the other files of the run.
+    Usual,
+    /// At this path.
+    At(PathBuf),
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            socket: Some(AdminSocket::Usual),
+            listen: None,
+            token: None,
+        }
+    }
 }

@@ -20,6 +20,7 @@ use crate::codec::target::Exchange;
 use crate::codec::tokens::estimate_text;
 use crate::provider::Features;
 use crate::provider::classify::{self, Asked};
+use crate::proxy::attempt;
 use crate::proxy::call::Call;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::prepared::Prepared;
@@ -167,6 +168,9 @@ impl Request {
             if asked >= most || Instant::now() >= self.by {
                 break;
             }
+            if gateway.steering().is_drained(&target.id) {
+                continue;
+            }
             let Some(letter) = gate.pass(weight, || self.write(&gateway, target)).await else {
                 continue;
             };
@@ -276,7 +280,7 @@ impl Request {
     ) -> Result<(Letter, Vec<Bytes>, Option<AnswerBody>), Failure> {
         let now = Instant::now();
         let by = self.by.min(now + letter.first_token);
-        let sent = gateway.upstream(target).send(upstream::Outgoing {
+        let outgoing = upstream::Outgoing {
             method: Method::POST,
             path: &letter.written.path,
             key: target.key,
@@ -285,8 +289,8 @@ impl Request {
             connect_by: now + letter.connect,
             answer_by: by,
             may_repeat: gateway.config().router.retry_ambiguous,
-        });
-        let answer = sent
+        };
+        let answer = attempt::send(gateway, target, outgoing)
             .await
             .map_err(|error| failure(error.class, error.stage, error.message))?;
         let Answer {

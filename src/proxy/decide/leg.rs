@@ -59,12 +59,14 @@ pub(super) struct Books {
     asleep: Vec<(FailureClass, tokio::time::Instant)>,
     full: Vec<(Target, Option<Instant>)>,
     is_refused: bool,
+    is_drained: bool,
 }
 
 impl Books {
     /// The kinds of it, as fallbacks tell them apart.
     pub(super) fn kinds(&self) -> Vec<Option<FallbackOn>> {
-        detour::kinds(self.end(), &self.failures, &self.asleep, self.full.len())
+        let kinds = detour::kinds(self.end(), &self.failures, &self.asleep, self.full.len());
+        detour::or_drained(kinds, self.end(), self.is_drained)
     }
 
     fn end(&self) -> End {
@@ -83,6 +85,7 @@ impl Books {
             failures: self.failures,
             asleep: self.asleep,
             full: full.map(|(_, until)| until.map(Into::into)).collect(),
+            is_drained: self.is_drained,
             end,
         }
         .tell()
@@ -123,6 +126,7 @@ impl Leg {
         let asleep = resting.map(|(_, until, class)| (*class, (*until).into()));
         books.asleep.extend(asleep);
         books.is_refused = false;
+        books.is_drained |= self.plan.drained > 0;
         for (target, how) in self.line(on) {
             let sheet = match self.write(on, &target).await {
                 Ok(sheet) => sheet,

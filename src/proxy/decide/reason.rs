@@ -29,6 +29,7 @@ pub(super) fn of(on: &Rehearsal<'_>, leg: &Leg, chosen: &Chosen) -> String {
         How::InOrder if target.id != plan.targets[0].id => {
             "it is the first in order that can take the request".to_owned()
         }
+        How::InOrder if plan.is_pinned => "its owner has pinned it".to_owned(),
         How::InOrder if plan.kept_session => "its session goes on with it".to_owned(),
         How::InOrder if standing() == Standing::Probe => {
             "its breaker waits for a probe, and others can step in".to_owned()

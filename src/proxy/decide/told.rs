@@ -30,6 +30,11 @@ impl Rehearsal<'_> {
             "dialect": endpoint.dialect.name(),
             "stream": self.prepared.streams,
             "strategy": last.map(|leg| leg.plan.strategy.name()),
+            // What the owner has changed by hand, as far as it bore on this.
+            "steered": last.map(|leg| json!({
+                "pinned": leg.plan.is_pinned,
+                "strategy": leg.plan.is_switched,
+            })),
             "route": route.map(|route| &*route.name),
             "needs": first.map(|plan| shown::features(plan.needs)),
             "chosen": of_choice.map(|(leg, chosen)| self.chosen(leg, chosen)),

@@ -15,6 +15,7 @@ use crate::config::{Fallback, FallbackOn};
 use crate::proxy::attempt::Good;
 use crate::proxy::exhausted::{End, Failed};
 use crate::proxy::route_limit;
+use crate::proxy::shown;
 use crate::route::RouteRules;
 use crate::route::plan::Plan;
 use crate::telemetry::trace::{Cause, Verdict};
@@ -97,7 +98,7 @@ impl Failover<'_> {
             &self.line.asleep(),
             self.line.full().len(),
         );
-        self.turns_for(&kinds)
+        self.turns_for(&or_drained(kinds, end, self.line.is_drained()))
     }
 
     fn turns_for(&mut self, kinds: &[Option<FallbackOn>]) -> bool {
@@ -141,6 +142,9 @@ impl Failover<'_> {
         for (target, _) in &plan.open {
             self.record.skip(target, self.cause, Verdict::CircuitOpen);
         }
+        let keyrings = self.attempt.gateway.keyrings();
+        self.record
+            .considered(shown::considered(&plan.considered, keyrings));
         self.detour.passes(plan.route.clone());
         self.line.turn_to(plan);
     }
@@ -187,6 +191,19 @@ pub(in crate::proxy) fn kinds(
         }
         End::Risk | End::Attempts | End::Late => Vec::new(),
     }
+}
+
+/// `kinds`, or, where nothing went wrong but that all are drained, one that no kind names: a detour for
+/// any is meant.
+pub(in crate::proxy) fn or_drained(
+    kinds: Vec<Option<FallbackOn>>,
+    end: End,
+    is_drained: bool,
+) -> Vec<Option<FallbackOn>> {
+    if kinds.is_empty() && is_drained && end == End::NobodyLeft {
+        return vec![None];
+    }
+    kinds
 }
 
 /// The kind of a failure, as fallbacks tell kinds apart.

@@ -34,6 +34,8 @@ pub(super) struct Line {
     waits_until: Option<Instant>,
     /// How often it has waited for a key that it had not tried.
     naps: u32,
+    /// Whether somebody is left out whom the owner has drained.
+    is_drained: bool,
 }
 
 /// A target whose key rests.
@@ -52,6 +54,7 @@ impl Line {
         let resting = plan.resting.into_iter();
         let open = plan.open.into_iter().rev();
         Self {
+            is_drained: plan.drained > 0,
             queue: plan.targets.into(),
             open: open.map(|(target, _)| target).collect(),
             resting: resting
@@ -98,6 +101,7 @@ impl Line {
         other.full.append(&mut self.full);
         other.waits_until = self.waits_until;
         other.naps = self.naps;
+        other.is_drained |= self.is_drained;
         *self = other;
     }
 
@@ -123,6 +127,11 @@ impl Line {
         }
     }
 
+    /// Whether somebody is left out whom the owner has drained.
+    pub(super) fn is_drained(&self) -> bool {
+        self.is_drained
+    }
+
     /// Keys that rest: why, and until when.
     pub(super) fn asleep(&self) -> Vec<(FailureClass, Instant)> {
         let resting = self.resting.iter();
@@ -141,6 +150,9 @@ impl Failover<'_> {
     pub(super) async fn next(&mut self) -> Option<(Target, Seat)> {
         loop {
             if let Some(target) = self.line.queue.pop_front() {
+                if self.is_drained(&target) {
+                    continue;
+                }
                 match self.admit(&target) {
                     Ok(seat) => return Some((target, seat)),
                     Err(shut) => self.pass_over(target, shut),
@@ -158,6 +170,19 @@ impl Failover<'_> {
                 return Box::pin(self.room()).await;
             }
         }
+    }
+
+    /// Whether `target` was drained since this was planned: then it is passed over for good.
+    pub(super) fn is_drained(&mut self, target: &Target) -> bool {
+        let is_drained = self.attempt.gateway.steering().is_drained(&target.id);
+        if is_drained {
+            self.record.skip(target, self.cause, Verdict::Drained);
+            if matches!(self.cause, Cause::Repeat | Cause::Healed) {
+                self.cause = Cause::Failover;
+            }
+            self.line.is_drained = true;
+        }
+        is_drained
     }
 
     /// Lets this request through to `target`, past an open breaker if nobody else is left.
@@ -257,6 +282,10 @@ impl Failover<'_> {
 
     /// The first of those without room that lets the request in by now.
     fn admit_one(&mut self) -> Option<(Target, Seat)> {
+        let steering = self.attempt.gateway.steering();
+        self.line
+            .full
+            .retain(|(target, _)| !steering.is_drained(&target.id));
         for place in 0..self.line.full.len() {
             match self.admit(&self.line.full[place].0) {
                 Ok(seat) => return Some((self.line.full.remove(place).0, seat)),

@@ -115,6 +115,9 @@ impl Failover<'_> {
         // One per request.
         self.hedge = None;
         while let Some(target) = self.line.take_beside(&first.target) {
+            if self.is_drained(&target) {
+                continue;
+            }
             if self.has_effects_at(&target) {
                 self.line.again(target);
                 break;

@@ -3,6 +3,7 @@
 //! No redirects are followed, no environment variable is obeyed, and a key is put only into requests
 //! to the host its provider was configured with (invariant I9).
 
+mod chaos;
 mod connect;
 mod link;
 mod pieces;
@@ -10,7 +11,6 @@ mod pool;
 mod tls;
 mod wire;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -24,6 +24,7 @@ use super::call::{ENDPOINTS, Endpoint};
 use crate::chat::{FailureClass, Stage};
 use crate::demo::Demo;
 use crate::provider::{Provider, auth};
+use chaos::Twist;
 pub use connect::ConnectError;
 use connect::{Connector, Remote};
 use link::{ExchangeError, Link, Tail};
@@ -203,9 +204,10 @@ impl Upstream {
     fn answer(&self, response: hyper::Response<Incoming>, tail: Tail) -> Answer {
         let (head, incoming) = response.into_parts();
         let body = AnswerBody {
-            incoming,
+            incoming: Some(incoming),
             tail: Some(tail),
             pool: self.pool.clone(),
+            twist: None,
         };
         Answer {
             status: head.status,
@@ -345,13 +347,21 @@ impl SendError {
         Self {
             class,
             stage,
-            message: describe(&error.source),
+            message: words(&error.source),
         }
     }
 }
 
+/// How an answer broke off, in words.
+pub fn describe(error: &BodyError) -> String {
+    match error {
+        BodyError::Wire(error) => words(error),
+        BodyError::Injected => "as the gateway's owner has it do".to_owned(),
+    }
+}
+
 /// hyper's words, with those of the cause behind them.
-pub fn describe(error: &hyper::Error) -> String {
+fn words(error: &hyper::Error) -> String {
     use std::error::Error as _;
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
@@ -362,48 +372,65 @@ pub fn describe(error: &hyper::Error) -> String {
 /// The body of an answer. Dropping it before its end closes the connection.
 #[derive(Debug)]
 pub struct AnswerBody {
-    incoming: Incoming,
+    /// `None` for one that was made up.
+    incoming: Option<Incoming>,
     tail: Option<Tail>,
     pool: Arc<Pool>,
+    /// What is done to it: nothing, but for faults that are played.
+    twist: Option<Box<Twist>>,
+}
+
+/// An answer that broke off.
+#[derive(Debug)]
+pub enum BodyError {
+    /// The connection did.
+    Wire(hyper::Error),
+    /// Its owner had it break off.
+    Injected,
 }
 
 impl AnswerBody {
     /// The next piece as it came from the socket; `None` at the end.
-    pub fn poll_chunk(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, hyper::Error>>> {
-        let Some(tail) = &mut self.tail else {
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if self.twist.is_some() {
+            return self.poll_twisted(cx);
+        }
+        self.poll_wire(cx)
+    }
+
+    fn poll_wire(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let (Some(tail), Some(incoming)) = (&mut self.tail, &mut self.incoming) else {
             return Poll::Ready(None);
         };
-        let polled = tail.poll_chunk(&mut self.incoming, cx);
+        let polled = tail.poll_chunk(incoming, cx);
         if let Poll::Ready(None) = polled
             && let Some(link) = self.tail.take().and_then(Tail::into_link)
         {
             self.pool.put(link, Instant::now());
         }
-        polled
+        polled.map_err(BodyError::Wire)
     }
 
     /// The next piece, as a future.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub async fn chunk(&mut self) -> Option<Result<Bytes, hyper::Error>> {
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, BodyError>> {
         std::future::poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
     /// The length the head announced.
     pub fn announced(&self) -> Option<u64> {
-        http_body::Body::size_hint(&self.incoming).exact()
+        http_body::Body::size_hint(self.incoming.as_ref()?).exact()
     }
 }
 
 impl Drop for AnswerBody {
     /// An answer may be complete without anybody having asked for its end: one look saves the connection.
     fn drop(&mut self) {
-        if self.tail.is_some() && http_body::Body::is_end_stream(&self.incoming) {
-            let _ = Pin::new(self).poll_chunk(&mut Context::from_waker(std::task::Waker::noop()));
+        let incoming = self.incoming.as_ref().filter(|_| self.tail.is_some());
+        if incoming.is_some_and(http_body::Body::is_end_stream) {
+            let _ = self.poll_wire(&mut Context::from_waker(std::task::Waker::noop()));
         }
     }
 }

@@ -78,6 +78,8 @@ fn ask(model: &str) -> Ask<'_> {
         region: None,
         body_len: 0,
         prompt_tokens: None,
+        steer: None,
+        is_watched: false,
     }
 }
 

@@ -1,5 +1,25 @@
 //! The admin API: how the gateway stands, and what its owner has it do. On a socket of its own, never behind a
 //! public door.
+//!
+//! ```text
+//! socket    the Unix socket: only its owner opens it, and one that nobody listens on is replaced
+//! serve     accepts, as few as an owner needs ─ gate: who may ask (peer, host, token) ─ pages
+//! endpoint  the table of endpoints: router and OpenAPI document both come from it
+//! pages     one question, one answer · events: the stream of what changes
+//! ```
+
+pub mod endpoint;
+pub mod events;
+pub mod failed;
+pub mod gate;
+pub mod question;
+pub mod serve;
+pub mod socket;
+
+mod pages;
+
+#[cfg(test)]
+mod document;
 
 use std::pin::Pin;
 

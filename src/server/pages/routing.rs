@@ -18,7 +18,7 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
 use crate::proxy::question::Question;
 use crate::proxy::shown::{self, milliseconds};
-use crate::telemetry::trace::{Cause, Trace, Try, Verdict};
+use crate::telemetry::trace::{Trace, Try, Verdict};
 
 /// Requests on a page, unless `limit` says otherwise.
 const USUAL_PAGE: usize = 50;
@@ -186,7 +186,7 @@ fn attempt(one: &Try) -> Value {
         "provider": &*one.provider,
         "model": &*one.model,
         "key": one.key,
-        "cause": cause(one.cause),
+        "cause": one.cause.name(),
         "verdict": one.verdict.name(),
         "failed": matches!(one.verdict, Verdict::Failed(_)),
         "status": one.status,
@@ -194,18 +194,6 @@ fn attempt(one: &Try) -> Value {
         "elapsed_ms": one.elapsed.map(milliseconds),
         "rests_ms": one.rests.map(milliseconds),
     })
-}
-
-fn cause(cause: Cause) -> &'static str {
-    match cause {
-        Cause::First => "first",
-        Cause::Failover => "failover",
-        Cause::Repeat => "repeat",
-        Cause::Healed => "healed",
-        Cause::Hedge => "hedge",
-        Cause::Fallback => "fallback",
-        Cause::Continued => "continued",
-    }
 }
 
 #[cfg(test)]
@@ -216,6 +204,7 @@ mod tests {
 
     use super::*;
     use crate::chat::FailureClass;
+    use crate::telemetry::trace::Cause;
 
     #[test]
     fn the_attempts_of_a_request_are_told_in_their_order() {
@@ -228,10 +217,16 @@ mod tests {
             elapsed: Some(Duration::from_millis(120)),
             verdict,
             status,
+            first_token: None,
             rests: None,
         };
         let failed = Verdict::Failed(FailureClass::RateLimit);
         let trace = Trace {
+            number: 1,
+            cached_tokens: None,
+            cost: None,
+            overhead: None,
+            losses: Vec::new(),
             request_id: HeaderValue::from_static("id"),
             client: "key 1".into(),
             door: None,

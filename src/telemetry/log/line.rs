@@ -58,6 +58,15 @@ impl Scratch {
         &self.line
     }
 
+    /// What the tail keeps: the message and the fields of a human line, or the whole of one of JSON.
+    pub(super) fn body(&self, format: Format) -> &str {
+        let line = self.line.trim_end_matches('\n');
+        match format {
+            Format::Json => line,
+            Format::Human => line.get(HEAD..).unwrap_or_default().trim_start(),
+        }
+    }
+
     /// The human line without its date.
     pub(super) fn time_of_day_line(&self) -> &str {
         &self.line[DATE..]
@@ -102,6 +111,39 @@ impl Scratch {
         }
         end(&mut self.line, format);
     }
+}
+
+/// The message and the fields of a JSON line as they stand in a human one; the line itself if it was cut.
+pub(super) fn body_of_json(line: &str) -> String {
+    let Ok(mut fields) = serde_json::from_str::<serde_json::Map<_, _>>(line) else {
+        return line.to_owned();
+    };
+    let mut text = String::new();
+    let mut writer = Fields {
+        line: &mut text,
+        value: &mut String::new(),
+        format: Format::Human,
+        redactor: None,
+    };
+    let is_ours = |target: &serde_json::Value| {
+        let target = target.as_str();
+        target.is_none_or(|target| target.starts_with("autogw"))
+    };
+    let target = fields.shift_remove("target");
+    let message = fields.shift_remove_entry("message");
+    let fields = message.into_iter().chain(
+        fields
+            .into_iter()
+            .filter(|(name, _)| !matches!(&**name, "time" | "level")),
+    );
+    let target = target.filter(|target| !is_ours(target));
+    for (name, value) in fields.chain(target.map(|target| ("target".to_owned(), target))) {
+        match value {
+            serde_json::Value::String(value) => writer.clean_text(&name, &value),
+            value => writer.number(&name, value),
+        }
+    }
+    text.trim_start().to_owned()
 }
 
 /// The line that says how many lines were lost.

@@ -130,6 +130,8 @@ pub struct AttemptRow {
     pub elapsed_ms: Option<u64>,
     /// How long what failed rests.
     pub rests_ms: Option<u64>,
+    /// Whether a fault was injected into its provider.
+    pub injected: bool,
 }
 
 /// What was captured of a request, redacted.

@@ -1,7 +1,6 @@
 //! The log: followed or held still, from a level on, and searched.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 
 use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
@@ -40,7 +39,6 @@ pub struct Logs {
     follows: bool,
     wraps: bool,
     has_times: bool,
-    held: Option<VecDeque<LogLine>>,
     /// The number of the selected line; the last one, whichever that is, while it follows.
     selected: Option<u64>,
     at: usize,
@@ -62,7 +60,6 @@ impl Default for Logs {
             follows: true,
             wraps: false,
             has_times: true,
-            held: None,
             selected: None,
             at: 0,
             left: 0,
@@ -86,12 +83,11 @@ impl Pane for Logs {
             height: area.height - head.height,
             ..area
         };
-        let held = self.held.take();
-        let all = held.as_ref().unwrap_or(&look.model.snapshot.log);
+        let all = &look.model.snapshot.log;
         let lines: Vec<&LogLine> = all.iter().filter(|line| self.is_shown(line)).collect();
         self.settle(&lines, body);
         if !self.finder.draw(head, buffer, look.theme) {
-            self.draw_head(look, (lines.len(), all.len()), held.is_some(), head, buffer);
+            self.draw_head(look, (lines.len(), all.len()), head, buffer);
         }
         if lines.is_empty() {
             let words = if all.is_empty() {
@@ -104,7 +100,6 @@ impl Pane for Logs {
         } else {
             self.draw_lines(&lines, look.theme, buffer);
         }
-        self.held = held;
     }
 
     fn command(&mut self, command: Command, look: &Look<'_>) -> Effect {
@@ -127,12 +122,6 @@ impl Pane for Logs {
             Command::Times => self.has_times = !self.has_times,
             Command::Left => self.left = self.left.saturating_sub(8),
             Command::Right => self.left = self.left.saturating_add(8).min(100_000),
-            Command::Pause => {
-                self.held = match self.held.take() {
-                    Some(_) => None,
-                    None => Some(look.model.snapshot.log.clone()),
-                };
-            }
             Command::Copy => return self.copy(look),
             _ => return Effect::Ignored,
         }
@@ -297,7 +286,6 @@ impl Logs {
         &self,
         look: &Look<'_>,
         (shown, all): (usize, usize),
-        is_held: bool,
         area: Rect,
         buffer: &mut Buffer,
     ) {
@@ -321,14 +309,11 @@ impl Logs {
         };
         let mut pieces = vec![
             (level, theme.style(Tone::Accent)),
-            on("follow", self.follows && !is_held),
+            on("follow", self.follows),
             on("wrap", self.wraps),
             on("times", self.has_times),
             (format!("{shown} of {all} lines"), plain),
         ];
-        if is_held {
-            pieces.insert(0, ("PAUSED".to_owned(), theme.style(Tone::Warn)));
-        }
         if !self.finder.text().is_empty() {
             let at = pieces.len().min(2);
             pieces.insert(
@@ -349,7 +334,7 @@ impl Logs {
     }
 
     fn copy(&self, look: &Look<'_>) -> Effect {
-        let lines = self.held.as_ref().unwrap_or(&look.model.snapshot.log);
+        let lines = &look.model.snapshot.log;
         let number = self.shown.get(self.at);
         let mut lines = lines.iter();
         match lines.find(|line| Some(&line.number) == number) {
@@ -486,14 +471,12 @@ mod tests {
     }
 
     #[test]
-    fn held_lines_stay_and_odd_ones_do_nothing() {
-        let (mut pane, mut model) = (Logs::default(), odd());
-        command(&mut pane, Command::Pause, &model);
-        let before = picture(&mut pane, &model, (80, 24));
-        assert!(before.contains("PAUSED") && !before.contains('\u{1b}'));
-        model.snapshot.log.clear();
-        assert_eq!(picture(&mut pane, &model, (80, 24)), before);
-        command(&mut pane, Command::Wrap, &model);
-        picture(&mut pane, &model, (80, 24));
+    fn odd_lines_do_nothing() {
+        let (mut pane, model) = (Logs::default(), odd());
+        for _ in 0..2 {
+            let picture = picture(&mut pane, &model, (80, 24));
+            assert!(!picture.contains('\u{1b}') && !picture.contains('\u{202e}'));
+            command(&mut pane, Command::Wrap, &model);
+        }
     }
 }

@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::text::{columns as width_of, cut};
 use crate::telemetry::foreign::is_treacherous;
-use crate::tui::text;
+use crate::tui::theme::Theme;
 
 /// See the module's head. Places are columns and rows of `area`, from 0.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl<'a> Pen<'a> {
         if y >= self.area.height || room == 0 {
             return x;
         }
-        let text = text::cut(text, usize::from(room));
+        let text = cut(text, usize::from(room), &Theme::default());
         let (left, top) = (self.area.x + x, self.area.y + y);
         let (end, _) = self
             .buffer
@@ -78,8 +79,8 @@ impl<'a> Pen<'a> {
         style: impl Into<Style>,
     ) {
         let end = end.min(self.area.width);
-        let text = text::cut(text, usize::from(columns.min(end)));
-        let columns = u16::try_from(text::width(&text)).unwrap_or(end);
+        let text = cut(text, usize::from(columns.min(end)), &Theme::default());
+        let columns = u16::try_from(width_of(&text)).unwrap_or(end);
         self.write_within(end.saturating_sub(columns), y, columns, &text, style);
     }
 

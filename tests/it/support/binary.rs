@@ -211,6 +211,12 @@ impl Binary {
         self.stderr.find(&format!("`{text}`"), pick).await
     }
 
+    /// Waits until stdout has `text`, whole lines at a time.
+    pub(crate) async fn prints(&self, text: &str) -> String {
+        let pick = |said: &str| said.contains(text).then(|| said.to_owned());
+        self.stdout.find(&format!("`{text}`"), pick).await
+    }
+
     /// Waits until stderr says all of `words` in this order, wherever its lines are broken.
     pub(crate) async fn tells(&self, words: &[&str]) {
         let pick = |said: &str| {

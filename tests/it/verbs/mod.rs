@@ -1,6 +1,9 @@
 //! The verbs of the command line, called as functions: their output, their files, their exit status.
 
+mod attached;
 mod check;
+mod config;
+mod followed;
 mod init;
 mod live;
 mod local;

@@ -31,7 +31,6 @@ pub struct Requests {
     has_errors_only: bool,
     sort: Sort,
     is_inverted: bool,
-    held: Option<Held>,
     /// The number of the selected request; the first one, whichever that is, if `None`.
     selected: Option<u64>,
     /// Where the selection was seen last.
@@ -45,36 +44,17 @@ pub struct Requests {
     inspector: Option<Inspector>,
 }
 
-/// A picture that is held still.
-#[derive(Debug)]
-struct Held {
-    rows: Vec<RequestRow>,
-    now_ms: u64,
-}
-
 impl Pane for Requests {
     fn draw(&mut self, look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
         if let Some(inspector) = &mut self.inspector {
             return inspector.draw(look, area, buffer);
         }
-        let held = self.held.take();
-        let now_ms = held.as_ref().map_or(look.now_ms, |held| held.now_ms);
-        let live = &look.model.snapshot.requests;
-        let all: Vec<&RequestRow> = match &held {
-            Some(held) => held.rows.iter().collect(),
-            None => live.values().collect(),
-        };
+        let now_ms = look.now_ms;
+        let all: Vec<&RequestRow> = look.model.snapshot.requests.values().collect();
         let rows = self.chosen(&all);
         let [head, table] = parts(area.intersection(buffer.area));
         self.settle(&rows, table);
-        self.draw_head(
-            look,
-            all.as_slice(),
-            rows.len(),
-            held.is_some(),
-            head,
-            buffer,
-        );
+        self.draw_head(look, all.as_slice(), rows.len(), head, buffer);
         if rows.is_empty() {
             self.draw_empty(look, all.is_empty(), table, buffer);
         } else {
@@ -94,7 +74,6 @@ impl Pane for Requests {
             let selected = self.at.checked_sub(top);
             drawn.draw(cells, selected, table, buffer, look.theme);
         }
-        self.held = held;
     }
 
     fn command(&mut self, command: Command, look: &Look<'_>) -> Effect {
@@ -117,7 +96,6 @@ impl Pane for Requests {
             Command::ErrorsOnly => self.has_errors_only = !self.has_errors_only,
             Command::Sort => self.sort_by(self.sort.next()),
             Command::Invert => self.is_inverted = !self.is_inverted,
-            Command::Pause => self.hold(look),
             Command::Open => return self.open(),
             Command::Copy => return self.copy(look),
             _ => return Effect::Ignored,
@@ -223,16 +201,6 @@ impl Requests {
         Effect::Changed
     }
 
-    fn hold(&mut self, look: &Look<'_>) {
-        self.held = match self.held.take() {
-            Some(_) => None,
-            None => Some(Held {
-                rows: look.model.snapshot.requests.values().cloned().collect(),
-                now_ms: look.now_ms,
-            }),
-        };
-    }
-
     fn number(&self) -> Option<u64> {
         self.selected.or_else(|| self.shown.get(self.at).copied())
     }
@@ -248,8 +216,7 @@ impl Requests {
     /// The id of the selected request; where there is none, a first request to be sent.
     fn copy(&self, look: &Look<'_>) -> Effect {
         let snapshot = &look.model.snapshot;
-        let rows = self.held.iter().flat_map(|held| &held.rows);
-        let mut rows = rows.chain(snapshot.requests.values());
+        let mut rows = snapshot.requests.values();
         match self
             .number()
             .and_then(|number| rows.find(|row| row.number == number))
@@ -269,7 +236,6 @@ impl Requests {
         look: &Look<'_>,
         all: &[&RequestRow],
         shown: usize,
-        is_held: bool,
         area: Rect,
         buffer: &mut Buffer,
     ) {
@@ -283,9 +249,6 @@ impl Requests {
             format!("{live} under way, {} done", all.len() - live),
             Style::new(),
         )];
-        if is_held {
-            pieces.insert(0, ("PAUSED".to_owned(), theme.style(Tone::Warn)));
-        }
         if shown < all.len() {
             pieces.push((format!("{shown} shown"), Style::new()));
         }

@@ -1,0 +1,1 @@
+//! Acts: what is refused, and what is told.

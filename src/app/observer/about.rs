@@ -1,0 +1,41 @@
+//! Which gateway it is, and how it was last configured.
+
+use super::Facts;
+use crate::proxy::gateway::Gateway;
+use crate::telemetry::bus::Bus;
+use crate::telemetry::snapshot::{About, Steering};
+
+/// What is said of the gateway itself.
+pub(super) fn about(facts: &Facts, gateway: &Gateway, bus: &Bus, steering: &Steering) -> About {
+    let config = gateway.config();
+    let strategy = steering.strategy.as_deref();
+    About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        instance: facts.instance.clone(),
+        name: facts.name.clone(),
+        started_ms: facts.started_ms,
+        url: facts.url.clone(),
+        config: facts.origin.clone(),
+        strategy: strategy.unwrap_or(config.router.strategy.name()).to_owned(),
+        generation: 1,
+        reloaded: None,
+        is_draining: gateway.is_draining(),
+        captures: false,
+        watchers: u32::try_from(bus.watchers()).unwrap_or(u32::MAX),
+        needs_key: !config.server.api_keys.is_empty(),
+        example_model: example(gateway),
+    }
+}
+
+/// A model that a first request may ask for: a route before a model, and nothing that is no chat.
+fn example(gateway: &Gateway) -> String {
+    let index = gateway.index();
+    if let Some(route) = index.routes().first() {
+        return route.to_string();
+    }
+    let names = index.offers().iter().map(|offer| &offer.name);
+    let is_chat = |name: &&std::sync::Arc<str>| !name.contains("embed");
+    let mut names = names.filter(is_chat);
+    names.next().map(ToString::to_string).unwrap_or_default()
+}

@@ -1,0 +1,81 @@
+//! A moment of a look: the same one by both clocks, so that what lies before or behind it has a place in both.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How far the two clocks may drift apart until they are compared again: a machine that slept, a clock that was set.
+const DRIFT: Duration = Duration::from_secs(1);
+
+/// See the module's head. Times that are told must not tremble with every look, so the clocks are compared seldom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: Instant,
+    anchor: Instant,
+    anchor_ms: u64,
+}
+
+impl Moment {
+    /// The present, by clocks that are compared now.
+    pub(super) fn first() -> Self {
+        let now = Instant::now();
+        Self {
+            now,
+            anchor: now,
+            anchor_ms: wall(),
+        }
+    }
+
+    /// The present.
+    pub(super) fn next(self) -> Self {
+        let next = Self {
+            now: Instant::now(),
+            ..self
+        };
+        if next.now_ms().abs_diff(wall()) > milliseconds(DRIFT) {
+            return Self::first();
+        }
+        next
+    }
+
+    /// The present in milliseconds since 1970.
+    pub(super) fn now_ms(self) -> u64 {
+        self.ms(self.now)
+    }
+
+    /// `then` in milliseconds since 1970.
+    pub(super) fn ms(self, then: Instant) -> u64 {
+        let since = milliseconds(then.saturating_duration_since(self.anchor));
+        let before = milliseconds(self.anchor.saturating_duration_since(then));
+        self.anchor_ms.saturating_add(since).saturating_sub(before)
+    }
+}
+
+fn wall() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    milliseconds(since.unwrap_or_default())
+}
+
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_before_and_behind_has_a_place() {
+        let moment = Moment::first();
+        let second = Duration::from_secs(1);
+        assert_eq!(moment.ms(moment.now + second), moment.now_ms() + 1_000);
+        assert_eq!(
+            moment.ms(moment.now.checked_sub(second).expect("a past")),
+            moment.now_ms() - 1_000
+        );
+        let later = moment.next();
+        assert_eq!(
+            later.ms(moment.now),
+            moment.now_ms(),
+            "times do not tremble"
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! Steering: what holds, for how long, and how it is shown.
