@@ -256,6 +256,3 @@ fn said(whom: &Whom) -> String {
     whom.key
         .map_or(place.clone(), |key| format!("key {key} of {place}"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::acts::Reload;
 use super::observer::{Facts, Observer};
 use super::steward::Steward;
 use super::tunnels::Tunnels;
@@ -41,6 +42,7 @@ pub(super) struct Grounds<'a> {
     options: &'a Options,
     over: &'a CancellationToken,
     tasks: &'a TaskTracker,
+    reload: Reload,
 }
 
 impl<'a> Grounds<'a> {
@@ -49,11 +51,13 @@ impl<'a> Grounds<'a> {
         options: &'a Options,
         over: &'a CancellationToken,
         tasks: &'a TaskTracker,
+        reload: Reload,
     ) -> Self {
         Self {
             options,
             over,
             tasks,
+            reload,
         }
     }
 }
@@ -96,7 +100,7 @@ pub(super) async fn open(facts: Facts, tunnels: &Tunnels, grounds: Grounds<'_>) 
     };
     let (over, tasks) = (grounds.over.clone(), grounds.tasks);
     tasks.spawn(observer.clone().run(over.clone()));
-    let steward = Arc::new(Steward::new(observer, tunnels.clone()));
+    let steward = Arc::new(Steward::new(observer, tunnels.clone(), grounds.reload));
     let admin = Admin::new(steward, grounds.options.limits, over, tasks.clone());
     match open_socket(&settings, grounds.options) {
         None => {}

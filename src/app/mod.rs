@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config → client key → Gateway → listener → local door → accept loop
+//!                          │ one generation of several: `current` is the one in force
 //!                          ├ tunnels: a public door each, opened now or later
 //!                          ├ state: what was known of keys and targets at the last stop
 //!                          └ background: model listings · idle connections · TLS warm-up · probes
@@ -27,7 +28,7 @@ use rustix::process::{Resource, getrlimit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::client_key::HandedOver;
+use self::client_key::RunKeys;
 pub use self::client_key::{MadeKey, made_key_file};
 use self::observer::Facts;
 pub use self::shutdown::Signals;
@@ -37,14 +38,13 @@ pub use self::tunnels::{TunnelError, Tunnels};
 use crate::config::{Config, Home, Name};
 use crate::health::snapshot::Salt;
 use crate::provider::Redactor;
-use crate::provider::Secret;
+use crate::proxy::current::Current;
 use crate::proxy::gateway::{Gateway, GatewayError};
 use crate::server::Limits;
 use crate::server::accept;
 pub use crate::server::address::Address;
-use crate::server::auth::ClientKeys;
 use crate::server::door::Door;
-use crate::server::edge::Edge;
+use crate::server::edge::{Edge, Rule};
 use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
 use crate::telemetry::act::{Act, Refused, Told};
@@ -149,9 +149,9 @@ impl StartError {
 
 /// A running gateway.
 pub struct Running {
-    gateway: Arc<Gateway>,
+    current: Arc<Current>,
     address: Address,
-    made_key: Option<HandedOver>,
+    keys: Arc<RunKeys>,
     /// What a person should be told of the state file.
     notes: Vec<String>,
     tunnels: Tunnels,
@@ -176,41 +176,47 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     if let Some(tunnel) = tunnel {
         tunnels::check(tunnel, &config.tunnels)?;
     }
-    let spare_key = client_key::make_if_none(&config)?;
-    let redactor = Arc::new(Redactor::new(config.secrets().iter().chain(&spare_key)));
-    let needed_key = require_key(&mut config, spare_key.as_ref());
+    let keys = Arc::new(RunKeys::make()?);
+    let needs_made_key = client_key::is_needed_locally(&config);
+    if needs_made_key {
+        config.server.api_keys.push(keys.spare().clone());
+    }
+    let secrets = config.secrets();
+    let redactor = Arc::new(Redactor::new(secrets.iter().chain([keys.spare()])));
     let seed = getrandom::u64().map_err(StartError::Random)?;
-    let gateway = Arc::new(Gateway::new(config, redactor, format!("{seed:016x}"))?);
+    let gateway = Gateway::new(config, redactor.clone(), format!("{seed:016x}"))?;
+    let current = Arc::new(Current::new(gateway));
+    let gateway = current.load();
     let listen = &gateway.config().server.listen;
     let (listener, address) = Listener::bind(listen, options.may_change_port).await?;
     // Not before there is a run: the file may be that of a gateway that has the address already.
-    let made_key = needed_key
-        .map(|key| client_key::hand_over(key, &options))
-        .transpose()?;
-    let board = Board::new(gateway.redactor().clone());
+    if needs_made_key {
+        keys.hand_over(&options)?;
+    }
+    let board = Board::new(redactor);
     let tunnels = Tunnels::new(
-        gateway.clone(),
+        current.clone(),
         options.clone(),
-        spare_key,
-        made_key.clone(),
+        keys.clone(),
         board.clone(),
         seed,
     );
-    let edge = local_edge(&gateway, &address, board, options.limits, seed);
-    let (keeper, mut notes) = match restore(&gateway, &options)? {
+    let rule = local_rule(keys.clone(), address.clone());
+    let edge = Edge::new(current.clone(), rule, board, options.limits, seed);
+    let (keeper, mut notes) = match restore(&current, &options)? {
         Some(opened) => (Some(opened.keeper), opened.notes),
         None => (None, Vec::new()),
     };
     let (over, background) = (CancellationToken::new(), TaskTracker::new());
-    let facts = Facts::new(&gateway, &tunnels, &address, &options);
-    let grounds = admin::Grounds::new(&options, &over, &background);
+    let facts = Facts::new(&current, &tunnels, &address, &options);
+    let grounds = admin::Grounds::new(&options, &over, &background, no_reload());
     let admin = admin::open(facts, &tunnels, grounds).await;
     notes.extend(admin.notes.iter().cloned());
     let running = Running {
         notes,
-        gateway,
+        current,
         address,
-        made_key,
+        keys,
         tunnels,
         drain: CancellationToken::new(),
         connections: TaskTracker::new(),
@@ -228,41 +234,32 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     }
 }
 
+/// What a run does that cannot read its configuration anew: it says so.
+fn no_reload() -> acts::Reload {
+    Arc::new(|| {
+        let refused = Refused::new("this run cannot read its configuration anew");
+        Box::pin(std::future::ready(Err(refused)))
+    })
+}
+
 /// Lets the health of `gateway` go on from where the last run stopped, if that is kept anywhere.
-fn restore(gateway: &Arc<Gateway>, options: &Options) -> Result<Option<state::Opened>, StartError> {
+fn restore(current: &Arc<Current>, options: &Options) -> Result<Option<state::Opened>, StartError> {
+    let gateway = current.load();
     let Some(path) = state::path(gateway.config(), &options.home, options.name.as_ref()) else {
         return Ok(None);
     };
     let mut salt = Salt([0; 16]);
     getrandom::fill(&mut salt.0).map_err(StartError::Random)?;
-    Ok(Some(state::open(&path, gateway, salt)))
+    Ok(Some(state::open(&path, current, salt)))
 }
 
-/// Makes the listener ask for `spare_key` where it must ask for one and none is configured; returns it then.
-fn require_key(config: &mut Config, spare_key: Option<&Secret>) -> Option<Secret> {
-    let key = spare_key.filter(|_| client_key::is_needed_locally(config))?;
-    config.server.api_keys.push(key.clone());
-    Some(key.clone())
-}
-
-/// The edge behind the configured listener.
-fn local_edge(
-    gateway: &Arc<Gateway>,
-    address: &Address,
-    board: Board,
-    limits: Limits,
-    seed: u64,
-) -> Edge {
-    let server = &gateway.config().server;
-    let guard = Guard::new(address, &server.allowed_hosts, &server.cors);
-    let keys = ClientKeys::new(&server.api_keys, server.accept_base64_keys);
-    Edge::new(
-        gateway.clone(),
-        Door::local(guard, keys),
-        board,
-        limits,
-        seed,
-    )
+/// How the door behind the configured listener follows the configuration.
+fn local_rule(keys: Arc<RunKeys>, address: Address) -> Rule {
+    Box::new(move |gateway, _| {
+        let server = &gateway.config().server;
+        let guard = Guard::new(&address, &server.allowed_hosts, &server.cors);
+        Door::local(guard, keys.local(server))
+    })
 }
 
 impl Running {
@@ -274,7 +271,7 @@ impl Running {
             self.drain.clone(),
             self.connections.clone(),
         ));
-        background::spawn(&self.gateway, &self.background, &self.over);
+        background::spawn(&self.current, &self.background, &self.over);
         if let Some(keeper) = keeper {
             self.background.spawn(keeper.run(self.over.clone()));
         }
@@ -287,8 +284,8 @@ impl Running {
     }
 
     /// The client key that was made for this run, if none was configured and one is needed.
-    pub fn made_key(&self) -> Option<&MadeKey> {
-        self.made_key.as_ref().map(|handed| &handed.key)
+    pub fn made_key(&self) -> Option<MadeKey> {
+        self.keys.made()
     }
 
     /// What a person should be told of what was kept of the last run.
@@ -306,6 +303,16 @@ impl Running {
         self.tunnels.board()
     }
 
+    /// The gateway as it is now, with what it has counted and remembers.
+    pub fn gateway(&self) -> Arc<Gateway> {
+        self.current.load()
+    }
+
+    /// The generation in force, and those to come.
+    pub fn current(&self) -> &Arc<Current> {
+        &self.current
+    }
+
     /// The socket of the admin API, if it is open.
     pub fn admin_path(&self) -> Option<&Path> {
         self.admin.socket()
@@ -321,35 +328,32 @@ impl Running {
         self.admin.bus()
     }
 
-    /// The gateway itself, with what it has counted and remembers.
-    pub fn gateway(&self) -> &Arc<Gateway> {
-        &self.gateway
-    }
-
     /// Does something while it runs.
     ///
     /// # Errors
     /// It names somebody who is not there, its time is none, or it cannot be done as things are.
     pub async fn act(&self, act: Act) -> Result<Told, Refused> {
         let deps = acts::Deps {
-            gateway: self.gateway.clone(),
+            gateway: self.gateway(),
             tunnels: self.tunnels.clone(),
-            reload: Arc::new(|| {
-                let refused = Refused::new("this run cannot read its configuration anew");
-                Box::pin(std::future::ready(Err(refused)))
-            }),
+            reload: no_reload(),
         };
         Box::pin(acts::perform(deps, act)).await
     }
 
     /// Hides every secret of this run, the key made for it included.
     pub fn redactor(&self) -> Arc<Redactor> {
-        Arc::clone(self.gateway.redactor())
+        self.current.load().redactor().clone()
     }
 
     /// Runs until a signal, then drains; a second signal ends at once.
     pub async fn wait_for_shutdown(self, signals: Signals) {
-        shutdown::on_signal(self, signals).await;
+        self.wait_for_end(signals, std::future::pending()).await;
+    }
+
+    /// The same, and a person may say `so`, whose word is for the log.
+    pub async fn wait_for_end(self, signals: Signals, so: impl Future<Output = &'static str>) {
+        shutdown::when_told(self, signals, so).await;
     }
 
     /// Drains as on a signal.

@@ -10,9 +10,16 @@ use super::Running;
 /// How long streams have to hand over their last event once they are told to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Waits for a signal, then drains; a second signal ends the wait.
-pub(super) async fn on_signal(running: Running, mut signals: Signals) {
-    let name = signals.next().await;
+/// Waits for a signal, or for a person who says `so`, then drains; another signal ends the wait.
+pub(super) async fn when_told(
+    running: Running,
+    mut signals: Signals,
+    so: impl Future<Output = &'static str>,
+) {
+    let name = tokio::select! {
+        name = signals.next() => name,
+        name = so => name,
+    };
     tracing::info!(target: "autogw::app", signal = name, "draining");
     let orderly = async {
         drain(&running).await;
@@ -60,16 +67,17 @@ impl Signals {
 /// every load balancer understands at the first try, an idle gateway ends without delay, and the
 /// address is free for whoever comes next. `/ready` says 503 to a request that was on its way already.
 pub(super) async fn drain(running: &Running) {
-    running.gateway.drain();
+    let gateway = running.current.load();
+    gateway.drain();
     running.drain.cancel();
     running.tunnels.drain();
     running.connections.close();
-    let patience = running.gateway.config().server.drain;
+    let patience = gateway.config().server.drain;
     if tokio::time::timeout(patience, empty(running)).await.is_ok() {
         return;
     }
     tracing::warn!(target: "autogw::app", connections = running.connections.len(), "drain time is over: ending what still runs");
-    running.gateway.stop();
+    gateway.stop();
     let _ = tokio::time::timeout(LAST_WORDS, empty(running)).await;
 }
 

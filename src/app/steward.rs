@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::acts::{self, Deps, Reload};
 use super::observer::Observer;
 use super::tunnels::Tunnels;
 use crate::proxy::decide::{self, Hopeless};
@@ -24,20 +25,22 @@ use crate::telemetry::snapshot::{ProviderDetail, RequestDetail, Snapshot};
 const OWNER: &str = "admin";
 
 /// See the module's head.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Steward {
     observer: Observer,
     tunnels: Tunnels,
+    reload: Reload,
     /// The turn of a rehearsal: one after the other.
     rehearsing: Arc<Semaphore>,
 }
 
 impl Steward {
     /// The steward of what `observer` looks at.
-    pub(super) fn new(observer: Observer, tunnels: Tunnels) -> Self {
+    pub(super) fn new(observer: Observer, tunnels: Tunnels, reload: Reload) -> Self {
         Self {
             observer,
             tunnels,
+            reload,
             rehearsing: Arc::new(Semaphore::new(1)),
         }
     }
@@ -69,7 +72,7 @@ impl admin::Steward for Steward {
     }
 
     fn config(&self) -> Value {
-        Value::Object(serde_json::Map::new())
+        self.gateway().config().effective()
     }
 
     fn decide(&self, question: Value) -> Work<Value> {
@@ -82,8 +85,12 @@ impl admin::Steward for Steward {
     }
 
     fn act(&self, act: Act) -> Work<Told> {
-        let _ = (act, &self.tunnels);
-        Box::pin(async move { Err(Refused::new("this cannot be done yet")) })
+        let deps = Deps {
+            gateway: self.gateway(),
+            tunnels: self.tunnels.clone(),
+            reload: self.reload.clone(),
+        };
+        Box::pin(acts::perform(deps, act))
     }
 }
 

@@ -47,6 +47,11 @@ impl From<Kind> for Option<Tunnel> {
 }
 
 impl DoorArgs {
+    /// Whether any of it is asked for.
+    pub(super) fn is_asked(&self) -> bool {
+        self.tunnel.is_some() || self.qr || self.i_know_this_is_public
+    }
+
     /// Does what the flags say, and adds what is to be said about it. The address has been settled before.
     pub(super) fn apply(&self, setup: &mut Setup) {
         let config = &mut setup.config;
@@ -120,7 +125,7 @@ fn warning(config: &Config) -> Option<Diagnostic> {
 /// Who must present what to `running`, which runs `config`.
 pub(super) fn client_key(config: &Config, running: &Running) -> ClientKey {
     match running.made_key() {
-        Some(key) => ClientKey::Made(key.clone()),
+        Some(key) => ClientKey::Made(key),
         None if !config.server.api_keys.is_empty() => ClientKey::Configured,
         None if is_public(config) => ClientKey::Public,
         None => ClientKey::Open,

@@ -10,6 +10,7 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod console;
+mod dashboard;
 mod door;
 pub mod exit;
 pub mod explain;
@@ -32,6 +33,7 @@ pub mod start;
 pub mod status;
 mod table;
 pub mod template;
+pub mod tui;
 pub mod tunnel_child;
 pub mod version;
 
@@ -59,6 +61,7 @@ use requests::RequestsArgs;
 use save_global::SaveGlobalArgs;
 use start::StartArgs;
 use status::StatusArgs;
+use tui::TuiArgs;
 use tunnel_child::TunnelChildArgs;
 use version::VersionArgs;
 
@@ -70,6 +73,7 @@ use version::VersionArgs;
 #[command(after_help = "\
 Examples:
   autogw start --demo      try it: simulated providers, no key, no network
+  autogw tui --demo        the same, seen and steered in a dashboard
   autogw start             serve what the environment offers (OPENAI_API_KEY, Ollama, …)
   autogw init              write a commented configuration
   autogw check --live      ask every key for every model once
@@ -95,6 +99,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Start(StartArgs),
+    Tui(TuiArgs),
     Status(StatusArgs),
     Requests(RequestsArgs),
     Logs(LogsArgs),
@@ -158,7 +163,7 @@ impl Verb {
     /// A gateway uses every core; the other verbs ask a few questions at most.
     fn runtime(&self) -> io::Result<tokio::runtime::Runtime> {
         let mut builder = match self {
-            Verb::Start(_) => tokio::runtime::Builder::new_multi_thread(),
+            Verb::Start(_) | Verb::Tui(_) => tokio::runtime::Builder::new_multi_thread(),
             _ => tokio::runtime::Builder::new_current_thread(),
         };
         builder.enable_all().build()
@@ -167,6 +172,7 @@ impl Verb {
     async fn run(&self, env: Environment, console: &mut Console<'_>) -> Exit {
         match self {
             Verb::Start(args) => start::run(args, env, console).await,
+            Verb::Tui(args) => tui::run(args, env, console).await,
             Verb::Status(args) => status::run(args, &env, console).await,
             Verb::Requests(args) => requests::run(args, &env, console).await,
             Verb::Logs(args) => logs::run(args, &env, console).await,

@@ -2,7 +2,7 @@
 //!
 //! Flags win over the file. The banner is talk and goes to stderr, and so is what becomes of the tunnels;
 //! with `--json` the same facts are one line of data on stdout, printed when the listener answers, and
-//! one more for each change of a tunnel.
+//! one more for each change of a tunnel. With `--tui` the banner is said before the dashboard takes the terminal.
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ use crate::telemetry::log::{self, Levels, LogError, LogGuard};
 use super::announce::{self, Announcer, Audience, Facts, Speaker, Words};
 use super::banner::{Banner, Circumstances, Origin};
 use super::console::Console;
+use super::dashboard::{self, Look};
 use super::door::{self, DoorArgs};
 use super::exit::Exit;
 use super::page::terminal_width;
@@ -29,6 +30,7 @@ use super::source::SourceArgs;
 #[command(after_help = "\
 Examples:
   autogw start --demo                   try it: simulated providers, no key, no network
+  autogw start --tui                    with the dashboard; quitting it ends the gateway
   autogw start                          the saved configuration, or what the environment offers
   autogw start --config team.yaml       another file
   autogw start --port 0 --json          any free port; the URL as JSON on stdout
@@ -47,7 +49,23 @@ requests are finished first; a second Ctrl-C stops at once.
 Exit status: 0 stopped, 1 failed (the address is taken, …), 2 wrong usage or configuration.")]
 pub struct StartArgs {
     #[command(flatten)]
-    source: SourceArgs,
+    gateway: GatewayArgs,
+
+    /// Show the dashboard while it runs
+    #[arg(long, conflicts_with = "qr")]
+    tui: bool,
+
+    /// Print one JSON object with the URL on stdout when ready, instead of the banner, then one
+    /// {"tunnel": {…}} per change of a tunnel
+    #[arg(long, conflicts_with_all = ["qr", "tui"])]
+    json: bool,
+}
+
+/// Which gateway is run: what `start` and `tui` have in common.
+#[derive(Debug, Clone, Args)]
+pub(super) struct GatewayArgs {
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
 
     /// Serve three simulated providers (fast, slow, flaky): no key, no network
     #[arg(long, conflicts_with_all = ["config", "name"])]
@@ -75,11 +93,17 @@ pub struct StartArgs {
     /// Log like this, on stderr and in the daily file
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "human")]
     log_format: LogFormat,
+}
 
-    /// Print one JSON object with the URL on stdout when ready, instead of the banner, then one
-    /// {"tunnel": {…}} per change of a tunnel
-    #[arg(long, conflicts_with = "qr")]
-    json: bool,
+/// How a gateway that runs is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Show {
+    /// A banner, and words about what becomes of it.
+    Words,
+    /// The same for programs.
+    Data,
+    /// The dashboard, behind the banner.
+    Dashboard(Look),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -101,16 +125,36 @@ enum Problem {
     Speaker(#[source] io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Dashboard(#[from] dashboard::Problem),
 }
 
 /// Runs the verb: returns when a signal has ended the gateway.
 pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) -> Exit {
+    let show = match (args.tui, args.json) {
+        (false, false) => Show::Words,
+        (false, true) => Show::Data,
+        (true, _) => match dashboard::terminal(&env) {
+            Ok(()) => Show::Dashboard(Look::usual(&env)),
+            Err(none) => return none.tell(console),
+        },
+    };
+    run_seen(&args.gateway, show, env, console).await
+}
+
+/// Runs a gateway that is seen like this, until a signal or whoever looks at it has ended it.
+pub(super) async fn run_seen(
+    args: &GatewayArgs,
+    show: Show,
+    env: Environment,
+    console: &mut Console<'_>,
+) -> Exit {
     let setup = match args.setup(env).await {
         Ok(setup) => setup,
         Err(error) => return tell(&error.into(), console),
     };
     let warnings = setup.warnings.clone();
-    match start(args, setup).await {
+    match start(args, show, setup).await {
         Ok(()) => Exit::Done,
         Err(problem) => {
             // No banner has said them, and one of them often says where the problem is written.
@@ -120,8 +164,8 @@ pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) 
     }
 }
 
-async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
-    let log = open_log(args, &setup)?;
+async fn start(args: &GatewayArgs, show: Show, setup: Setup) -> Result<(), Problem> {
+    let log = open_log(args, show, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
     if setup.config.tunnels.door.needs_no_key && door::is_public(&setup.config) {
         tracing::warn!(target: "autogw::cli", "the public door is open to everybody: --i-know-this-is-public");
@@ -130,7 +174,7 @@ async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
     process::raise_file_limit();
     let options = app::Options {
         name: args.source.name.clone(),
-        shows_made_key: is_watched(args),
+        shows_made_key: is_watched(show),
         may_change_port: !matches!(setup.origin, Origin::File(_)),
         tail: Some(log.tail()),
         ..app::Options::new(setup.home.clone())
@@ -140,7 +184,12 @@ async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
     let running = app::start(setup.config.clone(), options).await?;
     log.redact_with(running.redactor());
     // From here on signals are obeyed, so nothing may wait for who reads what is said.
-    let mut announcer = greet(args, setup, &running, &log, &speaker).await;
+    let mut announcer = greet(args, show, setup, &running, &log, &speaker).await;
+    if let Show::Dashboard(look) = show {
+        // The banner is out before the terminal is taken, and is there again when it is given back.
+        speaker.close(Vec::new()).await;
+        return Ok(dashboard::accompany(running, signals, look).await?);
+    }
     let mut board = running.board().subscribe();
     tokio::select! {
         () = running.wait_for_shutdown(signals) => {}
@@ -161,6 +210,7 @@ fn tell(problem: &Problem, console: &mut Console<'_>) -> Exit {
             console.error(with_causes(problem), None);
             Exit::Failed
         }
+        Problem::Dashboard(error) => error.tell(console),
         Problem::Start(error) => {
             console.error(with_causes(error), error.hint());
             if error.is_configuration() {
@@ -181,13 +231,14 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// Whether a person sees what is said, as it is said. A key made for this run is shown to nobody else:
 /// programs find it in a file. A journal gets log lines about tunnels, too: they carry the time.
-fn is_watched(args: &StartArgs) -> bool {
-    !args.json && io::stderr().is_terminal()
+fn is_watched(show: Show) -> bool {
+    show != Show::Data && io::stderr().is_terminal()
 }
 
 /// Says that the gateway is up; what is returned tells what becomes of its tunnels.
 async fn greet(
-    args: &StartArgs,
+    args: &GatewayArgs,
+    show: Show,
     setup: Setup,
     running: &Running,
     log: &LogGuard,
@@ -210,7 +261,7 @@ async fn greet(
             warnings,
         },
     );
-    let (greeting, audience) = if args.json {
+    let (greeting, audience) = if show == Show::Data {
         (Words::Data(banner.to_json().to_string()), Audience::Program)
     } else {
         let text = banner.render(terminal_width());
@@ -226,15 +277,18 @@ async fn greet(
     Announcer::new(audience, tunnel, running.redactor())
 }
 
-fn open_log(args: &StartArgs, setup: &Setup) -> Result<LogGuard, LogError> {
+fn open_log(args: &GatewayArgs, show: Show, setup: &Setup) -> Result<LogGuard, LogError> {
     let log = log::init(log::Settings {
         levels: args.log_level.clone(),
         format: match args.log_format {
             LogFormat::Human => log::Format::Human,
             LogFormat::Json => log::Format::Json,
         },
-        stderr: stderr_kind(),
-        told_otherwise: if is_watched(args) {
+        stderr: match show {
+            Show::Words | Show::Data => stderr_kind(),
+            Show::Dashboard(_) => log::Stderr::Dashboard,
+        },
+        told_otherwise: if is_watched(show) {
             announce::TOLD
         } else {
             &[]
@@ -273,7 +327,17 @@ fn other_port(config: &Config, address: &Address) -> Option<Diagnostic> {
     }
 }
 
-impl StartArgs {
+impl GatewayArgs {
+    /// Whether anything is asked of the gateway but its name.
+    pub(super) fn asks_for_more(&self) -> bool {
+        self.demo
+            || self.source.config.is_some()
+            || self.host.is_some()
+            || self.port.is_some()
+            || self.socket.is_some()
+            || self.door.is_asked()
+    }
+
     async fn setup(&self, env: Environment) -> Result<Setup, ConfigError> {
         let mut setup = if self.demo {
             setup::demo(&self.source, env)?
@@ -338,9 +402,10 @@ mod tests {
         args: StartArgs,
     }
 
-    fn parse(line: &str) -> StartArgs {
+    fn parse(line: &str) -> GatewayArgs {
         let words = std::iter::once("start").chain(line.split_whitespace());
-        Line::try_parse_from(words).expect("good arguments").args
+        let line = Line::try_parse_from(words).expect("good arguments");
+        line.args.gateway
     }
 
     fn tcp(host: &str, port: u16, port_is_chosen: bool) -> Listen {

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::TargetId;
@@ -48,7 +49,12 @@ impl Books {
     }
 
     /// The page of `target`, a new one if need be.
-    pub(super) fn track(&mut self, target: &TargetId, settings: &Settings, now: Instant) -> Page {
+    pub(super) fn track(
+        &mut self,
+        target: &TargetId,
+        settings: &ArcSwap<Settings>,
+        now: Instant,
+    ) -> Page {
         if let Some(tracked) = self.targets.get(target) {
             return Page {
                 tracked: tracked.clone(),
@@ -56,8 +62,10 @@ impl Books {
             };
         }
         let forgotten = self.make_room(now);
+        // Read while the books are held: who changes the settings looks through the books afterwards.
+        let settings = settings.load();
         let place = self.places.entry(target.place_id());
-        let place = place.or_insert_with(|| Arc::new(Mutex::new(Place::new(settings))));
+        let place = place.or_insert_with(|| Arc::new(Mutex::new(Place::new(&settings))));
         let caps = settings.caps.get(&target.provider).copied();
         let provider = self.providers.entry(target.provider.clone());
         let provider = provider

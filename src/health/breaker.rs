@@ -127,6 +127,13 @@ impl Breaker {
         }
     }
 
+    /// Counts within the window of `circuit` from now on; one of another length begins empty.
+    pub(super) fn follow(&mut self, circuit: &Circuit) {
+        if !self.window.spans(circuit.window) {
+            self.window = Window::new(circuit.window);
+        }
+    }
+
     /// Closes it as if it had never opened. What began before counts for nothing more.
     pub(super) fn reset(&mut self, circuit: &Circuit) {
         self.turn(State::Closed);

@@ -53,7 +53,7 @@ impl Health {
 
     /// How long a rest of a key may be, whoever says it.
     pub fn longest_rest(&self, class: FailureClass) -> Duration {
-        let table = &self.settings.backoffs;
+        let table = &self.settings.load().backoffs;
         match class {
             FailureClass::Auth => DEAD_KEY_RETRY,
             FailureClass::Quota => table.quota.max.max(MAX_RETRY_AFTER),

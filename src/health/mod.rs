@@ -46,6 +46,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use books::Books;
@@ -68,7 +69,7 @@ pub use vitals::Done;
 /// The books of every target that was tried.
 #[derive(Debug)]
 pub struct Health {
-    settings: Settings,
+    settings: ArcSwap<Settings>,
     /// Keys and places that are not as they began; with none of them, everybody is ready.
     troubled: AtomicUsize,
     books: Mutex<Books>,
@@ -78,9 +79,29 @@ impl Health {
     /// Everybody is well.
     pub fn new(settings: Settings) -> Self {
         Self {
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             troubled: AtomicUsize::new(0),
             books: Mutex::default(),
+        }
+    }
+
+    /// Goes on by `settings`. Rests that were laid, and breakers that are open, stay as long as they were meant.
+    pub fn follow(&self, settings: Settings) {
+        let settings = Arc::new(settings);
+        self.settings.store(settings.clone());
+        // Who is entered into the books from here on is entered by the new ones.
+        let (places, providers): (Vec<_>, Vec<_>) = {
+            let books = self.books.lock();
+            let places = books.places.values().cloned().collect();
+            let known = |(name, one): (&Arc<str>, &Arc<Mutex<_>>)| (name.clone(), one.clone());
+            (places, books.providers.iter().map(known).collect())
+        };
+        for place in places {
+            place.lock().breaker.follow(&settings.circuit);
+        }
+        for (name, provider) in providers {
+            let caps = settings.caps.get(&name).copied();
+            provider.lock().follow(caps.unwrap_or_default());
         }
     }
 
@@ -102,7 +123,7 @@ impl Health {
         tracked.map_or_else(View::untried, |tracked| {
             let circuit = tracked.place.lock().breaker.state(now);
             let vitals = tracked.vitals.lock();
-            vitals.view(circuit, self.settings.half_life, now)
+            vitals.view(circuit, self.settings.load().half_life, now)
         })
     }
 

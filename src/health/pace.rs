@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 /// See the module's head.
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
+    /// As configured.
+    per_minute: u32,
     /// What the bucket holds.
     room: f64,
     per_second: f64,
@@ -18,14 +20,20 @@ pub(super) struct Pace {
 impl Pace {
     /// A full bucket for `per_minute` requests a minute.
     pub(super) fn new(per_minute: u32) -> Self {
-        let per_minute = f64::from(per_minute.max(1));
-        let room = (per_minute / 10.0).floor().max(1.0);
+        let requests = f64::from(per_minute.max(1));
+        let room = (requests / 10.0).floor().max(1.0);
         Self {
+            per_minute,
             room,
-            per_second: (per_minute - room + 1.0) / 60.0,
+            per_second: (requests - room + 1.0) / 60.0,
             left: room,
             filled: None,
         }
+    }
+
+    /// How many a minute may have.
+    pub(super) fn per_minute(&self) -> u32 {
+        self.per_minute
     }
 
     /// Takes one; else says when there will be one.

@@ -114,7 +114,7 @@ impl Health {
             let wait = if key.rest.is_dead() {
                 DEAD_KEY_RETRY
             } else {
-                self.settings.backoffs.auth.after(failures)
+                self.settings.load().backoffs.auth.after(failures)
             };
             key.rest.until(FailureClass::Auth, now, later(now, wait));
             key.rest.is_dead() && !was_dead

@@ -15,11 +15,12 @@ impl Health {
     /// What is under way there is counted on, but how it ends says nothing of the breaker any more: it began
     /// before. No growth of earlier openings is remembered either.
     pub fn reset_breaker(&self, provider: &str, model: Option<&str>) -> usize {
+        let circuit = self.settings.load().circuit;
         let was_troubled = |place: &Arc<Mutex<Place>>| {
             self.change(place, |place| {
                 let was_troubled = place.is_troubled();
                 place.rest = Rest::default();
-                place.breaker.reset(&self.settings.circuit);
+                place.breaker.reset(&circuit);
                 was_troubled
             })
         };

@@ -98,6 +98,15 @@ impl Provider {
         }
     }
 
+    /// May be given as much as `caps` say from now on.
+    pub(super) fn follow(&mut self, caps: Caps) {
+        self.cap = caps.max_concurrency;
+        let is_new = |pace: &Pace| Some(pace.per_minute()) != caps.max_rpm;
+        if self.pace.as_ref().is_none_or(is_new) {
+            self.pace = caps.max_rpm.map(Pace::new);
+        }
+    }
+
     fn enter(&mut self, now: Instant) -> Result<(), Shut> {
         if !self.flow.admit(self.cap, now) {
             return Err(Shut::Full);

@@ -77,7 +77,7 @@ impl Health {
             return None;
         }
         self.relieve(tracked, case.began, now);
-        let circuit = &self.settings.circuit;
+        let circuit = &self.settings.load().circuit;
         self.change(&tracked.place, |place| {
             place.breaker.answer(case.pass, circuit, now)
         })
@@ -92,13 +92,13 @@ impl Health {
         case: Case,
         now: Instant,
     ) -> Option<Transition> {
-        let half_life = self.settings.half_life;
+        let half_life = self.settings.load().half_life;
         let mut vitals = tracked.vitals.lock();
         vitals.success(first_token, done, half_life, now);
         drop(vitals);
         tracked.key.lock().flow.grow();
         self.relieve(tracked, case.began, now);
-        let circuit = &self.settings.circuit;
+        let circuit = &self.settings.load().circuit;
         self.change(&tracked.place, |place| {
             let was_answered = first_token.is_some();
             let breaker = &mut place.breaker;
@@ -123,10 +123,10 @@ impl Health {
         }
         let rested = self.rest(tracked, failure, case.began, now);
         let mut vitals = tracked.vitals.lock();
-        vitals.failure(rested.wait, self.settings.half_life, now);
+        vitals.failure(rested.wait, self.settings.load().half_life, now);
         drop(vitals);
         let counts = failure.counts();
-        let circuit = &self.settings.circuit;
+        let circuit = &self.settings.load().circuit;
         let book = || {
             self.change(&tracked.place, |place| {
                 place.breaker.fail(case.pass, circuit, now, dice)
@@ -167,7 +167,7 @@ impl Health {
     }
 
     fn wait(&self, class: FailureClass, failures: u32) -> Duration {
-        let table = &self.settings.backoffs;
+        let table = &self.settings.load().backoffs;
         match class {
             FailureClass::RateLimit => table.rate_limit.after(failures),
             FailureClass::Auth => table.auth.after(failures),

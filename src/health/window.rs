@@ -20,15 +20,24 @@ struct Bucket {
     failures: u32,
 }
 
+fn bucket(span: Duration) -> Duration {
+    (span / 10).max(Duration::from_millis(1))
+}
+
 impl Window {
     /// An empty one of length `span`.
     pub(super) fn new(span: Duration) -> Self {
         Self {
-            bucket: (span / 10).max(Duration::from_millis(1)),
+            bucket: bucket(span),
             buckets: [Bucket::default(); BUCKETS],
             place: 0,
             began: None,
         }
+    }
+
+    /// Whether its length is `span`.
+    pub(super) fn spans(&self, span: Duration) -> bool {
+        self.bucket == bucket(span)
     }
 
     /// Counts a success.

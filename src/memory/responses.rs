@@ -36,6 +36,11 @@ impl Responses {
         Self(Mutex::new(Shelf::new(max_bytes, ttl)))
     }
 
+    /// Has other room from now on.
+    pub fn resize(&self, max_bytes: usize, ttl: Duration, now: Instant) {
+        self.0.lock().resize(max_bytes, ttl, now);
+    }
+
     /// Keeps an answer of `client` under its `id`.
     pub fn keep(&self, client: &str, id: &str, stored: Stored, now: Instant) {
         let input: usize = stored.input.iter().map(weight).sum();

@@ -4,6 +4,7 @@
 //! session and the model string that was asked for: an agent that asks a small model between two requests
 //! to a large one has two conversations in one session, and neither pulls the other along.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -19,7 +20,8 @@ const MAX_MODELS: usize = 8;
 /// See the module's head. A session is forgotten when it has not been used for a time. `T` is a target.
 #[derive(Debug)]
 pub struct Sessions<T> {
-    ttl: Duration,
+    /// In milliseconds.
+    ttl: AtomicU64,
     kept: Mutex<Shelf<Vec<Stay<T>>>>,
 }
 
@@ -42,9 +44,15 @@ impl<T: Clone + PartialEq> Sessions<T> {
     /// Each session is remembered for `ttl` after its last request.
     pub fn new(ttl: Duration) -> Self {
         Self {
-            ttl,
+            ttl: AtomicU64::new(milliseconds(ttl)),
             kept: Mutex::new(Shelf::new(MAX_BYTES, ttl)),
         }
+    }
+
+    /// Each session is remembered for `ttl` from now on.
+    pub fn resize(&self, ttl: Duration, now: Instant) {
+        self.ttl.store(milliseconds(ttl), Ordering::Relaxed);
+        self.kept.lock().resize(MAX_BYTES, ttl, now);
     }
 
     /// Who served `client`'s session `id` last when it asked for `model`.
@@ -107,7 +115,8 @@ impl<T: Clone + PartialEq> Sessions<T> {
     }
 
     fn is_fresh(&self, stay: &Stay<T>, now: Instant) -> bool {
-        now.saturating_duration_since(stay.used) < self.ttl
+        let ttl = Duration::from_millis(self.ttl.load(Ordering::Relaxed));
+        now.saturating_duration_since(stay.used) < ttl
     }
 }
 
@@ -127,6 +136,10 @@ impl<T: Clone> Stay<T> {
     fn bytes(&self) -> usize {
         size_of::<Self>() + 3 * self.model.len()
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Ids are the clients' own, so two of them may say the same one.

@@ -45,6 +45,12 @@ impl<V> Shelf<V> {
         }
     }
 
+    /// Has room for `max_bytes` from now on, and keeps nothing longer than `ttl`.
+    pub fn resize(&mut self, max_bytes: usize, ttl: Duration, now: Instant) {
+        (self.max_bytes, self.ttl) = (max_bytes, ttl);
+        self.make_room(now);
+    }
+
     /// Puts `value`, which takes about `bytes`, in place of what had its name. What is too large for the
     /// whole shelf is not put, nor what has a name that is none.
     pub fn put(&mut self, name: String, value: V, bytes: usize, now: Instant) {

@@ -46,6 +46,11 @@ impl Thoughts {
         Self(Mutex::new(Shelf::new(max_bytes, ttl)))
     }
 
+    /// Has other room from now on.
+    pub fn resize(&self, max_bytes: usize, ttl: Duration, now: Instant) {
+        self.0.lock().resize(max_bytes, ttl, now);
+    }
+
     /// Remembers what `listener` heard of an answer to `client`.
     pub fn keep(&self, client: &str, listener: Listener, now: Instant) {
         let calls = listener

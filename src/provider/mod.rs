@@ -89,8 +89,59 @@ impl Provider {
     }
 }
 
+impl PartialEq for Provider {
+    /// Whether a request would be the same at both; taken apart, so that no field is forgotten.
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            preset,
+            base_url,
+            keys,
+            models,
+            extra_body,
+            extra_headers,
+            weight,
+            region,
+            timeout,
+            max_concurrency,
+            max_rpm,
+            retryable_status_codes,
+            models_path,
+            proxy,
+            user_agent,
+            demo,
+        } = self;
+        let body = |provider: &Self| -> Vec<(String, String)> {
+            let fields = provider.extra_body.iter();
+            let text = |(name, value): &(String, Box<RawValue>)| (name.clone(), value.get().into());
+            fields.map(text).collect()
+        };
+        (name, preset, base_url, keys, models)
+            == (
+                &other.name,
+                &other.preset,
+                &other.base_url,
+                &other.keys,
+                &other.models,
+            )
+            && extra_body.len() == other.extra_body.len()
+            && body(self) == body(other)
+            && (extra_headers, weight, region, timeout)
+                == (
+                    &other.extra_headers,
+                    &other.weight,
+                    &other.region,
+                    &other.timeout,
+                )
+            && (max_concurrency, max_rpm) == (&other.max_concurrency, &other.max_rpm)
+            && (retryable_status_codes, models_path)
+                == (&other.retryable_status_codes, &other.models_path)
+            && (proxy, user_agent, demo) == (&other.proxy, &other.user_agent, &other.demo)
+    }
+}
+
 /// A key of a provider, with the name it was given in an alias map.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ApiKey {
     /// The name in the alias map, if the keys were given as one.
     pub alias: Option<String>,
@@ -99,7 +150,7 @@ pub struct ApiKey {
 }
 
 /// What a provider serves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Models {
     /// Whatever the upstream lists (`"*"`).
     Everything,
@@ -108,7 +159,7 @@ pub enum Models {
 }
 
 /// A model as configured.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// The name clients use.
     pub name: String,

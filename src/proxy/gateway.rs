@@ -1,7 +1,11 @@
 //! The gateway: everything a request needs, made once and shared by all.
+//!
+//! A [`Gateway`] is one *generation*: a configuration and what follows from it, which never changes but for what
+//! providers list. A reload makes the next one beside it, and a request ends on the generation it began with.
+//! What has to survive that is in [`Shared`], and both are asked for here, as if they were one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
@@ -15,13 +19,15 @@ use super::hedges::Hedges;
 use super::house::House;
 use super::idempotency::Keys;
 use super::seat::Vacancies;
+pub use super::shared::Memory;
+use super::shared::Shared;
 use super::steering::Steering;
 use super::translate::heavy::Gate;
-use super::upstream::{Tls, Upstream};
+use super::upstream::{ConnectError, Upstream};
 use crate::chat::{ErrorBody, Operation};
-use crate::config::{Config, Conversations};
-use crate::health::{Caps, Health, Settings, Standing, TargetId, Unsupported};
-use crate::memory::{Responses, Sessions, Thoughts};
+use crate::config::Config;
+use crate::health::{Health, Standing, TargetId, Unsupported};
+use crate::memory::Sessions;
 use crate::provider::redact::Redactor;
 use crate::provider::{Models, Provider, Secret};
 use crate::route::Target;
@@ -52,84 +58,139 @@ pub enum GatewayError {
 /// See the module's head.
 #[derive(Debug)]
 pub struct Gateway {
+    /// Counted from 1.
+    generation: u64,
     config: Config,
     keyrings: Vec<Keyring>,
-    upstreams: Vec<Upstream>,
+    upstreams: Vec<Arc<Upstream>>,
     index: ArcSwap<Index>,
     listings: Mutex<Vec<Option<Vec<String>>>>,
-    health: Arc<Health>,
-    unsupported: Unsupported,
-    /// What is remembered of conversations, if anything.
-    memory: Option<Memory>,
-    sessions: Sessions<TargetId>,
-    seeds: AtomicU64,
-    dice: AtomicU64,
-    /// Plans so far. They have dice of their own, so that a rehearsal can foretell the next.
-    lots: AtomicU64,
-    heavy: Gate,
-    house: House,
-    idempotency: Keys,
-    /// What requests write down: it outlives every configuration.
-    books: Arc<Books>,
-    /// What its owner has changed by hand.
-    steering: Steering,
-    hedges: Hedges,
     /// Where requests wait for a place, if they may.
-    vacancies: Option<Arc<Vacancies>>,
+    vacancies: Arc<Vacancies>,
     redactor: Arc<Redactor>,
-    /// Marks requests that pass through, so that a provider that leads back here is noticed.
-    via: String,
-    started: Instant,
-    is_draining: AtomicBool,
-    /// Cancelled when the time to drain is over: what still streams ends with an error.
-    stop: CancellationToken,
+    shared: Arc<Shared>,
 }
 
 impl Gateway {
     /// Makes a gateway. `via` is what marks this instance in requests it sends on.
     pub fn new(config: Config, redactor: Arc<Redactor>, via: String) -> Result<Self, GatewayError> {
-        let tls = Arc::new(Tls::default());
+        let shared = Arc::new(Shared::new(&config, via));
         let upstream = |provider: &Provider| {
-            Upstream::new(provider, &tls, &via).map_err(|error| GatewayError::Provider {
-                provider: provider.name.clone(),
-                reason: error.to_string(),
-            })
+            let made = Upstream::new(provider, &shared.tls, &shared.via);
+            made.map(Arc::new).map_err(|error| failed(provider, &error))
         };
-        let upstreams = config
-            .providers
-            .iter()
-            .map(upstream)
-            .collect::<Result<_, _>>()?;
+        let upstreams = config.providers.iter().map(upstream);
+        let upstreams = upstreams.collect::<Result<_, _>>()?;
         let keyrings: Vec<Keyring> = config.providers.iter().cloned().map(keyring).collect();
         let listings = vec![None; keyrings.len()];
-        let may_wait = !config.router.limits.wait.is_zero();
         let index = Index::build(&providers(&keyrings), &listings, &config.routes);
         Ok(Self {
-            health: Arc::new(Health::new(settings(&config))),
-            dice: AtomicU64::new(seed(&via)),
-            lots: AtomicU64::new(!seed(&via)),
-            unsupported: Unsupported::default(),
-            memory: config.router.conversations.map(Memory::new),
-            sessions: Sessions::new(config.router.affinity.ttl),
-            seeds: AtomicU64::new(seed(&via)),
-            heavy: Gate::default(),
-            house: House::new(config.router.limits),
-            idempotency: Keys::default(),
-            books: Arc::default(),
-            steering: Steering::default(),
-            hedges: Hedges::default(),
-            vacancies: may_wait.then(|| Arc::new(Vacancies::new(keyrings.len()))),
+            generation: 1,
+            vacancies: Arc::new(Vacancies::new(keyrings.len())),
             config,
             keyrings,
             upstreams,
             index: ArcSwap::from_pointee(index),
             listings: Mutex::new(listings),
             redactor,
-            via,
-            started: Instant::now(),
-            is_draining: AtomicBool::new(false),
-            stop: CancellationToken::new(),
+            shared,
         })
+    }
+
+    /// Makes the next generation; this one goes on until that is put in force. What has not changed is taken
+    /// over: connections, and what providers list.
+    ///
+    /// # Errors
+    /// A provider cannot be reached as configured.
+    pub fn next(&self, config: Config, redactor: Arc<Redactor>) -> Result<Self, GatewayError> {
+        let place = |provider: &Provider| {
+            let mut rings = self.keyrings.iter();
+            rings.position(|ring| ring.provider.name == provider.name)
+        };
+        let before: Vec<Option<usize>> = config.providers.iter().map(place).collect();
+        let pairs = || config.providers.iter().zip(&before);
+        let upstreams = pairs().map(|(provider, place)| self.next_upstream(provider, *place));
+        let upstreams = upstreams.collect::<Result<_, _>>()?;
+        let keyrings: Vec<Keyring> = pairs()
+            .map(|(provider, place)| self.next_keyring(provider, *place))
+            .collect();
+        let listings = vec![None; keyrings.len()];
+        let index = Index::build(&providers(&keyrings), &listings, &config.routes);
+        Ok(Self {
+            generation: self.generation + 1,
+            vacancies: Arc::new(self.vacancies.next(&before)),
+            config,
+            keyrings,
+            upstreams,
+            index: ArcSwap::from_pointee(index),
+            listings: Mutex::new(listings),
+            redactor,
+            shared: self.shared.clone(),
+        })
+    }
+
+    fn next_upstream(
+        &self,
+        provider: &Provider,
+        place: Option<usize>,
+    ) -> Result<Arc<Upstream>, GatewayError> {
+        let before = place.map(|place| (&self.keyrings[place].provider, &self.upstreams[place]));
+        if let Some((same, upstream)) = before
+            && **same == *provider
+        {
+            return Ok(upstream.clone());
+        }
+        let made = Upstream::new(provider, &self.shared.tls, &self.shared.via);
+        let made = made.map_err(|error| failed(provider, &error))?;
+        Ok(Arc::new(match before {
+            Some((known, upstream)) if leads_alike(known, provider) => made.through(upstream),
+            _ => made,
+        }))
+    }
+
+    fn next_keyring(&self, provider: &Provider, place: Option<usize>) -> Keyring {
+        let Some(before) = place.map(|place| &self.keyrings[place]) else {
+            return keyring(provider.clone());
+        };
+        let turn = AtomicUsize::new(before.turn.load(Ordering::Relaxed));
+        if *before.provider == *provider {
+            return Keyring {
+                provider: before.provider.clone(),
+                name_header: before.name_header.clone(),
+                key_ids: before.key_ids.clone(),
+                turn,
+            };
+        }
+        Keyring {
+            turn,
+            ..keyring(provider.clone())
+        }
+    }
+
+    /// Comes into force behind `last`, with what that one has learned to the end.
+    pub(super) fn succeed(&self, last: &Self) {
+        let mut listings = self.listings.lock();
+        let known = last.listings.lock();
+        for (ring, listing) in self.keyrings.iter().zip(listings.iter_mut()) {
+            let mut rings = last.keyrings.iter();
+            let place = rings.position(|known| lists_alike(&known.provider, &ring.provider));
+            *listing = place.and_then(|place| known[place].clone());
+        }
+        self.build_index(&listings);
+        self.shared.follow(&self.config, Instant::now());
+    }
+
+    fn build_index(&self, listings: &[Option<Vec<String>>]) {
+        self.index.store(Arc::new(Index::build(
+            &providers(&self.keyrings),
+            listings,
+            &self.config.routes,
+        )));
+    }
+
+    /// Which one it is, counted from 1.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The configuration.
@@ -149,92 +210,94 @@ impl Gateway {
 
     /// Who is in trouble.
     pub fn health(&self) -> &Arc<Health> {
-        &self.health
+        &self.shared.health
     }
 
     /// Which parameters were refused.
     pub fn unsupported(&self) -> &Unsupported {
-        &self.unsupported
+        &self.shared.unsupported
     }
 
     /// What is remembered of conversations; `None` where that is switched off.
     pub fn memory(&self) -> Option<&Memory> {
-        self.memory.as_ref()
+        let is_wanted = self.config.router.conversations.is_some();
+        is_wanted.then_some(&self.shared.memory)
     }
 
     /// Who serves which session.
     pub fn sessions(&self) -> &Sessions<TargetId> {
-        &self.sessions
+        &self.shared.sessions
     }
 
     /// A number that no other answer of this instance gets, for the ids in it.
     pub fn next_seed(&self) -> u64 {
-        self.seeds.fetch_add(1, Ordering::Relaxed)
+        self.shared.seeds.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A number that nobody can foretell from the last.
     pub fn next_dice(&self) -> u64 {
-        scattered(self.dice.fetch_add(1, Ordering::Relaxed))
+        scattered(self.shared.dice.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The same, for a plan.
     pub fn next_lot(&self) -> u64 {
-        scattered(self.lots.fetch_add(1, Ordering::Relaxed))
+        scattered(self.shared.lots.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The number that the plan after the next `ahead` gets.
     pub fn peek_lot(&self, ahead: u64) -> u64 {
-        scattered(self.lots.load(Ordering::Relaxed).wrapping_add(ahead))
+        scattered(self.shared.lots.load(Ordering::Relaxed).wrapping_add(ahead))
     }
 
     /// Where heavy requests wait for their translation.
     pub fn heavy(&self) -> &Gate {
-        &self.heavy
+        &self.shared.heavy
     }
 
     /// What there is room for at once.
     pub fn house(&self) -> &House {
-        &self.house
+        &self.shared.house
     }
 
     /// Which idempotency keys are taken.
     pub fn idempotency(&self) -> &Keys {
-        &self.idempotency
+        &self.shared.idempotency
     }
 
     /// What was tried for the last requests.
     pub fn traces(&self) -> &Arc<Ring> {
-        &self.books.traces
+        &self.shared.books.traces
     }
 
     /// What requests write down.
     pub fn books(&self) -> &Arc<Books> {
-        &self.books
+        &self.shared.books
     }
 
     /// What is counted.
     pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.books.metrics
+        &self.shared.books.metrics
     }
 
     /// The requests under way.
     pub fn live(&self) -> &Arc<Live> {
-        &self.books.live
+        &self.shared.books.live
     }
 
     /// What its owner has changed by hand.
     pub fn steering(&self) -> &Steering {
-        &self.steering
+        &self.shared.steering
     }
 
     /// The budget of second requests against slow targets, and how many there were.
     pub fn hedges(&self) -> &Hedges {
-        &self.hedges
+        &self.shared.hedges
     }
 
     /// Where requests wait for a place at a provider, if they may.
     pub fn vacancies(&self) -> Option<&Arc<Vacancies>> {
-        self.vacancies.as_ref()
+        let may_wait = !self.config.router.limits.wait.is_zero();
+        may_wait.then_some(&self.vacancies)
     }
 
     /// Takes secrets out of texts.
@@ -244,12 +307,12 @@ impl Gateway {
 
     /// What marks requests of this instance.
     pub fn via(&self) -> &str {
-        &self.via
+        &self.shared.via
     }
 
     /// When it was made.
     pub fn started(&self) -> Instant {
-        self.started
+        self.shared.started
     }
 
     /// The provider of a target.
@@ -284,11 +347,7 @@ impl Gateway {
         let mut listings = self.listings.lock();
         if listings[place].as_ref() != Some(&names) {
             listings[place] = Some(names);
-            self.index.store(Arc::new(Index::build(
-                &providers(&self.keyrings),
-                &listings,
-                &self.config.routes,
-            )));
+            self.build_index(&listings);
         }
     }
 
@@ -320,7 +379,7 @@ impl Gateway {
                     model,
                     service: talks.map_or("", Endpoint::service),
                 };
-                let standing = self.health.standing(&target, now);
+                let standing = self.shared.health.standing(&target, now);
                 // Behind an open breaker it is a last resort, but one.
                 !matches!(standing, Standing::Resting { .. } | Standing::Unavailable)
             })
@@ -329,22 +388,22 @@ impl Gateway {
 
     /// Whether the gateway is shutting down.
     pub fn is_draining(&self) -> bool {
-        self.is_draining.load(Ordering::Relaxed)
+        self.shared.is_draining.load(Ordering::Relaxed)
     }
 
     /// Begins to shut down: `/ready` says so from now on.
     pub fn drain(&self) {
-        self.is_draining.store(true, Ordering::Relaxed);
+        self.shared.is_draining.store(true, Ordering::Relaxed);
     }
 
     /// Ends every stream that still runs.
     pub fn stop(&self) {
-        self.stop.cancel();
+        self.shared.stop.cancel();
     }
 
     /// Resolves when streams must end.
     pub fn stopped(&self) -> CancellationToken {
-        self.stop.clone()
+        self.shared.stop.clone()
     }
 
     /// Closes upstream connections that have idled too long.
@@ -362,47 +421,27 @@ impl Gateway {
     }
 }
 
-/// What is remembered of conversations.
-#[derive(Debug)]
-pub struct Memory {
-    /// Opaque reasoning, for clients that drop it.
-    pub thoughts: Thoughts,
-    /// Answers of the Responses API, for upstreams that store none.
-    pub responses: Responses,
-}
-
-impl Memory {
-    fn new(limits: Conversations) -> Self {
-        Self {
-            thoughts: Thoughts::new(limits.max_bytes, limits.ttl),
-            responses: Responses::new(limits.max_bytes, limits.ttl),
-        }
+fn failed(provider: &Provider, error: &ConnectError) -> GatewayError {
+    GatewayError::Provider {
+        provider: provider.name.clone(),
+        reason: error.to_string(),
     }
 }
 
-/// What health is kept by, as `config` says.
-fn settings(config: &Config) -> Settings {
-    let caps = |provider: &Provider| {
-        let caps = Caps {
-            max_concurrency: provider.max_concurrency,
-            max_rpm: provider.max_rpm,
-        };
-        (provider.name.clone(), caps)
+/// Whether connections to the one can be used for the other.
+fn leads_alike(one: &Provider, other: &Provider) -> bool {
+    let is_real = one.demo.is_none() && other.demo.is_none();
+    is_real && (&one.base_url, &one.proxy) == (&other.base_url, &other.proxy)
+}
+
+/// Whether the one lists what the other does, as far as can be known without asking.
+fn lists_alike(one: &Provider, other: &Provider) -> bool {
+    let place = |provider: &Provider| {
+        let address = provider.base_url.clone();
+        (provider.name.clone(), address, provider.models_path.clone())
     };
-    Settings {
-        backoffs: config.router.backoff,
-        circuit: config.router.circuit,
-        half_life: config.router.bandit.half_life,
-        caps: config.providers.iter().map(caps).collect(),
-    }
-}
-
-/// Where an instance begins to count: `via` is its random name.
-fn seed(via: &str) -> u64 {
-    let hash = digest(&SHA256, via.as_bytes());
-    let mut seed = [0; 8];
-    seed.copy_from_slice(&hash.as_ref()[..8]);
-    u64::from_le_bytes(seed)
+    let is_open = |provider: &Provider| matches!(provider.models, Models::Everything);
+    is_open(one) && is_open(other) && place(one) == place(other)
 }
 
 fn providers(keyrings: &[Keyring]) -> Vec<Arc<Provider>> {

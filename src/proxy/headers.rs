@@ -199,6 +199,7 @@ mod tests {
             status: None,
             first_token: None,
             rests: None,
+            is_injected: false,
         }
     }
 

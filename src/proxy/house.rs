@@ -4,7 +4,7 @@
 //! `router.limits.wait` says so; nobody is let in half. Taking and giving back are one atomic operation each.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +19,8 @@ use crate::config::Limits;
 pub struct House {
     places: Arc<Room>,
     bytes: Arc<Room>,
-    wait: Duration,
+    /// In milliseconds.
+    wait: AtomicU64,
 }
 
 impl House {
@@ -28,8 +29,16 @@ impl House {
         Self {
             places: Arc::new(Room::new(limits.in_flight)),
             bytes: Arc::new(Room::new(limits.buffered_bytes)),
-            wait: limits.wait,
+            wait: AtomicU64::new(milliseconds(limits.wait)),
         }
+    }
+
+    /// Gives it as much room as `limits` say. Whoever is inside stays, even if there are more than that.
+    pub fn resize(&self, limits: Limits) {
+        self.places.resize(limits.in_flight);
+        self.bytes.resize(limits.buffered_bytes);
+        self.wait
+            .store(milliseconds(limits.wait), Ordering::Relaxed);
     }
 
     /// A place for a request, if there is one; it is free again when the hold goes.
@@ -64,14 +73,21 @@ impl House {
 
     /// Until when it waits: from the request's head on, whatever it waits for.
     fn until(&self, received: std::time::Instant) -> Instant {
-        Instant::from_std(received) + self.wait
+        Instant::from_std(received) + Duration::from_millis(self.wait.load(Ordering::Relaxed))
     }
+}
+
+/// What a century has not enough of is cut.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis())
+        .unwrap_or(u64::MAX)
+        .min(1 << 41)
 }
 
 /// Room that is counted: never more is taken than there is.
 #[derive(Debug)]
 struct Room {
-    most: usize,
+    most: AtomicUsize,
     taken: AtomicUsize,
     /// How many wait for some of it, so that nobody is notified who is not there.
     waiting: AtomicUsize,
@@ -81,15 +97,26 @@ struct Room {
 impl Room {
     fn new(most: usize) -> Self {
         Self {
-            most,
+            most: AtomicUsize::new(most),
             taken: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
         }
     }
 
+    fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    fn resize(&self, most: usize) {
+        self.most.store(most, Ordering::SeqCst);
+        // Each who is let in wakes the next, as long as there is room.
+        self.wake();
+    }
+
     fn try_take(&self, amount: usize) -> bool {
-        let fits = |taken: usize| taken.checked_add(amount).filter(|sum| *sum <= self.most);
+        let most = self.most();
+        let fits = |taken: usize| taken.checked_add(amount).filter(|sum| *sum <= most);
         // In one order with `waiting`: who frees sees who waits, or who waits sees what was freed.
         self.taken
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fits)
@@ -198,7 +225,7 @@ impl Luggage {
     /// # Errors
     /// 413 if not.
     pub fn could_hold(&self, size: usize) -> Result<(), Problem> {
-        let most = self.hold.room.most;
+        let most = self.hold.room.most();
         if size > most {
             return Err(Problem::larger_than_the_house(most));
         }

@@ -13,12 +13,24 @@ use crate::proxy::record::milliseconds;
 
 /// Where requests wait for a place at a provider that is full.
 #[derive(Debug)]
-pub struct Vacancies(Vec<Notify>);
+pub struct Vacancies(Vec<Arc<Notify>>);
 
 impl Vacancies {
     /// For so many providers.
     pub fn new(providers: usize) -> Self {
-        Self((0..providers).map(|_| Notify::new()).collect())
+        Self((0..providers).map(|_| Arc::default()).collect())
+    }
+
+    /// For the providers that were at these places, or nowhere: who sits in a seat of before tells those who
+    /// wait now.
+    pub fn next(&self, before: &[Option<usize>]) -> Self {
+        let known = |place: &Option<usize>| self.0.get((*place)?).cloned();
+        Self(
+            before
+                .iter()
+                .map(|place| known(place).unwrap_or_default())
+                .collect(),
+        )
     }
 
     /// A place is free at the provider: one of those who wait is woken.

@@ -35,9 +35,20 @@ impl ClientKeys {
     /// Takes in the configured keys.
     pub fn new(keys: &[Secret], accepts_base64: bool) -> Self {
         let names = (1..=keys.len()).map(|place| format!("key {place}").into());
+        Self::named(keys, names, accepts_base64)
+    }
+
+    /// The same with names for the holders of the keys, in their order.
+    pub fn named(
+        keys: &[Secret],
+        names: impl IntoIterator<Item = Arc<str>>,
+        accepts_base64: bool,
+    ) -> Self {
+        let names: Vec<_> = names.into_iter().collect();
+        debug_assert_eq!(names.len(), keys.len());
         Self {
             keys: keys.to_vec(),
-            names: names.collect(),
+            names,
             anybody: "open".into(),
             accepts_base64,
         }

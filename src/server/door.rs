@@ -51,7 +51,7 @@ pub struct Door {
 #[derive(Debug)]
 struct Public {
     tunnel: Tunnel,
-    rate: Option<Rate>,
+    rate: Option<Arc<Rate>>,
     scope: Arc<Scope>,
     probe: Arc<Probe>,
 }
@@ -85,7 +85,7 @@ impl Door {
     ) -> Self {
         let public = Public {
             tunnel,
-            rate: rules.max_rpm.map(Rate::per_minute),
+            rate: rules.max_rpm.map(|limit| Arc::new(Rate::per_minute(limit))),
             scope: Arc::new(Scope::new(rules.models.as_deref())),
             probe,
         };
@@ -94,6 +94,19 @@ impl Door {
             keys,
             public: Some(public),
         }
+    }
+
+    /// The same behind `last`, the door of before: what that has let through counts, if as much may pass.
+    #[must_use]
+    pub fn behind(mut self, last: Option<&Self>) -> Self {
+        let last = last.and_then(|last| last.public.as_ref()?.rate.as_ref());
+        let own = self.public.as_mut().and_then(|public| public.rate.as_mut());
+        if let (Some(last), Some(own)) = (last, own)
+            && last.limit() == own.limit()
+        {
+            *own = last.clone();
+        }
+        self
     }
 
     /// Its name in logs; the local door has none.

@@ -1,9 +1,11 @@
 //! The edge of one listener: every request passes its guards in one order, and leaves with its id.
 
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -31,6 +33,7 @@ use super::{Limits, error, framing, tongue};
 use crate::chat::Dialect;
 use crate::codec::keep_alive;
 use crate::proxy::call::Call;
+use crate::proxy::current::Current;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::house::Hold;
 use crate::proxy::ingress::{Ingress, Tongue};
@@ -49,16 +52,34 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The same to Anthropic's clients.
 static ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
+/// How a door follows the configuration: makes it for a generation, behind the one of before.
+pub type Rule = Box<dyn Fn(&Gateway, Option<&Door>) -> Door + Send + Sync>;
+
 /// Everything a listener needs to answer.
-#[derive(Debug)]
 pub struct Edge {
-    gateway: Arc<Gateway>,
-    pages: Router,
-    door: Door,
+    current: Arc<Current>,
+    rule: Rule,
+    inside: ArcSwap<Inside>,
+    board: Board,
     patience: Patience,
     turned_away: TurnedAway,
     ids: RequestIds,
     limits: Limits,
+}
+
+/// What is behind an edge in one generation.
+struct Inside {
+    gateway: Arc<Gateway>,
+    pages: Router,
+    door: Door,
+}
+
+/// A request at an edge; it ends on the generation it began with.
+struct Visit<'a> {
+    edge: &'a Edge,
+    gateway: &'a Arc<Gateway>,
+    pages: &'a Router,
+    door: &'a Door,
 }
 
 /// An answer: from the request path, with its place in the house, or a page.
@@ -68,24 +89,39 @@ enum Answer {
 }
 
 impl Edge {
-    /// The edge behind `door`. `seed` sets its request ids apart from other runs' and other doors'.
-    pub fn new(gateway: Arc<Gateway>, door: Door, board: Board, limits: Limits, seed: u64) -> Self {
-        let pages = pages::router(Subject {
-            gateway: gateway.clone(),
-            scope: door.scope(),
-            board,
-            rehearsing: Arc::new(Semaphore::new(1)),
-        });
-        let ids = RequestIds::new(seed);
+    /// The edge behind the door that `rule` makes. `seed` sets its request ids apart from other runs' and
+    /// other doors'.
+    pub fn new(current: Arc<Current>, rule: Rule, board: Board, limits: Limits, seed: u64) -> Self {
+        let door = |gateway: &Gateway| rule(gateway, None);
+        let inside = ArcSwap::from_pointee(Inside::new(current.load(), door, &board));
         Self {
-            gateway,
-            pages,
-            door,
+            current,
+            rule,
+            inside,
+            board,
             patience: Patience::default(),
             turned_away: TurnedAway::default(),
-            ids,
+            ids: RequestIds::new(seed),
             limits,
         }
+    }
+
+    /// What is behind it now.
+    fn inside(&self) -> Arc<Inside> {
+        let inside = self.inside.load();
+        if self.current.is(&inside.gateway) {
+            return arc_swap::Guard::into_inner(inside);
+        }
+        let door = |gateway: &Gateway| (self.rule)(gateway, Some(&inside.door));
+        let next = Arc::new(Inside::new(self.current.load(), door, &self.board));
+        // Who comes late with an older one is put right by the next request.
+        self.inside.store(next.clone());
+        next
+    }
+
+    /// Lets go of a generation that is not in force any more, should nobody come for a while.
+    pub fn refresh(&self) {
+        drop(self.inside());
     }
 
     /// Answers a request, whatever happens: a panic becomes a 500 and hurts nobody else.
@@ -93,16 +129,23 @@ impl Edge {
         let received = Instant::now();
         let in_flight = peer.presence.enter();
         let id = self.ids.accept(request.headers().get(&REQUEST_ID));
-        let origin = self.door.guard.permitted(request.headers());
+        let inside = self.inside();
+        let visit = Visit {
+            edge: self,
+            gateway: &inside.gateway,
+            pages: &inside.pages,
+            door: &inside.door,
+        };
+        let origin = inside.door.guard.permitted(request.headers());
         let tongue = tongue::of(request.uri(), request.headers());
-        let handled = AssertUnwindSafe(self.handle(request, peer, id.clone(), received))
+        let handled = AssertUnwindSafe(visit.handle(request, peer, id.clone(), received))
             .catch_unwind()
             .await;
         let result = handled.unwrap_or_else(|_| Err(Problem::internal().into()));
         let answer =
             result.unwrap_or_else(|refusal| Answer::Reply(refusal.reply(&id, tongue), None));
         let mut response = finish(answer, &id, tongue, in_flight);
-        if self.door.is_public() {
+        if inside.door.is_public() {
             response = carry_far(response, tongue.dialect);
         }
         if let Some(origin) = origin {
@@ -114,7 +157,34 @@ impl Edge {
         response.headers_mut().insert(&REQUEST_ID, id);
         response
     }
+}
 
+impl Inside {
+    fn new(gateway: Arc<Gateway>, door: impl FnOnce(&Gateway) -> Door, board: &Board) -> Self {
+        let door = door(&gateway);
+        let pages = pages::router(Subject {
+            gateway: gateway.clone(),
+            scope: door.scope(),
+            board: board.clone(),
+            rehearsing: Arc::new(Semaphore::new(1)),
+        });
+        Self {
+            gateway,
+            pages,
+            door,
+        }
+    }
+}
+
+impl fmt::Debug for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edge")
+            .field("current", &self.current)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Visit<'_> {
     async fn handle(
         &self,
         request: Request<Incoming>,
@@ -150,7 +220,7 @@ impl Edge {
         let admitted = self.admit(&head, peer).await.map_err(|refusal| {
             self.count(&refusal.problem, &head, received);
             self.log(&refusal.problem, &head, &id);
-            refusal.at(&self.door)
+            refusal.at(self.door)
         });
         let client = match admitted? {
             Admitted::Preflight => return Ok(Answer::Page(preflight(&head))),
@@ -192,7 +262,7 @@ impl Edge {
                 query: head.uri.query(),
                 sees_all: self.door.scope().is_none(),
             };
-            let reply = stored::answer(&self.gateway, &stored, asking, record);
+            let reply = stored::answer(self.gateway, &stored, asking, record);
             return Ok(Answer::Reply(Box::pin(reply).await?, Some(place)));
         }
         let body = if pages::takes_body(&head.method, head.uri.path()) {
@@ -280,7 +350,14 @@ impl Edge {
         }
         let max = self.gateway.config().server.max_body;
         let luggage = self.gateway.house().luggage(received);
-        collect_until(&self.gateway.stopped(), body, max, &self.limits, luggage).await
+        collect_until(
+            &self.gateway.stopped(),
+            body,
+            max,
+            &self.edge.limits,
+            luggage,
+        )
+        .await
     }
 
     async fn page(&self, head: Parts, body: Bytes, peer: &Peer) -> Response<axum::body::Body> {
@@ -308,7 +385,7 @@ impl Edge {
 
     /// The log line of a request that came no further than the guards; the others have a book.
     fn log(&self, problem: &Problem, head: &Parts, id: &HeaderValue) {
-        let Some(untold) = self.turned_away.one_more(Instant::now()) else {
+        let Some(untold) = self.edge.turned_away.one_more(Instant::now()) else {
             return;
         };
         tracing::info!(
@@ -337,27 +414,29 @@ impl Edge {
         }
         let network = || self.door.network(&head.headers, peer);
         if self.door.guards_short_keys()
-            && let Some(wait) = self.patience.is_swamped(network(), Instant::now())
+            && let Some(wait) = self.edge.patience.is_swamped(network(), Instant::now())
         {
             return Err(Refusal::for_good(Problem::too_many_bad_keys(wait)));
         }
         if let Some(client) = keys.find_map(|key| self.door.keys.recognise(&key)) {
             return Ok(client);
         }
-        Err(match self.patience.wrong_key(network(), Instant::now()) {
-            Verdict::Wrong => Problem::bad_key().into(),
-            Verdict::Blocked { wait, hold: None } => {
-                Refusal::for_good(Problem::too_many_bad_keys(wait))
-            }
-            Verdict::Blocked {
-                wait,
-                hold: Some(_place),
-            } => {
-                let pause = tokio::time::sleep(self.limits.wrong_key);
-                self.gateway.stopped().run_until_cancelled(pause).await;
-                Problem::too_many_bad_keys(wait).into()
-            }
-        })
+        Err(
+            match self.edge.patience.wrong_key(network(), Instant::now()) {
+                Verdict::Wrong => Problem::bad_key().into(),
+                Verdict::Blocked { wait, hold: None } => {
+                    Refusal::for_good(Problem::too_many_bad_keys(wait))
+                }
+                Verdict::Blocked {
+                    wait,
+                    hold: Some(_place),
+                } => {
+                    let pause = tokio::time::sleep(self.edge.limits.wrong_key);
+                    self.gateway.stopped().run_until_cancelled(pause).await;
+                    Problem::too_many_bad_keys(wait).into()
+                }
+            },
+        )
     }
 }
 

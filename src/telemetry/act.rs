@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One act.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "act", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Act {
     /// Asks somebody no more; what is under way there ends in its own time.
@@ -77,6 +78,7 @@ pub enum Act {
 
 /// A provider, one of its keys, or one of its models.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Whom {
     /// The provider.
@@ -91,6 +93,7 @@ pub struct Whom {
 
 /// A fault that a provider seems to have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// It begins to answer so much later.
@@ -119,6 +122,7 @@ pub enum Fault {
 
 /// What to do with a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TunnelAct {
     /// Opens it.
@@ -131,6 +135,7 @@ pub enum TunnelAct {
 
 /// What came of an act, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Told {
     /// In one line without a full stop.
@@ -141,6 +146,7 @@ pub struct Told {
 
 /// Why an act was not done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 #[error("{message}")]
 pub struct Refused {

@@ -8,6 +8,7 @@ use super::snapshot::{
 
 /// One change; [`Snapshot::apply`] takes it in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum Event {
     /// Everything, anew: at the beginning, and for whoever was too slow.
@@ -58,6 +59,7 @@ impl Event {
 
 /// The first word of a stream of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Hello {
     /// The language: [`VERSION`](super::snapshot::VERSION).

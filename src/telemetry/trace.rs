@@ -198,32 +198,57 @@ impl Trace {
 /// The last requests.
 #[derive(Debug, Default)]
 pub struct Ring {
-    traces: Mutex<VecDeque<Trace>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    traces: VecDeque<Trace>,
+    /// How many there were in all.
+    count: u64,
 }
 
 impl Ring {
     /// Remembers a request, in place of the oldest if there are too many.
     pub fn push(&self, trace: Trace) {
-        let mut traces = self.traces.lock();
-        let oldest = (traces.len() >= CAPACITY)
-            .then(|| traces.pop_front())
+        let mut kept = self.kept.lock();
+        let oldest = (kept.traces.len() >= CAPACITY)
+            .then(|| kept.traces.pop_front())
             .flatten();
-        traces.push_back(trace);
-        drop(traces);
+        kept.traces.push_back(trace);
+        kept.count += 1;
+        drop(kept);
         // Freed behind the lock.
         drop(oldest);
     }
 
     /// The request of that id, if it is remembered and `is_meant`; the latest, if there were several.
     pub fn find(&self, request_id: &str, is_meant: impl Fn(&Trace) -> bool) -> Option<Trace> {
-        let traces = self.traces.lock();
-        let mut latest = traces.iter().rev();
+        let kept = self.kept.lock();
+        let mut latest = kept.traces.iter().rev();
         let found = latest.find(|trace| trace.id() == request_id && is_meant(trace));
         found.cloned()
     }
 
+    /// The request of that number, if it is remembered.
+    pub fn numbered(&self, number: u64) -> Option<Trace> {
+        let kept = self.kept.lock();
+        let mut all = kept.traces.iter();
+        all.find(|trace| trace.number == number).cloned()
+    }
+
     /// All of them, the latest first.
     pub fn latest(&self) -> Vec<Trace> {
-        self.traces.lock().iter().rev().cloned().collect()
+        let kept = self.kept.lock();
+        kept.traces.iter().rev().cloned().collect()
+    }
+
+    /// What `told` makes of those that have ended since there were `seen` of them, the oldest first, and how many
+    /// there are now. Fewer than that difference were too many at once.
+    pub fn since<T>(&self, seen: u64, told: impl FnMut(&Trace) -> T) -> (Vec<T>, u64) {
+        let kept = self.kept.lock();
+        let new = usize::try_from(kept.count.saturating_sub(seen)).unwrap_or(usize::MAX);
+        let old = kept.traces.len().saturating_sub(new);
+        (kept.traces.iter().skip(old).map(told).collect(), kept.count)
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -227,14 +228,22 @@ pub type Statuses = BTreeMap<Tunnel, Status>;
 #[derive(Debug, Clone, Default)]
 pub struct Board {
     statuses: watch::Sender<Statuses>,
-    redactor: Arc<Redactor>,
+    redactor: Arc<ArcSwap<Redactor>>,
 }
 
 impl Board {
     /// An empty board that hides what `redactor` knows.
     pub fn new(redactor: Arc<Redactor>) -> Self {
         let statuses = watch::Sender::default();
-        Self { statuses, redactor }
+        Self {
+            statuses,
+            redactor: Arc::new(ArcSwap::new(redactor)),
+        }
+    }
+
+    /// From now on it hides what `redactor` knows.
+    pub fn redact_with(&self, redactor: Arc<Redactor>) {
+        self.redactor.store(redactor);
     }
 
     /// How they are now.
@@ -296,7 +305,7 @@ impl Line {
             let before = status.clone();
             change(status);
             status.follow_from(&before);
-            status.hide(&self.board.redactor);
+            status.hide(&self.board.redactor.load());
             let has_changed = *status != before;
             turned = has_changed.then(|| (before, status.clone()));
             has_changed

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use autogw::telemetry::act::{Act, Whom};
 use autogw::telemetry::trace::{Trace, Verdict};
 use serde_json::{Value, json};
 
@@ -79,7 +80,7 @@ fn asked(trace: &Trace) -> Vec<String> {
     let was_asked = |verdict| {
         !matches!(
             verdict,
-            Verdict::LeftOut | Verdict::CircuitOpen | Verdict::Full
+            Verdict::LeftOut | Verdict::CircuitOpen | Verdict::Full | Verdict::Drained
         )
     };
     let tries = trace.tries.iter().filter(|tried| was_asked(tried.verdict));
@@ -310,5 +311,41 @@ async fn when_a_route_goes_on_along_its_fallback() {
             );
         }
         assert_eq!(tired.count(), 1, "{strategy}: it rests");
+    }
+}
+
+#[tokio::test]
+async fn under_the_hand_of_its_owner() {
+    let whom = |key, provider: &str| Whom {
+        key,
+        provider: provider.to_owned(),
+        model: None,
+    };
+    for strategy in STRATEGIES {
+        let upstreams = [flaky().await, serving().await, serving().await];
+        let gateway = many_keys(&upstreams).start().await;
+        let switched = Act::Strategy {
+            name: Some(strategy.to_owned()),
+        };
+        gateway.act(switched).await;
+        let key = whom(Some(2), "a");
+        gateway.act(Act::Drain { whom: key }).await;
+        let what = format!("{strategy} without a key");
+        let seen = agrees(&gateway, &chat::ask("m"), (24, &["", "s1", "s2"]), &what).await;
+        assert!(!seen.contains("a 2") && !seen.is_empty(), "{seen:?}");
+        let pin = Act::Pin {
+            provider: "b".to_owned(),
+            model: None,
+            minutes: 5.0,
+        };
+        gateway.act(pin).await;
+        let what = format!("{strategy} with a pin");
+        let seen = agrees(&gateway, &chat::ask("m"), (6, &["", "s1", "s2"]), &what).await;
+        assert_eq!(seen, BTreeSet::from(["b 1".to_owned()]), "{strategy}");
+        let provider = whom(None, "b");
+        gateway.act(Act::Drain { whom: provider }).await;
+        let what = format!("{strategy} without the pinned");
+        let seen = agrees(&gateway, &chat::ask("m"), (12, &["", "s1", "s2"]), &what).await;
+        assert!(seen.iter().all(|one| !one.starts_with('b')), "{seen:?}");
     }
 }

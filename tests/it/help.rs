@@ -22,6 +22,11 @@ fn start() {
 }
 
 #[test]
+fn tui() {
+    insta::assert_snapshot!(help(&["tui"]));
+}
+
+#[test]
 fn status() {
     insta::assert_snapshot!(help(&["status"]));
 }

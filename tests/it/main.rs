@@ -4,6 +4,7 @@
 //! over HTTP; nothing below the wire is touched.
 
 mod blame;
+mod chaos;
 mod config;
 mod connections;
 mod continuation;
@@ -44,6 +45,7 @@ mod sessions;
 mod shutdown;
 mod start;
 mod state;
+mod steering;
 mod streams;
 mod support;
 mod tls;

@@ -51,3 +51,28 @@ fn within(time: f64, unit: f64, most: f64, rule: &str) -> Result<Duration, Refus
     time.filter(|time| !time.is_zero())
         .ok_or_else(|| Refused::new(rule))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_more_than_nothing_and_have_a_bound() {
+        for time in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE, 1e300] {
+            assert!(minutes(time).is_err() && seconds(time).is_err(), "{time}");
+        }
+        assert_eq!(minutes(1440.0), Ok(Duration::from_hours(24)));
+        assert!(minutes(1440.1).is_err());
+        assert_eq!(seconds(3600.0), Ok(Duration::from_hours(1)));
+        assert!(seconds(3600.1).is_err());
+        assert_eq!(minutes(0.5), Ok(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn a_latency_is_one_that_somebody_could_wait_for() {
+        for (ms, is_one) in [(0, false), (1, true), (600_000, true), (600_001, false)] {
+            assert_eq!(bounded(Fault::Latency { ms }).is_ok(), is_one, "{ms}");
+        }
+        assert_eq!(bounded(Fault::Garbage), Ok(Fault::Garbage));
+    }
+}

@@ -16,6 +16,7 @@ use crate::chat::Operation;
 use crate::health::{Consequence, Finding, TargetId};
 use crate::provider::Provider;
 use crate::proxy::call::Endpoint;
+use crate::proxy::current::Current;
 use crate::proxy::gateway::Gateway;
 use crate::route::plan::Keyring;
 
@@ -29,16 +30,18 @@ const AHEAD: Duration = Duration::from_secs(90);
 const GRACE: Duration = Duration::from_secs(20);
 
 /// Tries dead keys: all of them now, and each of them again when its hour is over.
-pub(super) async fn revive(gateway: Arc<Gateway>) {
+pub(super) async fn revive(current: Arc<Current>) {
     let mut clients = HashMap::new();
     let mut within = Duration::MAX;
     loop {
+        let gateway = current.load();
         let now = Instant::now();
         let dead = gateway.health().dead_keys(now);
         for rest in dead.iter().filter(|rest| rest.remaining <= within) {
             try_key(&gateway, &rest.provider, rest.key, &mut clients).await;
         }
         within = AHEAD;
+        drop(gateway);
         sleep(LOOK_EVERY).await;
     }
 }
@@ -47,18 +50,19 @@ async fn try_key(
     gateway: &Gateway,
     provider: &Arc<str>,
     key: u64,
-    clients: &mut HashMap<Arc<str>, Client>,
+    clients: &mut HashMap<Arc<str>, (Arc<Provider>, Client)>,
 ) {
     let Some((ring, place)) = find(gateway.keyrings(), provider, key) else {
         return;
     };
-    if !clients.contains_key(provider) {
+    let known = clients.get(provider);
+    if known.is_none_or(|(known, _)| !Arc::ptr_eq(known, &ring.provider)) {
         let Some(client) = client(&ring.provider).await else {
             return;
         };
-        clients.insert(provider.clone(), client);
+        clients.insert(provider.clone(), (ring.provider.clone(), client));
     }
-    if let Some(client) = clients.get(provider) {
+    if let Some((_, client)) = clients.get(provider) {
         ask(gateway, ring, client, Some(place), None).await;
     }
 }
@@ -79,15 +83,19 @@ async fn client(provider: &Provider) -> Option<Client> {
         .ok()
 }
 
-/// Asks the provider at `place` whether it is there, whenever it has been idle for `interval`.
-pub(super) async fn watch(gateway: Arc<Gateway>, place: usize, interval: Duration) {
-    let ring = &gateway.keyrings()[place];
-    let Some(client) = client(&ring.provider).await else {
+/// Asks `provider` whether it is there, whenever it has been idle for `interval`.
+pub(super) async fn watch(current: Arc<Current>, provider: Arc<Provider>, interval: Duration) {
+    let Some(client) = client(&provider).await else {
         return;
     };
     let mut turn: usize = 0;
     loop {
-        idle(&gateway, &ring.provider.name, interval).await;
+        idle(&current, &provider.name, interval).await;
+        let gateway = current.load();
+        let mut rings = gateway.keyrings().iter();
+        let Some(ring) = rings.find(|ring| Arc::ptr_eq(&ring.provider, &provider)) else {
+            return;
+        };
         let key = (!ring.key_ids.is_empty()).then(|| turn % ring.key_ids.len());
         turn += 1;
         ask(&gateway, ring, &client, key, Some(interval)).await;
@@ -95,11 +103,14 @@ pub(super) async fn watch(gateway: Arc<Gateway>, place: usize, interval: Duratio
 }
 
 /// Waits until nothing has been asked of `provider` for about `interval`, from now on.
-async fn idle(gateway: &Gateway, provider: &Arc<str>, interval: Duration) {
+async fn idle(current: &Current, provider: &Arc<str>, interval: Duration) {
+    let gateway = current.load();
     let pause = jittered(interval, gateway.next_dice());
+    let health = gateway.health().clone();
+    drop(gateway);
     let began = Instant::now();
     loop {
-        let used = gateway.health().idle_since(provider);
+        let used = health.idle_since(provider);
         let quiet = used.map_or(began, |used| used.max(began)).elapsed();
         let Some(rest) = pause.checked_sub(quiet).filter(|rest| !rest.is_zero()) else {
             return;

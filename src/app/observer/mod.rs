@@ -10,9 +10,11 @@
 //! was published before, so whoever has watched since before it misses nothing.
 
 mod about;
+mod course;
 mod moment;
 mod picture;
 mod providers;
+mod requests;
 mod standing;
 mod task;
 mod tunnels;
@@ -27,15 +29,16 @@ use self::moment::Moment;
 use self::picture::{Depth, Picture};
 use self::providers::Seen;
 use super::{Address, Options, Tunnels};
+use crate::proxy::current::Current;
 use crate::proxy::gateway::Gateway;
 use crate::telemetry::bus::{Bus, Watch};
 use crate::telemetry::log::Tail;
-use crate::telemetry::snapshot::{ProviderDetail, RequestDetail, Snapshot, Steering};
+use crate::telemetry::snapshot::{ProviderDetail, Reloaded, RequestDetail, Snapshot, Steering};
 use crate::telemetry::tunnel::Board;
 
 /// What there is to look at, and what never changes.
 pub(super) struct Facts {
-    gateway: Arc<Gateway>,
+    current: Arc<Current>,
     board: Board,
     tail: Option<Arc<Tail>>,
     /// Its random name.
@@ -44,8 +47,6 @@ pub(super) struct Facts {
     name: Option<String>,
     /// Where it answers.
     url: String,
-    /// Where its configuration came from.
-    origin: String,
     /// When it was started, in milliseconds since 1970.
     started_ms: u64,
 }
@@ -65,32 +66,36 @@ struct Inner {
 impl Facts {
     /// Those of a run that begins now.
     pub(super) fn new(
-        gateway: &Arc<Gateway>,
+        current: &Arc<Current>,
         tunnels: &Tunnels,
         address: &Address,
         options: &Options,
     ) -> Self {
         let name = options.name.as_ref();
         Self {
-            instance: gateway.via().to_owned(),
-            gateway: gateway.clone(),
+            instance: current.load().via().to_owned(),
+            current: current.clone(),
             board: tunnels.board().clone(),
             tail: options.tail.clone(),
             name: name.map(|name| name.as_str().to_owned()),
             url: address.url().unwrap_or_else(|| format!("unix:{address}")),
-            origin: String::new(),
             started_ms: Moment::first().now_ms(),
         }
     }
 
     /// The gateway as it is configured now.
     pub(super) fn gateway(&self) -> Arc<Gateway> {
-        self.gateway.clone()
+        self.current.load()
+    }
+
+    /// How the last reload went.
+    fn reloaded(&self) -> Option<Reloaded> {
+        self.current.reloaded().map(|told| (*told).clone())
     }
 
     /// What was changed by hand.
-    fn steering(&self, _moment: Moment) -> Steering {
-        Steering::default()
+    fn steering(&self, moment: Moment) -> Steering {
+        self.gateway().steering().view(moment.now)
     }
 }
 
@@ -153,8 +158,9 @@ impl Observer {
     }
 
     /// The page of a request, by its id or its number.
-    pub(super) fn request(&self, _id: &str) -> Option<RequestDetail> {
-        None
+    pub(super) fn request(&self, id: &str) -> Option<RequestDetail> {
+        let moment = self.0.picture.lock().moment().next();
+        requests::page(&self.0.facts.gateway(), id, moment)
     }
 }
 

@@ -50,8 +50,12 @@ impl Moment {
 }
 
 fn wall() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    milliseconds(since.unwrap_or_default())
+    wall_ms(SystemTime::now())
+}
+
+/// A time of the clock on the wall in milliseconds since 1970.
+pub(super) fn wall_ms(time: SystemTime) -> u64 {
+    milliseconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 pub(super) fn milliseconds(time: Duration) -> u64 {

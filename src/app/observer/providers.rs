@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::moment::{Moment, milliseconds};
+use super::moment::{Moment, milliseconds, wall_ms};
 use super::standing::{self, Known};
 use crate::health::{KeyStanding, RestView, TargetId};
 use crate::proxy::gateway::Gateway;
@@ -12,7 +12,10 @@ use crate::proxy::shown;
 use crate::route::plan::Keyring;
 use crate::route::{Offer, health_score};
 use crate::telemetry::act::{Fault, Whom};
-use crate::telemetry::snapshot::{KeyDetail, ProviderDetail, ProviderRow, Steering, TargetDetail};
+use crate::telemetry::foreign;
+use crate::telemetry::snapshot::{
+    ErrorCount, KeyDetail, LastError, ProviderDetail, ProviderRow, Steering, TargetDetail,
+};
 
 /// What a look sees of one provider.
 pub(super) struct Seen<'a> {
@@ -75,6 +78,7 @@ impl<'a> Seen<'a> {
                 .chain(load.learned_limit)
                 .min(),
             chaos: self.chaos(),
+            last_error: self.last_errors().into_iter().next(),
             ..ProviderRow::default()
         }
     }
@@ -94,8 +98,37 @@ impl<'a> Seen<'a> {
                 .iter()
                 .map(|known| self.target(known))
                 .collect(),
-            ..ProviderDetail::default()
+            errors: self.errors(),
+            last_errors: self.last_errors(),
+            limits: Vec::new(),
         }
+    }
+
+    /// Failures by class, the most frequent first.
+    fn errors(&self) -> Vec<ErrorCount> {
+        let reading = self.gateway.metrics().provider(&self.ring.provider.name);
+        let classes = reading.attempts.by_class.into_iter();
+        let mut errors: Vec<_> = classes
+            .map(|(class, count)| ErrorCount {
+                class: class.to_owned(),
+                count,
+            })
+            .collect();
+        errors.sort_by_key(|error| std::cmp::Reverse(error.count));
+        errors
+    }
+
+    /// The last failures, the latest first.
+    fn last_errors(&self) -> Vec<LastError> {
+        let failures = self.gateway.metrics().failures(&self.ring.provider.name);
+        let redactor = self.gateway.redactor();
+        let told = failures.iter().map(|failure| LastError {
+            at_ms: wall_ms(failure.at),
+            class: failure.class.to_owned(),
+            status: failure.status,
+            model: foreign::shown(&failure.model, redactor, LONGEST_MODEL),
+        });
+        told.collect()
     }
 
     fn now(&self) -> Instant {
@@ -204,6 +237,9 @@ impl<'a> Seen<'a> {
         Some(words(own.fault))
     }
 }
+
+/// Most characters of a model's name.
+const LONGEST_MODEL: usize = 128;
 
 /// The health of who was never tried.
 const UNTRIED: f64 = 77.0;

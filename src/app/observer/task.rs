@@ -17,11 +17,14 @@ impl Observer {
     /// Looks until `over` is cancelled.
     pub(in crate::app) async fn run(self, over: CancellationToken) {
         while over.run_until_cancelled(self.pause()).await.is_some() {
-            let depth = match self.bus().watchers() {
+            let watchers = self.bus().watchers();
+            let gateway = self.facts().gateway();
+            gateway.metrics().set_watchers(watchers);
+            gateway.steering().set_watched(watchers > 0);
+            self.look(match watchers {
                 0 => Depth::Samples,
                 _ => Depth::Changes,
-            };
-            self.look(depth);
+            });
         }
     }
 

@@ -25,6 +25,7 @@ use crate::config::{Config, Home, Name};
 use crate::health::snapshot::{Kept, Known, Salt, Snapshot};
 use crate::health::{Clock, Health};
 use crate::proxy::call::{ENDPOINTS, Endpoint};
+use crate::proxy::current::Current;
 use crate::proxy::gateway::Gateway;
 use crate::route::plan::Keyring;
 
@@ -88,7 +89,7 @@ fn kept(snapshot: &Snapshot, gateway: &Gateway, now: Instant, wall: SystemTime) 
 #[derive(Debug)]
 pub(super) struct Keeper {
     file: StateFile,
-    gateway: Arc<Gateway>,
+    current: Arc<Current>,
     salt: Salt,
     clock: Clock,
     /// What the file says, as far as this gateway has read or written it.
@@ -111,12 +112,12 @@ pub(super) struct Opened {
     pub(super) notes: Vec<String>,
 }
 
-/// Reads the state at `path` into the health of `gateway`. `salt` is for a file that has none yet.
-pub(super) fn open(path: &Path, gateway: &Arc<Gateway>, salt: Salt) -> Opened {
+/// Reads the state at `path` into the health of the gateway. `salt` is for a file that has none yet.
+pub(super) fn open(path: &Path, current: &Arc<Current>, salt: Salt) -> Opened {
     let (now, wall) = (Instant::now(), SystemTime::now());
     let mut keeper = Keeper {
         file: StateFile::at(path),
-        gateway: gateway.clone(),
+        current: current.clone(),
         salt,
         clock: Clock::new(now, wall),
         written: None,
@@ -168,7 +169,7 @@ impl Keeper {
             return;
         }
         self.clock = self.clock.kept(now, wall);
-        let kept = self.gateway.health().kept(now);
+        let kept = self.current.load().health().kept(now);
         if self.written.is_none() && kept == Kept::default() && self.trouble.is_none() {
             // Nothing has happened yet, and a file that is not there says that already.
             return;
@@ -236,8 +237,9 @@ impl Keeper {
 
     fn resume(&mut self, snapshot: &Snapshot, now: Instant, wall: SystemTime) {
         self.salt = snapshot.salt().unwrap_or(self.salt);
-        let kept = kept(snapshot, &self.gateway, now, wall);
-        self.gateway.health().resume(&kept, now);
+        let gateway = self.current.load();
+        let kept = kept(snapshot, &gateway, now, wall);
+        gateway.health().resume(&kept, now);
         self.written = Some(snapshot.clone());
         tracing::info!(target: "autogw::state", resting = kept.rests.len(), targets = kept.pasts.len(), "state restored");
     }

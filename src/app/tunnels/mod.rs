@@ -18,16 +18,14 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::client_key::{self, HandedOver, MadeKey};
+use super::client_key::{MadeKey, RunKeys};
 use super::{Options, StartError};
-use crate::config::{self, Tunnel};
-use crate::provider::Secret;
-use crate::proxy::gateway::Gateway;
+use crate::config::{self, Config, Tunnel};
+use crate::proxy::current::Current;
 use crate::server::Limits;
 use crate::server::accept;
-use crate::server::auth::ClientKeys;
 use crate::server::door::Door;
-use crate::server::edge::Edge;
+use crate::server::edge::{Edge, Rule};
 use crate::server::probe::Probe;
 use crate::telemetry::tunnel::{Board, Status, Trouble};
 use crate::tunnel::closing::Closing;
@@ -88,12 +86,9 @@ impl TunnelError {
 pub struct Tunnels(Arc<Inner>);
 
 struct Inner {
-    gateway: Arc<Gateway>,
+    current: Arc<Current>,
     options: Options,
-    /// The key for doors that need one, where none is configured.
-    spare_key: Option<Secret>,
-    /// How the owner got to know it.
-    made_key: Mutex<Option<HandedOver>>,
+    keys: Arc<RunKeys>,
     board: Board,
     seed: u64,
     open: Mutex<Book>,
@@ -111,6 +106,7 @@ struct Book {
 /// A tunnel that was opened, and may have ended by itself since.
 #[derive(Clone)]
 struct Opened {
+    edge: Arc<Edge>,
     closing: Closing,
     /// The door's connections and its accept loop.
     connections: TaskTracker,
@@ -126,20 +122,18 @@ pub(super) fn check(tunnel: Tunnel, settings: &config::Tunnels) -> Result<(), Tu
 }
 
 impl Tunnels {
-    /// None yet. `made_key` is what the owner knows of `spare_key` already.
+    /// None yet.
     pub(super) fn new(
-        gateway: Arc<Gateway>,
+        current: Arc<Current>,
         options: Options,
-        spare_key: Option<Secret>,
-        made_key: Option<HandedOver>,
+        keys: Arc<RunKeys>,
         board: Board,
         seed: u64,
     ) -> Self {
         Self(Arc::new(Inner {
-            gateway,
+            current,
             options,
-            spare_key,
-            made_key: Mutex::new(made_key),
+            keys,
             board,
             seed,
             open: Mutex::default(),
@@ -177,12 +171,13 @@ impl Tunnels {
         // Held throughout: nothing below waits, and nobody else opens the same one meanwhile.
         let mut book = inner.open.lock();
         book.admit(tunnel, inner.board.statuses().get(&tunnel))?;
-        let settings = &inner.gateway.config().tunnels;
+        let gateway = inner.current.load();
+        let settings = &gateway.config().tunnels;
         check(tunnel, settings)?;
-        let (keys, told) = inner.keys(options)?;
+        let told = inner.hand_over(gateway.config(), options)?;
         let probe = Arc::new(Probe::new().map_err(StartError::Random)?);
         let way = Way::prepare(tunnel, settings, &inner.options)?;
-        let opened = inner.start(tunnel, &keys, probe, way);
+        let opened = inner.start(tunnel, probe, way);
         book.opened.insert(tunnel, opened);
         Ok(told)
     }
@@ -201,6 +196,19 @@ impl Tunnels {
         // Whoever is still inside then goes with the tunnel.
         let _ = tokio::time::timeout(CLOSE_GRACE, opened.connections.wait()).await;
         opened.end().await;
+    }
+
+    /// Whether one is open, or on its way.
+    pub(super) fn is_any_open(&self) -> bool {
+        let book = self.0.open.lock();
+        book.opened
+            .values()
+            .any(|opened| !opened.closing.drain.is_cancelled())
+    }
+
+    /// Lets go of a generation that is not in force any more.
+    pub(super) fn refresh(&self) {
+        self.0.all().iter().for_each(|opened| opened.edge.refresh());
     }
 
     /// Lets nobody new in, and opens no more.
@@ -237,35 +245,35 @@ impl Inner {
         self.open.lock().opened.values().cloned().collect()
     }
 
-    /// The keys of a public door, and the one that was made for it if that is news to its owner.
-    fn keys(&self, options: &Options) -> Result<(ClientKeys, Option<MadeKey>), StartError> {
-        let config = self.gateway.config();
-        let mut keys = config.server.api_keys.clone();
-        let mut news = None;
-        if let Some(spare) = &self.spare_key
-            && keys.is_empty()
-            && !config.tunnels.door.needs_no_key
-        {
-            keys.push(spare.clone());
-            let mut made = self.made_key.lock();
-            if made.is_none() {
-                *made = Some(client_key::hand_over(spare.clone(), options)?);
-                news = made.as_ref().map(|handed| handed.key.clone());
-            }
+    /// Lets the owner know the key of a public door, if one was made for it; says how, if that is news.
+    fn hand_over(&self, config: &Config, options: &Options) -> Result<Option<MadeKey>, StartError> {
+        if self.keys.is_needed_by_tunnels(config) {
+            self.keys.hand_over(options)
+        } else {
+            Ok(None)
         }
-        let keys = ClientKeys::new(&keys, config.server.accept_base64_keys);
-        Ok((keys, news))
     }
 
-    fn start(&self, tunnel: Tunnel, keys: &ClientKeys, probe: Arc<Probe>, way: Way) -> Opened {
-        let config = self.gateway.config();
-        let (origins, rules) = (&config.server.cors, &config.tunnels.door);
-        let door = Door::public(tunnel, origins, keys.clone(), rules, probe.clone());
+    /// How the door of a tunnel follows the configuration.
+    fn rule(&self, tunnel: Tunnel, probe: Arc<Probe>) -> Rule {
+        let keys = self.keys.clone();
+        Box::new(move |gateway, last| {
+            let config = gateway.config();
+            let (origins, rules) = (&config.server.cors, &config.tunnels.door);
+            let keys = keys.public(config);
+            Door::public(tunnel, origins, keys, rules, probe.clone()).behind(last)
+        })
+    }
+
+    fn start(&self, tunnel: Tunnel, probe: Arc<Probe>, way: Way) -> Opened {
+        let rule = self.rule(tunnel, probe.clone());
         let limits = public_limits(self.options.limits);
         // Ids that no other door gives out.
         let seed = self.seed.rotate_left(16 + tunnel as u32);
-        let edge = Edge::new(self.gateway.clone(), door, self.board.clone(), limits, seed);
+        let edge = Edge::new(self.current.clone(), rule, self.board.clone(), limits, seed);
+        let edge = Arc::new(edge);
         let opened = Opened {
+            edge: edge.clone(),
             closing: Closing::default(),
             connections: TaskTracker::new(),
             work: TaskTracker::new(),
@@ -288,7 +296,7 @@ impl Inner {
         });
         opened.connections.spawn(accept::run(
             listener,
-            Arc::new(edge),
+            edge,
             limits,
             opened.closing.drain.clone(),
             opened.connections.clone(),

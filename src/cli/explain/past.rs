@@ -59,10 +59,15 @@ fn row((attempt, place): (&Value, usize)) -> Row {
     };
     let rests = attempt["rests_ms"].as_f64();
     let rests = rests.map_or_else(String::new, |ms| format!(", rests for {}", time(ms)));
+    let injected = if attempt["injected"] == true {
+        ", a fault was injected"
+    } else {
+        ""
+    };
     let style = match attempt["verdict"].as_str() {
         Some("ok") => GOOD,
         _ if attempt["failed"] == true => BAD,
-        Some("left_out" | "circuit_open" | "full" | "lost") => DIM,
+        Some("left_out" | "circuit_open" | "full" | "lost" | "drained") => DIM,
         _ => Style::new(),
     };
     Row {
@@ -74,7 +79,7 @@ fn row((attempt, place): (&Value, usize)) -> Row {
             number(&attempt["began_ms"], time),
             number(&attempt["elapsed_ms"], time),
         ],
-        last: format!("{verdict}{status}{rests}"),
+        last: format!("{verdict}{status}{rests}{injected}"),
         style,
     }
 }

@@ -42,6 +42,9 @@ fn headline(decision: &Value, width: usize) -> String {
         field(decision, "endpoint"),
         field(decision, "strategy")
     );
+    if decision["steered"]["strategy"] == true {
+        words.push_str(", switched by hand");
+    }
     if let Some(route) = decision["route"].as_str() {
         _ = write!(words, ", route {}", plain(route));
     }

@@ -36,7 +36,7 @@ impl Origins {
     }
 
     /// The file, as it was named; empty without one.
-    pub(super) fn file(&self) -> &str {
+    pub fn file(&self) -> &str {
         &self.file
     }
 

@@ -3,6 +3,7 @@
 mod circuit;
 mod keys;
 mod law;
+mod resets;
 mod rests;
 mod room;
 

@@ -158,6 +158,9 @@ impl Failover<'_> {
                     Err(shut) => self.pass_over(target, shut),
                 }
             } else if let Some(target) = self.line.open.pop() {
+                if self.is_drained(&target) {
+                    continue;
+                }
                 self.line.is_insisting = true;
                 self.line.open.clear();
                 self.line.queue.push_back(target);

@@ -41,7 +41,7 @@ const RACE_WITHIN: Duration = Duration::from_millis(500);
 /// A provider and the connections to it.
 #[derive(Debug)]
 pub struct Upstream {
-    connector: Connector,
+    connector: Arc<Connector>,
     pool: Arc<Pool>,
     /// The target of each endpoint.
     targets: Vec<(&'static str, Uri)>,
@@ -121,13 +121,23 @@ impl Upstream {
             Ok(headers)
         });
         Ok(Self {
-            connector,
+            connector: Arc::new(connector),
             pool: Arc::default(),
             targets: targets(provider)?,
             prefix: prefix(provider).to_owned(),
             keyed: keyed.collect::<Result<_, ConnectError>>()?,
             keyless,
         })
+    }
+
+    /// The same through the connections of `other`, which lead to the same place.
+    #[must_use]
+    pub fn through(self, other: &Self) -> Self {
+        Self {
+            connector: other.connector.clone(),
+            pool: other.pool.clone(),
+            ..self
+        }
     }
 
     /// Sends one attempt.

@@ -1,5 +1,7 @@
 //! Plans: who is left, who comes first, and what a rehearsal tells.
 
+mod steered;
+
 use std::cell::Cell;
 
 use super::*;
@@ -315,6 +317,7 @@ fn kind(why: &Exclusion) -> &'static str {
         Exclusion::Asked => "asked",
         Exclusion::Alias => "alias",
         Exclusion::Resting { .. } => "resting",
+        Exclusion::Drained => "drained",
         _ => "another",
     }
 }

@@ -35,7 +35,10 @@ async fn serve_with_a_bug() -> std::net::SocketAddr {
     };
     let bound = Listener::bind(&listen, false).await.expect("a free port");
     let (listener, address) = bound;
-    let door = Door::local(Guard::new(&address, &[], &[]), ClientKeys::new(&[], false));
+    let guarded = address.clone();
+    let rule: Rule = Box::new(move |_, _| {
+        Door::local(Guard::new(&guarded, &[], &[]), ClientKeys::new(&[], false))
+    });
     let Address::Tcp(address) = address else {
         panic!("asked for TCP");
     };
@@ -43,12 +46,15 @@ async fn serve_with_a_bug() -> std::net::SocketAddr {
         idle: IDLE,
         ..Limits::default()
     };
-    let edge = Edge::new(Arc::new(gateway), door, Board::default(), limits, 7);
+    let current = Arc::new(Current::new(gateway));
+    let edge = Edge::new(current, rule, Board::default(), limits, 7);
     let bug = get(async || -> &'static str { panic!("planted by a test") });
-    let edge = Edge {
-        pages: edge.pages.clone().route("/panic", bug),
-        ..edge
-    };
+    let inside = edge.inside();
+    edge.inside.store(Arc::new(Inside {
+        pages: inside.pages.clone().route("/panic", bug),
+        gateway: inside.gateway.clone(),
+        door: (edge.rule)(&inside.gateway, None),
+    }));
     let drain = CancellationToken::new();
     let connections = TaskTracker::new();
     let run = accept::run(listener, Arc::new(edge), limits, drain, connections.clone());

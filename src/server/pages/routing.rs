@@ -193,6 +193,7 @@ fn attempt(one: &Try) -> Value {
         "began_ms": milliseconds(one.began),
         "elapsed_ms": one.elapsed.map(milliseconds),
         "rests_ms": one.rests.map(milliseconds),
+        "injected": one.is_injected,
     })
 }
 
@@ -219,6 +220,7 @@ mod tests {
             status,
             first_token: None,
             rests: None,
+            is_injected: false,
         };
         let failed = Verdict::Failed(FailureClass::RateLimit);
         let trace = Trace {
@@ -227,6 +229,7 @@ mod tests {
             cost: None,
             overhead: None,
             losses: Vec::new(),
+            candidates: Vec::new(),
             request_id: HeaderValue::from_static("id"),
             client: "key 1".into(),
             door: None,

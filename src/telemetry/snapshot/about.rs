@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// See the module's head.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct About {
     /// The program's version.
@@ -40,6 +41,7 @@ pub struct About {
 
 /// What a reload has changed, or why it has changed nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Reloaded {
     /// When it was.

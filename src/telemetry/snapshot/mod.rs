@@ -43,6 +43,7 @@ pub const MOST_LINES: usize = 2_000;
 
 /// See the module's head.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Snapshot {
     /// When it was taken, by the gateway's clock.
@@ -67,6 +68,7 @@ pub struct Snapshot {
 
 /// A line of the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogLine {
     /// Its number, one more than that of the line before.
     pub number: u64,
@@ -82,6 +84,7 @@ pub struct LogLine {
 
 /// What an observer was not told, counted since it began to observe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Lost {
     /// Requests that came and went between two looks.
     pub requests: u64,

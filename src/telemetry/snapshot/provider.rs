@@ -6,6 +6,7 @@ use super::totals::History;
 
 /// A row. Counts are since the start; rates and percentiles are of the last minute.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ProviderRow {
     /// Its name.
@@ -65,6 +66,7 @@ pub struct ProviderRow {
 
 /// A circuit breaker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Circuit {
     /// `closed`, `open` or `half-open`; empty where nobody has asked.
@@ -79,6 +81,7 @@ pub struct Circuit {
 
 /// A failure.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct LastError {
     /// When it was.
@@ -93,6 +96,7 @@ pub struct LastError {
 
 /// The page of a provider.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ProviderDetail {
     /// Its row.
@@ -117,6 +121,7 @@ pub struct ProviderDetail {
 
 /// A key; of which the name is told, and never the key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct KeyDetail {
     /// Its place, from 1.
@@ -139,6 +144,7 @@ pub struct KeyDetail {
 
 /// A target: a model with a key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct TargetDetail {
     /// The model.
@@ -173,6 +179,7 @@ pub struct TargetDetail {
 
 /// How often a class of failure occurred.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ErrorCount {
     /// The class.
@@ -183,6 +190,7 @@ pub struct ErrorCount {
 
 /// What an upstream says of its rate limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Limit {
     /// The place of the key, from 1.

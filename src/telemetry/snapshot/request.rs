@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where a request stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// It arrives, or waits for a place.
@@ -24,6 +25,7 @@ pub fn is_over(row: &RequestRow) -> bool {
 
 /// A row of the list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct RequestRow {
     /// Its number in this run; later requests have larger ones.
@@ -70,6 +72,7 @@ pub struct RequestRow {
 
 /// The page of the inspector.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct RequestDetail {
     /// Its row.
@@ -90,6 +93,7 @@ pub struct RequestDetail {
 
 /// A candidate, as it stood when the request was planned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CandidateRow {
     /// Its provider.
@@ -108,6 +112,7 @@ pub struct CandidateRow {
 
 /// One attempt, or one that was not made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct AttemptRow {
     /// Whom it went to.
@@ -136,6 +141,7 @@ pub struct AttemptRow {
 
 /// What was captured of a request, redacted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Captured {
     /// Headers of the request; those that carry keys have no value.

@@ -6,6 +6,7 @@ use crate::telemetry::act::{Fault, Whom};
 
 /// See the module's head.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Steering {
     /// Who is not asked.
@@ -20,6 +21,7 @@ pub struct Steering {
 
 /// Somebody who is not asked until a person says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Drained {
     /// Who.
@@ -30,6 +32,7 @@ pub struct Drained {
 
 /// A target that is asked first, wherever it is a candidate.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Pin {
     /// Its provider.
@@ -42,6 +45,7 @@ pub struct Pin {
 
 /// A fault that is injected into a provider.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Chaos {
     /// The provider.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// See the module's head. Counts are since the start; rates and percentiles are of the last minute, `None` where
 /// there is nothing to tell them from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Totals {
     /// Requests that came to providers' endpoints.
@@ -61,6 +62,7 @@ pub struct Totals {
 
 /// How requests were answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Statuses {
     /// Whole answers.
@@ -77,6 +79,7 @@ pub struct Statuses {
 
 /// Five minutes in steps of five seconds, the oldest first; shorter after a start.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct History {
     /// Requests per second.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// See the module's head.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct TunnelRow {
     /// `ngrok` or `cloudflared`.
@@ -34,6 +35,7 @@ pub struct TunnelRow {
 
 /// What a request through the public URL showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct TunnelCheck {
     /// `pending`, `passed` or `failed`.
@@ -46,6 +48,7 @@ pub struct TunnelCheck {
 
 /// One state of the past.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct TunnelStep {
     /// When it began.

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use autogw::app::{Options, Tunnels};
 use autogw::config::Config;
+use autogw::proxy::gateway::Gateway as Facts;
 use autogw::server::Limits;
+use autogw::telemetry::act::{Act, Refused, Told};
 use autogw::telemetry::trace::Trace;
 use serde_json::Value;
 
@@ -79,6 +81,23 @@ impl Gateway {
         }
     }
 
+    /// Does something while it runs, which it has to be able to.
+    pub(crate) async fn act(&self, act: Act) -> Told {
+        let told = self.running.act(act.clone()).await;
+        told.unwrap_or_else(|refused| panic!("{act:?}: {refused:?}"))
+    }
+
+    /// Why it does not do something.
+    pub(crate) async fn refuses(&self, act: Act) -> Refused {
+        let told = self.running.act(act).await;
+        told.expect_err("a refusal")
+    }
+
+    /// What it has counted and remembers.
+    pub(crate) fn facts(&self) -> &Facts {
+        self.running.facts()
+    }
+
     /// Its tunnels.
     pub(crate) fn tunnels(&self) -> Tunnels {
         self.running.tunnels().clone()
@@ -86,13 +105,15 @@ impl Gateway {
 
     /// How many second requests it has sent against slow targets, and how many of them were faster.
     pub(crate) fn hedges(&self) -> (u64, u64) {
-        let hedges = self.running.facts().hedges();
+        let facts = self.running.facts();
+        let hedges = facts.hedges();
         (hedges.started(), hedges.won())
     }
 
     /// The request of that id, when it is over, as it is remembered.
     pub(crate) async fn trace(&self, id: &str) -> Trace {
-        let traces = self.running.facts().traces();
+        let facts = self.running.facts();
+        let traces = facts.traces();
         let remembered = async {
             loop {
                 match traces.find(id, |_| true) {

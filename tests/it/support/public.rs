@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use autogw::config::{Environment, Format, PublicDoor, Tunnel, from_text};
 use autogw::provider::Secret;
+use autogw::proxy::current::Current;
 use autogw::proxy::gateway::Gateway;
 use autogw::server::Limits;
 use autogw::server::accept;
 use autogw::server::auth::ClientKeys;
 use autogw::server::door::Door;
-use autogw::server::edge::Edge;
+use autogw::server::edge::{Edge, Rule};
 use autogw::server::listen::{Arrival, Listener};
 use autogw::server::probe::Probe;
 use autogw::telemetry::tunnel::Board;
@@ -57,7 +58,7 @@ impl Public {
         let config = loaded.expect("a valid configuration").config;
         let redactor = Arc::new(config.redactor());
         let gateway = Gateway::new(config, redactor, "via".to_owned()).expect("a gateway");
-        let gateway = Arc::new(gateway);
+        let current = Arc::new(Current::new(gateway));
         let probe = Arc::new(Probe::new().expect("random numbers"));
         let keys: Vec<_> = keys.iter().map(|&key| Secret::new(key)).collect();
         let keys = ClientKeys::new(&keys, false);
@@ -71,12 +72,15 @@ impl Public {
             (Tunnel::Ngrok, Listener::Handed(handed)),
         ];
         for (tunnel, listener) in doors {
-            let door = Door::public(tunnel, &[], keys.clone(), rules, probe.clone());
+            let (keys, rules, probe) = (keys.clone(), rules.clone(), probe.clone());
+            let rule: Rule = Box::new(move |_, last| {
+                Door::public(tunnel, &[], keys.clone(), &rules, probe.clone()).behind(last)
+            });
             let limits = Limits {
                 wrong_key: Duration::ZERO,
                 ..limits
             };
-            let edge = Edge::new(gateway.clone(), door, Board::default(), limits, 7);
+            let edge = Edge::new(current.clone(), rule, Board::default(), limits, 7);
             let connections = TaskTracker::new();
             let run = accept::run(
                 listener,

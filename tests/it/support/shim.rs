@@ -8,6 +8,7 @@ use autogw::config::{Config, Environment, Format, Home, from_text};
 use autogw::provider::Redactor;
 use autogw::proxy::gateway::Gateway as Facts;
 use autogw::server::Limits;
+use autogw::telemetry::act::{Act, Refused, Told};
 use tempfile::TempDir;
 
 use super::client::Endpoint;
@@ -33,8 +34,13 @@ impl Running {
     }
 
     /// What it has counted and remembers.
-    pub(crate) fn facts(&self) -> &Facts {
+    pub(crate) fn facts(&self) -> Arc<Facts> {
         self.running.gateway()
+    }
+
+    /// Does something while it runs.
+    pub(crate) async fn act(&self, act: Act) -> Result<Told, Refused> {
+        self.running.act(act).await
     }
 
     /// What hides its secrets.

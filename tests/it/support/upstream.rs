@@ -163,6 +163,11 @@ impl Upstream {
         self.log.borrow().requests.len()
     }
 
+    /// Forgets every request so far.
+    pub(crate) fn forget(&self) {
+        self.log.send_modify(|log| log.requests.clear());
+    }
+
     /// The only request so far.
     pub(crate) fn only_request(&self) -> Recorded {
         let requests = self.requests();

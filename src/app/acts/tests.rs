@@ -1,1 +1,0 @@
-//! Acts: what is refused, and what is told.
