@@ -18,6 +18,7 @@ pub mod pen;
 pub mod provider;
 mod qr;
 pub mod requests;
+pub mod routes;
 pub mod scroll;
 pub mod spark;
 pub mod standing;
