@@ -300,3 +300,6 @@ impl Dashboard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
