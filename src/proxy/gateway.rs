@@ -29,6 +29,7 @@ use crate::route::dice::scattered;
 use crate::route::index::Index;
 use crate::route::plan::Keyring;
 use crate::telemetry::books::Books;
+use crate::telemetry::capture::Capture;
 use crate::telemetry::live::Live;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::Ring;
@@ -74,6 +75,8 @@ pub struct Gateway {
     /// What its owner has changed by hand.
     steering: Steering,
     hedges: Hedges,
+    /// What is kept of requests for the inspector.
+    capture: Arc<Capture>,
     /// Where requests wait for a place, if they may.
     vacancies: Option<Arc<Vacancies>>,
     redactor: Arc<Redactor>,
@@ -118,6 +121,7 @@ impl Gateway {
             books: Arc::default(),
             steering: Steering::default(),
             hedges: Hedges::default(),
+            capture: Arc::new(Capture::new(config.router.capture, redactor.clone())),
             vacancies: may_wait.then(|| Arc::new(Vacancies::new(keyrings.len()))),
             config,
             keyrings,
@@ -230,6 +234,11 @@ impl Gateway {
     /// The budget of second requests against slow targets, and how many there were.
     pub fn hedges(&self) -> &Hedges {
         &self.hedges
+    }
+
+    /// What is kept of requests for the inspector.
+    pub fn capture(&self) -> &Arc<Capture> {
+        &self.capture
     }
 
     /// Where requests wait for a place at a provider, if they may.

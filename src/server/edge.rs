@@ -38,7 +38,8 @@ use crate::proxy::problem::Problem;
 use crate::proxy::record::Record;
 use crate::proxy::stored::{self, Asking, Stored};
 use crate::proxy::upstream::VIA;
-use crate::proxy::{self, Reply};
+use crate::proxy::{self, Reply, tapped};
+use crate::telemetry::capture::Hush;
 use crate::telemetry::tunnel::Board;
 
 /// The type of a stream, without the parameters that not everybody expects.
@@ -59,6 +60,8 @@ pub struct Edge {
     turned_away: TurnedAway,
     ids: RequestIds,
     limits: Limits,
+    /// Nothing is captured while a public door is open.
+    _hush: Option<Hush>,
 }
 
 /// An answer: from the request path, with its place in the house, or a page.
@@ -78,6 +81,7 @@ impl Edge {
         });
         let ids = RequestIds::new(seed);
         Self {
+            _hush: door.is_public().then(|| gateway.capture().hush()),
             gateway,
             pages,
             door,
@@ -245,7 +249,13 @@ impl Edge {
                     scope: self.door.scope(),
                     promise_after: self.door.promise_after(),
                 };
-                let reply = proxy::handle(self.gateway.clone(), call, record).await?;
+                let capture = self.gateway.capture();
+                let tap = capture.begin(record.id(), &call.headers, &call.body);
+                let reply = proxy::handle(self.gateway.clone(), call, record).await;
+                let reply = match tap {
+                    Some(tap) => tapped::tapped(tap, reply),
+                    None => reply,
+                }?;
                 Ok(Answer::Reply(reply, Some(place)))
             }
             Err(problem) => {

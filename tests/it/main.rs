@@ -5,6 +5,7 @@
 
 mod admin;
 mod blame;
+mod capture;
 mod chaos;
 mod config;
 mod connections;
