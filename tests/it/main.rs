@@ -3,6 +3,7 @@
 //! Every test starts a gateway of its own in front of scripted upstreams on loopback and asks it
 //! over HTTP; nothing below the wire is touched.
 
+mod admin;
 mod blame;
 mod capture;
 mod chaos;

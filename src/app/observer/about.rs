@@ -21,7 +21,7 @@ pub(super) fn about(facts: &Facts, gateway: &Gateway, bus: &Bus, steering: &Stee
         generation: gateway.generation(),
         reloaded: facts.reloaded(),
         is_draining: gateway.is_draining(),
-        captures: false,
+        captures: gateway.capture().is_on(),
         watchers: u32::try_from(bus.watchers()).unwrap_or(u32::MAX),
         needs_key: !config.server.api_keys.is_empty(),
         example_model: example(gateway),

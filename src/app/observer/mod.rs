@@ -3,7 +3,7 @@
 //! ```text
 //! task       once a second always, ten times a second while somebody watches
 //! picture    what was told last: a look compares with it, and publishes the difference
-//!   about · totals · providers · requests · tunnels · log     one idea each: books → rows
+//!   about · course (of the figures) · providers, standing · requests · tunnels     one idea each: books → rows
 //! ```
 //!
 //! Nothing here is on the path of a request, and nobody waits for it. A snapshot is a look of its own: what it shows
@@ -28,6 +28,7 @@ use tokio::sync::Notify;
 use self::moment::Moment;
 use self::picture::{Depth, Picture};
 use self::providers::Seen;
+use self::standing::Reach;
 use super::{Address, Options, Tunnels};
 use crate::proxy::current::Current;
 use crate::proxy::gateway::Gateway;
@@ -154,7 +155,8 @@ impl Observer {
         };
         let steering = facts.steering(moment);
         let tried = gateway.health().targets();
-        Some(Seen::new(&gateway, place, &tried, &steering, moment).page(row))
+        let seen = Seen::new(&gateway, place, &tried, &steering, Reach::Many, moment);
+        Some(seen.page(row))
     }
 
     /// The page of a request, by its id or its number.

@@ -6,6 +6,7 @@ use super::course::Course;
 use super::moment::Moment;
 use super::providers::Seen;
 use super::requests::Requests;
+use super::standing::Reach;
 use super::tunnels::Past;
 use crate::proxy::gateway::Gateway;
 use crate::telemetry::bus::Bus;
@@ -154,7 +155,8 @@ impl Picture {
         let steering = self.told.steering.clone();
         let mut names = Vec::new();
         for place in 0..gateway.keyrings().len() {
-            let mut row = Seen::new(gateway, place, &tried, &steering, self.moment).row();
+            let seen = Seen::new(gateway, place, &tried, &steering, Reach::Few, self.moment);
+            let mut row = seen.row();
             self.course.tell(&mut row);
             names.push(row.name.clone());
             let mut told = self.told.providers.iter();

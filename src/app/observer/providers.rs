@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::moment::{Moment, milliseconds, wall_ms};
-use super::standing::{self, Known};
+use super::standing::{self, Known, Reach};
 use crate::health::{KeyStanding, RestView, TargetId};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::shown;
@@ -34,6 +34,7 @@ impl<'a> Seen<'a> {
         place: usize,
         tried: &[TargetId],
         steering: &'a Steering,
+        reach: Reach,
         moment: Moment,
     ) -> Self {
         let index = gateway.index();
@@ -42,7 +43,7 @@ impl<'a> Seen<'a> {
             gateway,
             ring: &gateway.keyrings()[place],
             offers: offers.cloned().collect(),
-            targets: standing::targets(gateway, place, tried, moment.now),
+            targets: standing::targets(gateway, place, tried, reach, moment.now),
             steering,
             moment,
         }

@@ -200,6 +200,12 @@ pub(super) fn ended(trace: &Trace, redactor: &Redactor, moment: Moment) -> Reque
 
 /// The page of a request, by its id or its number.
 pub(super) fn page(gateway: &Gateway, id: &str, moment: Moment) -> Option<RequestDetail> {
+    let mut page = told(gateway, id, moment)?;
+    page.captured = gateway.capture().get(&page.row.id);
+    Some(page)
+}
+
+fn told(gateway: &Gateway, id: &str, moment: Moment) -> Option<RequestDetail> {
     let redactor = gateway.redactor();
     let traces = gateway.traces();
     let number: Option<u64> = id.parse().ok();

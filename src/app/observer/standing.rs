@@ -20,11 +20,31 @@ pub(super) struct Known {
     pub(super) view: View,
 }
 
-/// The targets of `ring`: what it lists, and what has been tried. `tried` are those of all providers.
+/// How much of what a provider lists is looked at, beside what has been tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// A few models, which stand for all that nobody has tried: an aggregator lists thousands.
+    Few,
+    /// As many as there is room for on a page.
+    Many,
+}
+
+impl Reach {
+    fn models(self) -> usize {
+        match self {
+            Reach::Few => 4,
+            Reach::Many => 500,
+        }
+    }
+}
+
+/// The targets of the provider at `place`: what it lists, and what has been tried. `tried` are those of all
+/// providers.
 pub(super) fn targets(
     gateway: &Gateway,
     place: usize,
     tried: &[TargetId],
+    reach: Reach,
     now: Instant,
 ) -> Vec<Known> {
     let ring = &gateway.keyrings()[place];
@@ -35,7 +55,7 @@ pub(super) fn targets(
     } else {
         &ring.key_ids
     };
-    let listed = offers.flat_map(|offer| {
+    let listed = offers.take(reach.models()).flat_map(|offer| {
         keys.iter().map(|key| TargetId {
             provider: ring.provider.name.clone(),
             key: *key,

@@ -220,3 +220,6 @@ impl Watcher {
         text
     }
 }
+
+#[cfg(test)]
+mod tests;

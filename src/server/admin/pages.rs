@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -200,8 +201,9 @@ fn limit(query: &Query) -> Result<usize, Failed> {
 
 async fn request(
     State(house): State<House>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<RequestDetail>, Failed> {
+    let id = named(id)?;
     let detail = house.steward.request(&id);
     detail
         .map(Json)
@@ -210,12 +212,21 @@ async fn request(
 
 async fn provider(
     State(house): State<House>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ProviderDetail>, Failed> {
+    let name = named(name)?;
     let detail = house.steward.provider(&name);
     detail
         .map(Json)
         .ok_or_else(|| Failed::unknown("provider", &shortened(&name)))
+}
+
+/// The name in a path, decoded.
+fn named(name: Result<Path<String>, PathRejection>) -> Result<String, Failed> {
+    match name {
+        Ok(Path(name)) => Ok(name),
+        Err(rejection) => Err(Failed::bad(rejection.body_text())),
+    }
 }
 
 /// A name as it is said back: no control characters, and not a page of it.
