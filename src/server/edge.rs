@@ -19,7 +19,7 @@ use tower_service::Service as _;
 use super::auth;
 use super::body::{EdgeBody, collect_until, discard};
 use super::clock::InFlight;
-use super::door::Door;
+use super::door::{Door, Reach};
 use super::guard::Guard;
 use super::pages::{self, PendingProblem, Subject};
 use super::patience::{Patience, Verdict};
@@ -56,6 +56,7 @@ pub struct Edge {
     pages: Router,
     door: Door,
     patience: Patience,
+    board: Board,
     turned_away: TurnedAway,
     ids: RequestIds,
     limits: Limits,
@@ -73,7 +74,7 @@ impl Edge {
         let pages = pages::router(Subject {
             gateway: gateway.clone(),
             scope: door.scope(),
-            board,
+            board: board.clone(),
             rehearsing: Arc::new(Semaphore::new(1)),
         });
         let ids = RequestIds::new(seed);
@@ -82,6 +83,7 @@ impl Edge {
             pages,
             door,
             patience: Patience::default(),
+            board,
             turned_away: TurnedAway::default(),
             ids,
             limits,
@@ -214,7 +216,7 @@ impl Edge {
         if Guard::is_preflight(head) {
             return Ok(Admitted::Preflight);
         }
-        if self.door.is_open(head.uri.path()) {
+        if self.door.is_open(head.uri.path()) || self.shows_metrics(head, peer) {
             return Ok(Admitted::Anybody);
         }
         let client = self.check_key(head, peer).await?;
@@ -223,6 +225,18 @@ impl Edge {
         }
         self.door.admit(Instant::now())?;
         Ok(Admitted::Client(client))
+    }
+
+    /// Whether it is the metrics that are asked for, where nobody but this machine can.
+    fn shows_metrics(&self, head: &Parts, peer: &Peer) -> bool {
+        pages::is_metrics(head.uri.path())
+            && self.door.guard.is_loopback()
+            && self.door.reach(&head.headers, peer) == Reach::Here
+            && self
+                .board
+                .statuses()
+                .values()
+                .all(|tunnel| tunnel.phase.is_final())
     }
 
     async fn proxy(

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use autogw::app::{Options, Tunnels};
 use autogw::config::Config;
+use autogw::proxy::gateway::Gateway as Facts;
 use autogw::server::Limits;
 use autogw::telemetry::trace::Trace;
 use serde_json::Value;
@@ -77,6 +78,11 @@ impl Gateway {
             Endpoint::Tcp(address) => Some(address.port()),
             Endpoint::Unix(_) => None,
         }
+    }
+
+    /// What it has counted and remembers.
+    pub(crate) fn facts(&self) -> &Facts {
+        self.running.facts()
     }
 
     /// Its tunnels.
