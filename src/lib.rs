@@ -47,8 +47,9 @@
 //! proxy::live      committed: whole events are forwarded as they came, codec's observer reads beside;
 //!                  a failure from here on is an error event, never a second answer, unless
 //! proxy::continuation  another target may provably go on with the words that were told
-//! proxy::record    dropped at the end, whatever the end was: one log line, one trace (telemetry::trace), and the
-//!                  seat and the idempotency key are settled
+//! proxy::record    dropped at the end, whatever the end was: one log line, one trace (telemetry::trace), one entry in
+//!                  the counts (telemetry::metrics), its row in the table of live requests (telemetry::live) is
+//!                  gone, and the seat and the idempotency key are settled
 //! ```
 //!
 //! `POST /routing/decide` and `autogw explain` take the same way as far as the seat, as a rehearsal ([`proxy::decide`]).
@@ -113,6 +114,8 @@
 //! - A rehearsal changes nothing, and says what the next request does. (`decide`, `simulation`)
 //! - A gateway that is killed leaves a whole state file, and no key is in it. (`state`)
 //! - What is remembered of a conversation is for the client key it came with. (`memory`, `sessions`)
+//! - Every request is counted as what it became, and no label is a client's invention. (`metrics`,
+//!   `telemetry::metrics::tests`)
 //! - What comes through a tunnel is never taken for local, whatever it says, and asks for a key. (`doors`)
 //! - A tunnel's child ends with the gateway, however that ends. (`tunnel`)
 

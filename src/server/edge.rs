@@ -21,7 +21,7 @@ use tower_service::Service as _;
 use super::auth;
 use super::body::{EdgeBody, collect_until, discard};
 use super::clock::InFlight;
-use super::door::Door;
+use super::door::{Door, Reach};
 use super::guard::Guard;
 use super::pages::{self, PendingProblem, Subject};
 use super::patience::{Patience, Verdict};
@@ -292,7 +292,7 @@ impl Visit<'_> {
         if Guard::is_preflight(head) {
             return Ok(Admitted::Preflight);
         }
-        if self.door.is_open(head.uri.path()) {
+        if self.door.is_open(head.uri.path()) || self.shows_metrics(head, peer) {
             return Ok(Admitted::Anybody);
         }
         let client = self.check_key(head, peer).await?;
@@ -301,6 +301,18 @@ impl Visit<'_> {
         }
         self.door.admit(Instant::now())?;
         Ok(Admitted::Client(client))
+    }
+
+    /// Whether it is the metrics that are asked for, where nobody but this machine can.
+    fn shows_metrics(&self, head: &Parts, peer: &Peer) -> bool {
+        pages::is_metrics(head.uri.path())
+            && self.door.guard.is_loopback()
+            && self.door.reach(&head.headers, peer) == Reach::Here
+            && self
+                .board
+                .statuses()
+                .values()
+                .all(|tunnel| tunnel.phase.is_final())
     }
 
     async fn proxy(

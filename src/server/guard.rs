@@ -24,6 +24,7 @@ pub struct Guard {
     /// Host names answered to, lower case; `None` = any.
     hosts: Option<Vec<String>>,
     origins: Vec<String>,
+    is_loopback: bool,
 }
 
 impl Guard {
@@ -38,7 +39,11 @@ impl Guard {
             None
         };
         let origins = known(origins);
-        Self { hosts, origins }
+        Self {
+            hosts,
+            origins,
+            is_loopback: address.is_loopback(),
+        }
     }
 
     /// Rules for a public door: its tunnel has looked at the host already, and by any name it is no
@@ -47,7 +52,13 @@ impl Guard {
         Self {
             hosts: None,
             origins: known(origins),
+            is_loopback: false,
         }
+    }
+
+    /// Whether only this machine can reach the listener.
+    pub fn is_loopback(&self) -> bool {
+        self.is_loopback
     }
 
     /// Checks a request.

@@ -33,6 +33,7 @@ mod idempotency;
 mod keys;
 mod limits;
 mod matching;
+mod metrics;
 mod native;
 mod native_errors;
 mod native_requests;

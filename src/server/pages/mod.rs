@@ -2,6 +2,7 @@
 
 mod directory;
 mod logical;
+mod metrics;
 mod routing;
 
 use std::collections::HashSet;
@@ -49,7 +50,7 @@ const PUBLIC: [&str; 8] = [
     "/responses",
 ];
 
-/// The metrics, which ask for a key wherever they are.
+/// The metrics, which ask for a key unless only this machine can ask.
 const METRICS: &str = "/metrics";
 
 /// Where it is asked what would become of a request.
@@ -61,6 +62,11 @@ const SESSIONS: &str = "/routing/sessions/";
 /// Whether a request with `method` to the page at `path` has a body that is read.
 pub fn takes_body(method: &Method, path: &str) -> bool {
     *method == Method::POST && path.strip_suffix('/').unwrap_or(path) == DECIDE
+}
+
+/// Whether the metrics are at `path`.
+pub fn is_metrics(path: &str) -> bool {
+    path.strip_suffix('/').unwrap_or(path) == METRICS
 }
 
 /// Whether a public door shows `path`, beside the endpoints that are routed to providers.
@@ -98,7 +104,8 @@ pub fn router(subject: Subject) -> Router {
     let pages = Router::new()
         .route("/health", get(health))
         .route("/live", get(live))
-        .route("/ready", get(ready));
+        .route("/ready", get(ready))
+        .route(METRICS, get(metrics::page));
     let pages = LISTINGS.iter().fold(pages, |pages, path| {
         pages
             .route(path, get(listing))

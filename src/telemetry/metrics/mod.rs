@@ -52,6 +52,8 @@ pub struct Metrics {
     adding: Mutex<()>,
     /// Of requests for which nobody was asked.
     nobody: TargetBook,
+    /// [`OTHER`].
+    other: Arc<str>,
     generation: AtomicU64,
     captures: AtomicU64,
     watchers: AtomicU64,
@@ -65,6 +67,7 @@ impl Default for Metrics {
             targets: ArcSwap::default(),
             adding: Mutex::default(),
             nobody: TargetBook::of(NONE.into(), NONE.into()),
+            other: OTHER.into(),
             generation: AtomicU64::new(1),
             captures: AtomicU64::new(0),
             watchers: AtomicU64::new(0),
@@ -101,26 +104,40 @@ impl Metrics {
         self.reloads[usize::from(is_good)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The names under which a target is counted; `is_listed` says that they are not a client's invention.
-    pub fn labels(&self, provider: &Arc<str>, model: &Arc<str>, is_listed: bool) -> Names {
-        let book = self.target(provider, model, is_listed);
-        (book.provider.clone(), book.model.clone())
+    /// The names under which a target is told that may have been counted.
+    pub fn known(&self, provider: &Arc<str>, model: &Arc<str>) -> (Arc<str>, Arc<str>) {
+        let names = (provider.clone(), model.clone());
+        if self.targets.load().contains_key(&names) {
+            names
+        } else {
+            (names.0, OTHER.into())
+        }
     }
 
     fn target(&self, provider: &Arc<str>, model: &Arc<str>, is_listed: bool) -> Arc<TargetBook> {
+        let model = if is_listed { model } else { &self.other };
         let names = (provider.clone(), model.clone());
-        let found = self.targets.load().get(&names).cloned();
-        found.unwrap_or_else(|| self.add(names, is_listed))
-    }
-
-    /// The book for `names`, or for what stands for them.
-    fn add(&self, names: Names, is_listed: bool) -> Arc<TargetBook> {
-        let _adding = self.adding.lock();
-        let mut targets = Targets::clone(&self.targets.load());
-        let names = bounded(&targets, names, is_listed);
+        let targets = self.targets.load();
         if let Some(book) = targets.get(&names) {
             return book.clone();
         }
+        let rest = (names.0.clone(), self.other.clone());
+        let is_full = targets.len() >= MOST_TARGETS;
+        match targets.get(&rest).filter(|_| is_full) {
+            Some(book) => book.clone(),
+            None => self.add(names),
+        }
+    }
+
+    /// The book for `names`, or for what stands for them.
+    fn add(&self, names: Names) -> Arc<TargetBook> {
+        let _adding = self.adding.lock();
+        let targets = self.targets.load();
+        let names = bounded(&targets, names);
+        if let Some(book) = targets.get(&names) {
+            return book.clone();
+        }
+        let mut targets = Targets::clone(&targets);
         let (provider, model) = names.clone();
         let book = Arc::new(TargetBook::of(provider, model));
         targets.insert(names, book.clone());
@@ -136,8 +153,8 @@ impl Metrics {
     }
 }
 
-/// `names`, or what stands for them where there are too many, or nobody has listed them.
-fn bounded(targets: &Targets, (provider, model): Names, is_listed: bool) -> Names {
+/// `names`, or what stands for them where there are too many.
+fn bounded(targets: &Targets, (provider, model): Names) -> Names {
     let is_new = !targets.keys().any(|(known, _)| *known == provider);
     let mut providers: Vec<_> = targets.keys().map(|(known, _)| known).collect();
     providers.sort_unstable();
@@ -147,7 +164,7 @@ fn bounded(targets: &Targets, (provider, model): Names, is_listed: bool) -> Name
     } else {
         provider
     };
-    if is_listed && targets.len() < MOST_TARGETS && *provider != *OTHER {
+    if targets.len() < MOST_TARGETS && *provider != *OTHER {
         (provider, model)
     } else {
         (provider, OTHER.into())
