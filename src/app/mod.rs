@@ -10,6 +10,8 @@
 
 mod background;
 mod client_key;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod run_files;
 mod shutdown;
 mod state;
@@ -59,6 +61,9 @@ pub struct Options {
     pub limits: Limits,
     /// The autogw program, which becomes the programs of tunnels.
     pub launcher: PathBuf,
+    /// Where requests are exported to as spans, if anywhere.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<otlp::Settings>,
 }
 
 impl Options {
@@ -71,6 +76,8 @@ impl Options {
             may_change_port: false,
             limits: Limits::within(getrlimit(Resource::Nofile).current),
             launcher: own_program(),
+            #[cfg(feature = "otlp")]
+            otlp: None,
         }
     }
 }
@@ -200,6 +207,8 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         background: TaskTracker::new(),
     };
     running.serve(listener, edge, options.limits, keeper);
+    #[cfg(feature = "otlp")]
+    running.export(options.otlp);
     match tunnel.map(|tunnel| running.tunnels.open(tunnel)) {
         Some(Err(error)) => {
             Box::pin(running.stop()).await;
@@ -260,6 +269,15 @@ impl Running {
             self.background.spawn(keeper.run(self.over.clone()));
         }
         tracing::info!(target: "autogw::app", address = %self.address, version = env!("CARGO_PKG_VERSION"), "listening");
+    }
+
+    /// Exports requests as spans, if somebody has said where to.
+    #[cfg(feature = "otlp")]
+    fn export(&self, settings: Option<otlp::Settings>) {
+        if let Some(settings) = settings {
+            let export = otlp::run(self.gateway.clone(), settings, self.over.clone());
+            self.background.spawn(export);
+        }
     }
 
     /// Where it answers.

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+#[cfg(feature = "otlp")]
+use crate::app::otlp::Settings as Traces;
 use crate::app::{self, Address, Running, Signals, StartError};
 use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen, Origins};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
@@ -105,12 +107,22 @@ enum Problem {
 
 /// Runs the verb: returns when a signal has ended the gateway.
 pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) -> Exit {
-    let setup = match args.setup(env).await {
+    #[cfg(feature = "otlp")]
+    let traces = args.traces(&env);
+    let setup = args.setup(env).await;
+    #[cfg(feature = "otlp")]
+    let (setup, otlp) = with_traces(setup, traces);
+    let setup = match setup {
         Ok(setup) => setup,
         Err(error) => return tell(&error.into(), console),
     };
     let warnings = setup.warnings.clone();
-    match start(args, setup).await {
+    let options = app::Options {
+        #[cfg(feature = "otlp")]
+        otlp,
+        ..app::Options::new(setup.home.clone())
+    };
+    match start(args, setup, options).await {
         Ok(()) => Exit::Done,
         Err(problem) => {
             // No banner has said them, and one of them often says where the problem is written.
@@ -120,7 +132,23 @@ pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) 
     }
 }
 
-async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
+/// Where spans go, and a warning if that cannot be made out: requests are more important than their traces.
+#[cfg(feature = "otlp")]
+fn with_traces(
+    setup: Result<Setup, ConfigError>,
+    traces: Result<Option<Traces>, String>,
+) -> (Result<Setup, ConfigError>, Option<Traces>) {
+    match (setup, traces) {
+        (Ok(mut setup), Err(fault)) => {
+            let warning = Diagnostic::warning(format!("no spans are exported: {fault}"));
+            setup.warnings.push(warning);
+            (Ok(setup), None)
+        }
+        (setup, traces) => (setup, traces.unwrap_or_default()),
+    }
+}
+
+async fn start(args: &StartArgs, setup: Setup, options: app::Options) -> Result<(), Problem> {
     let log = open_log(args, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
     if setup.config.tunnels.door.needs_no_key && door::is_public(&setup.config) {
@@ -132,7 +160,7 @@ async fn start(args: &StartArgs, setup: Setup) -> Result<(), Problem> {
         name: args.source.name.clone(),
         shows_made_key: is_watched(args),
         may_change_port: !matches!(setup.origin, Origin::File(_)),
-        ..app::Options::new(setup.home.clone())
+        ..options
     };
     let speaker = Speaker::start(anstream::stdout(), anstream::stderr());
     let speaker = speaker.map_err(Problem::Speaker)?;
@@ -284,6 +312,13 @@ impl StartArgs {
         self.note_flags(&mut setup.config.origins);
         self.door.apply(&mut setup);
         Ok(setup)
+    }
+
+    /// Where spans go, as the environment says. A file of variables that cannot be read is told of elsewhere.
+    #[cfg(feature = "otlp")]
+    fn traces(&self, env: &Environment) -> Result<Option<Traces>, String> {
+        let env = self.source.environment(env.clone());
+        env.map_or(Ok(None), |env| Traces::of(&env))
     }
 
     fn note_flags(&self, origins: &mut Origins) {

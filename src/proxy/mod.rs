@@ -56,7 +56,7 @@ pub mod written;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 
 use crate::chat::{Dialect, Operation};
@@ -80,6 +80,9 @@ use raw::Raw;
 use receive::GoodBody;
 use record::Record;
 use watch::Watch;
+
+/// Where a client says in which trace it is (<https://www.w3.org/TR/trace-context/>).
+static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What a client gets.
 #[derive(Debug)]
@@ -110,6 +113,7 @@ pub async fn handle(
     mut record: Record,
 ) -> Result<Reply, Problem> {
     record.traced(gateway.traces());
+    record.continues(call.headers.get(&TRACE_PARENT));
     let read = gateway.idempotency().claim(&call, &record).and_then(|key| {
         record.under(key);
         let mut prepared = Prepared::read(&call)?;

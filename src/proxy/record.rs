@@ -59,6 +59,8 @@ pub struct Record {
     serving: Option<usize>,
     /// Where it is remembered.
     ring: Option<Arc<Ring>>,
+    /// The trace that its client is in.
+    parent: Option<HeaderValue>,
 }
 
 impl Record {
@@ -91,6 +93,7 @@ impl Record {
             tries: Tries::default(),
             serving: None,
             ring: None,
+            parent: None,
         }
     }
 
@@ -104,6 +107,11 @@ impl Record {
     /// What was tried for it is remembered in `ring`.
     pub fn traced(&mut self, ring: &Arc<Ring>) {
         self.ring = Some(ring.clone());
+    }
+
+    /// It belongs to a trace of its client, as `traceparent` says.
+    pub fn continues(&mut self, parent: Option<&HeaderValue>) {
+        self.parent = parent.cloned();
     }
 
     /// Its candidates are in order.
@@ -277,6 +285,7 @@ impl Record {
             output_tokens: self.usage.map(|usage| usage.output),
             asked: self.asked_for(),
             tries: self.tries.take(),
+            parent: self.parent.take(),
         }
     }
 }

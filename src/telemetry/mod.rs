@@ -6,6 +6,8 @@ pub mod capture;
 pub mod event;
 pub mod foreign;
 pub mod log;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod snapshot;
 pub mod trace;
 pub mod tunnel;

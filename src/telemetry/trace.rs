@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
@@ -47,6 +48,8 @@ pub struct Trace {
     pub input_tokens: Option<u64>,
     /// Tokens of the answer.
     pub output_tokens: Option<u64>,
+    /// The trace that its client is in, as it said.
+    pub parent: Option<HeaderValue>,
 }
 
 /// One attempt, or one that was not made.
@@ -150,6 +153,19 @@ impl Trace {
 #[derive(Debug, Default)]
 pub struct Ring {
     traces: Mutex<VecDeque<Trace>>,
+    /// Requests that were remembered so far; written under the lock.
+    pushed: AtomicU64,
+}
+
+/// What is new in the ring.
+#[derive(Debug)]
+pub struct News {
+    /// The new ones, the oldest first.
+    pub traces: Vec<Trace>,
+    /// Requests that were remembered so far.
+    pub pushed: u64,
+    /// How many of the new ones are forgotten already.
+    pub missed: u64,
 }
 
 impl Ring {
@@ -160,6 +176,7 @@ impl Ring {
             .then(|| traces.pop_front())
             .flatten();
         traces.push_back(trace);
+        self.pushed.fetch_add(1, Ordering::Relaxed);
         drop(traces);
         // Freed behind the lock.
         drop(oldest);
@@ -173,8 +190,67 @@ impl Ring {
         found.cloned()
     }
 
+    /// What came behind the first `seen`.
+    pub fn since(&self, seen: u64) -> News {
+        let traces = self.traces.lock();
+        let pushed = self.pushed.load(Ordering::Relaxed);
+        let new = pushed.saturating_sub(seen);
+        let there = usize::try_from(new).map_or(traces.len(), |new| new.min(traces.len()));
+        News {
+            traces: traces.range(traces.len() - there..).cloned().collect(),
+            pushed,
+            missed: new - there as u64,
+        }
+    }
+
     /// All of them, the latest first.
     pub fn latest(&self) -> Vec<Trace> {
         self.traces.lock().iter().rev().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(id: u64) -> Trace {
+        Trace {
+            request_id: HeaderValue::from(id),
+            client: "c".into(),
+            door: None,
+            endpoint: "/e",
+            asked: "m".into(),
+            strategy: "s",
+            received: Instant::now(),
+            tries: Vec::new(),
+            status: 200,
+            outcome: "complete",
+            first_token: None,
+            total: Duration::ZERO,
+            input_tokens: None,
+            output_tokens: None,
+            parent: None,
+        }
+    }
+
+    #[test]
+    fn who_reads_on_gets_each_request_once_and_hears_what_was_missed() {
+        let ring = Ring::default();
+        let ids = |news: &News| -> Vec<String> {
+            let ids = news.traces.iter().map(Trace::id);
+            ids.map(str::to_owned).collect()
+        };
+        assert_eq!(ids(&ring.since(0)), Vec::<String>::new());
+        (1..=3).for_each(|id| ring.push(trace(id)));
+        let news = ring.since(1);
+        assert_eq!(
+            (ids(&news), news.pushed, news.missed),
+            (vec!["2".into(), "3".into()], 3, 0)
+        );
+        let many = CAPACITY as u64 + 5;
+        (4..4 + many).for_each(|id| ring.push(trace(id)));
+        let news = ring.since(news.pushed);
+        assert_eq!((news.traces.len(), news.missed), (CAPACITY, 5));
+        assert!(ring.since(news.pushed).traces.is_empty());
     }
 }
