@@ -150,7 +150,7 @@ impl Verb {
 
     async fn run(&self, env: Environment, console: &mut Console<'_>) -> Exit {
         match self {
-            Verb::Start(args) => start::run(args, env, console).await,
+            Verb::Start(args) => Box::pin(start::run(args, env, console)).await,
             Verb::Check(args) => check::run(args, env, console).await,
             Verb::Config(args) => config::run(args, env, console).await,
             Verb::Explain(args) => Box::pin(explain::run(args, env, console)).await,

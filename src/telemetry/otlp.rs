@@ -124,7 +124,7 @@ impl Writer<'_> {
             &self.root,
             (Duration::ZERO, trace.total),
             status,
-            attributes,
+            &attributes,
         );
         span["name"] = json!(names::span(trace.endpoint, &asked));
         span["kind"] = json!(SERVER);
@@ -158,7 +158,7 @@ impl Writer<'_> {
             .unwrap_or(self.trace.total.saturating_sub(tried.began));
         let times = (tried.began, tried.began.saturating_add(elapsed));
         let status = if failed.is_some() { ERROR } else { UNSET };
-        let mut span = self.span(&id, times, status, attributes);
+        let mut span = self.span(&id, times, status, &attributes);
         span["name"] = json!(names::span(self.trace.endpoint, &tried.model));
         span["kind"] = json!(CLIENT);
         span["parentSpanId"] = json!(self.root);
@@ -200,7 +200,7 @@ impl Writer<'_> {
         id: &str,
         (began, ended): (Duration, Duration),
         status: u8,
-        attributes: Attributes,
+        attributes: &Attributes,
     ) -> Value {
         json!({
             "traceId": self.trace_id,
