@@ -15,6 +15,8 @@ mod admin;
 mod background;
 mod client_key;
 mod observer;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod reload;
 mod run_files;
 mod shutdown;
@@ -78,6 +80,9 @@ pub struct Options {
     pub source: Option<Arc<dyn Source>>,
     /// What has to know of secrets that a reload brings, beside the gateway itself.
     pub redaction: Option<Redaction>,
+    /// Where requests are exported to as spans, if anywhere.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<otlp::Settings>,
 }
 
 impl Options {
@@ -93,6 +98,8 @@ impl Options {
             tail: None,
             source: None,
             redaction: None,
+            #[cfg(feature = "otlp")]
+            otlp: None,
         }
     }
 }
@@ -253,6 +260,8 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         admin,
     };
     running.serve(listener, edge, options.limits, keeper);
+    #[cfg(feature = "otlp")]
+    running.export(options.otlp);
     match tunnel.map(|tunnel| running.tunnels.open(tunnel)) {
         Some(Err(error)) => {
             Box::pin(running.stop()).await;
@@ -322,6 +331,15 @@ impl Running {
             self.background.spawn(keeper.run(self.over.clone()));
         }
         tracing::info!(target: "autogw::app", address = %self.address, version = env!("CARGO_PKG_VERSION"), "listening");
+    }
+
+    /// Exports requests as spans, if somebody has said where to.
+    #[cfg(feature = "otlp")]
+    fn export(&self, settings: Option<otlp::Settings>) {
+        if let Some(settings) = settings {
+            let export = otlp::run(self.current.clone(), settings, self.over.clone());
+            self.background.spawn(export);
+        }
     }
 
     /// Where it answers.

@@ -172,8 +172,8 @@ impl Verb {
 
     async fn run(&self, env: Environment, console: &mut Console<'_>) -> Exit {
         match self {
-            Verb::Start(args) => start::run(args, env, console).await,
-            Verb::Tui(args) => tui::run(args, env, console).await,
+            Verb::Start(args) => Box::pin(start::run(args, env, console)).await,
+            Verb::Tui(args) => Box::pin(tui::run(args, env, console)).await,
             Verb::Status(args) => status::run(args, &env, console).await,
             Verb::Requests(args) => requests::run(args, &env, console).await,
             Verb::Logs(args) => logs::run(args, &env, console).await,

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::app::reload::Source;
+#[cfg(feature = "otlp")]
+use crate::app::otlp::Settings as Traces;
 use crate::app::{self, Address, Running, Signals, StartError};
 use crate::config::{Config, ConfigError, Diagnostic, Environment, Listen, Origins};
 use crate::telemetry::log::{self, Levels, LogError, LogGuard};
@@ -141,7 +142,7 @@ pub async fn run(args: &StartArgs, env: Environment, console: &mut Console<'_>) 
             Err(none) => return none.tell(console),
         },
     };
-    run_seen(&args.gateway, show, env, console).await
+    Box::pin(run_seen(&args.gateway, show, env, console)).await
 }
 
 /// Runs a gateway that is seen like this, until a signal or whoever looks at it has ended it.
@@ -151,13 +152,23 @@ pub(super) async fn run_seen(
     env: Environment,
     console: &mut Console<'_>,
 ) -> Exit {
-    let setup = match args.setup(env.clone()).await {
+    #[cfg(feature = "otlp")]
+    let traces = args.traces(&env);
+    let setup = args.setup(env.clone()).await;
+    #[cfg(feature = "otlp")]
+    let (setup, otlp) = with_traces(setup, traces);
+    let setup = match setup {
         Ok(setup) => setup,
         Err(error) => return tell(&error.into(), console),
     };
     let warnings = setup.warnings.clone();
-    let source = Again::of(args, env, &setup.origin);
-    match start(args, show, setup, source).await {
+    let options = app::Options {
+        #[cfg(feature = "otlp")]
+        otlp,
+        source: Again::of(args, env, &setup.origin),
+        ..app::Options::new(setup.home.clone())
+    };
+    match start(args, show, setup, options).await {
         Ok(()) => Exit::Done,
         Err(problem) => {
             // No banner has said them, and one of them often says where the problem is written.
@@ -167,11 +178,27 @@ pub(super) async fn run_seen(
     }
 }
 
+/// Where spans go, and a warning if that cannot be made out: requests are more important than their traces.
+#[cfg(feature = "otlp")]
+fn with_traces(
+    setup: Result<Setup, ConfigError>,
+    traces: Result<Option<Traces>, String>,
+) -> (Result<Setup, ConfigError>, Option<Traces>) {
+    match (setup, traces) {
+        (Ok(mut setup), Err(fault)) => {
+            let warning = Diagnostic::warning(format!("no spans are exported: {fault}"));
+            setup.warnings.push(warning);
+            (Ok(setup), None)
+        }
+        (setup, traces) => (setup, traces.unwrap_or_default()),
+    }
+}
+
 async fn start(
     args: &GatewayArgs,
     show: Show,
     setup: Setup,
-    source: Option<Arc<dyn Source>>,
+    options: app::Options,
 ) -> Result<(), Problem> {
     let log = open_log(args, show, &setup)?;
     let signals = Signals::listen().map_err(Problem::Signals)?;
@@ -185,9 +212,8 @@ async fn start(
         shows_made_key: is_watched(show),
         may_change_port: !matches!(setup.origin, Origin::File(_)),
         tail: Some(log.tail()),
-        source,
         redaction: Some(log.redaction()),
-        ..app::Options::new(setup.home.clone())
+        ..options
     };
     let speaker = Speaker::start(anstream::stdout(), anstream::stderr());
     let speaker = speaker.map_err(Problem::Speaker)?;
@@ -371,6 +397,13 @@ impl GatewayArgs {
         server.listen = self.listen(&server.listen);
         self.note_flags(&mut setup.config.origins);
         self.door.apply(setup);
+    }
+
+    /// Where spans go, as the environment says. A file of variables that cannot be read is told of elsewhere.
+    #[cfg(feature = "otlp")]
+    fn traces(&self, env: &Environment) -> Result<Option<Traces>, String> {
+        let env = self.source.environment(env.clone());
+        env.map_or(Ok(None), |env| Traces::of(&env))
     }
 
     fn note_flags(&self, origins: &mut Origins) {

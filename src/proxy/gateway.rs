@@ -389,6 +389,7 @@ impl Gateway {
                 let standing = self.shared.health.standing(&target, now);
                 // Behind an open breaker it is a last resort, but one.
                 !matches!(standing, Standing::Resting { .. } | Standing::Unavailable)
+                    && !self.steering().is_drained(&target)
             })
         })
     }

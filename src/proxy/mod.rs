@@ -59,7 +59,7 @@ pub mod written;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 
 use crate::chat::{Dialect, Operation};
@@ -83,6 +83,9 @@ use raw::Raw;
 use receive::GoodBody;
 use record::Record;
 use watch::Watch;
+
+/// Where a client says in which trace it is (<https://www.w3.org/TR/trace-context/>).
+static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What a client gets.
 #[derive(Debug)]
@@ -113,6 +116,7 @@ pub async fn handle(
     mut record: Record,
 ) -> Result<Reply, Problem> {
     record.traced();
+    record.continues(call.headers.get(&TRACE_PARENT));
     let read = gateway.idempotency().claim(&call, &record).and_then(|key| {
         record.under(key);
         let mut prepared = Prepared::read(&call)?;

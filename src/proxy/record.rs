@@ -73,6 +73,8 @@ pub struct Record {
     answered: Option<Duration>,
     /// What was lost in translation.
     losses: Vec<String>,
+    /// The trace that its client is in.
+    parent: Option<HeaderValue>,
 }
 
 impl Record {
@@ -114,6 +116,7 @@ impl Record {
             waited: Duration::ZERO,
             answered: None,
             losses: Vec::new(),
+            parent: None,
         }
     }
 
@@ -132,6 +135,11 @@ impl Record {
     /// All of its body is here: what came before was the client's time.
     pub fn is_read(&mut self) {
         self.read = self.row.received.elapsed();
+    }
+
+    /// It belongs to a trace of its client, as `traceparent` says.
+    pub fn continues(&mut self, parent: Option<&HeaderValue>) {
+        self.parent = parent.cloned();
     }
 
     /// Its candidates are in order.
@@ -386,6 +394,7 @@ impl Record {
             asked: self.asked_for(),
             tries: self.tries.take(),
             candidates: std::mem::take(&mut self.candidates),
+            parent: self.parent.take(),
         }
     }
 }

@@ -309,6 +309,7 @@ impl Visit<'_> {
             && self.door.guard.is_loopback()
             && self.door.reach(&head.headers, peer) == Reach::Here
             && self
+                .edge
                 .board
                 .statuses()
                 .values()

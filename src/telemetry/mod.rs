@@ -9,6 +9,8 @@ pub mod foreign;
 pub mod live;
 pub mod log;
 pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod snapshot;
 pub mod trace;
 pub mod tunnel;

@@ -61,6 +61,8 @@ pub struct Trace {
     pub overhead: Option<Duration>,
     /// What was lost in translation.
     pub losses: Vec<String>,
+    /// The trace that its client is in, as it said.
+    pub parent: Option<HeaderValue>,
 }
 
 /// One attempt, or one that was not made.
@@ -250,5 +252,50 @@ impl Ring {
         let new = usize::try_from(kept.count.saturating_sub(seen)).unwrap_or(usize::MAX);
         let old = kept.traces.len().saturating_sub(new);
         (kept.traces.iter().skip(old).map(told).collect(), kept.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(id: u64) -> Trace {
+        Trace {
+            request_id: HeaderValue::from(id),
+            client: "c".into(),
+            door: None,
+            endpoint: "/e",
+            asked: "m".into(),
+            strategy: "s",
+            received: Instant::now(),
+            tries: Vec::new(),
+            status: 200,
+            outcome: "complete",
+            first_token: None,
+            total: Duration::ZERO,
+            input_tokens: None,
+            output_tokens: None,
+            number: id,
+            cached_tokens: None,
+            cost: None,
+            overhead: None,
+            losses: Vec::new(),
+            candidates: Vec::new(),
+            parent: None,
+        }
+    }
+
+    #[test]
+    fn who_reads_on_gets_each_request_once_and_can_tell_what_was_missed() {
+        let ring = Ring::default();
+        let id = |trace: &Trace| trace.id().to_owned();
+        assert_eq!(ring.since(0, id), (Vec::new(), 0));
+        (1..=3).for_each(|id| ring.push(trace(id)));
+        assert_eq!(ring.since(1, id), (vec!["2".into(), "3".into()], 3));
+        let many = CAPACITY as u64 + 5;
+        (4..4 + many).for_each(|id| ring.push(trace(id)));
+        let (ids, count) = ring.since(3, id);
+        assert_eq!((ids.len(), count), (CAPACITY, 3 + many));
+        assert_eq!(ring.since(count, id), (Vec::new(), count));
     }
 }

@@ -38,6 +38,7 @@ mod native;
 mod native_errors;
 mod native_requests;
 mod native_streams;
+mod otlp;
 mod past_requests;
 mod patience;
 mod probes;

@@ -244,6 +244,7 @@ mod tests {
             status: 200,
             outcome: "complete",
             first_token: None,
+            parent: None,
             total: Duration::from_millis(130),
             input_tokens: Some(3),
             output_tokens: Some(4),
