@@ -60,7 +60,7 @@ fn pieces(shell: &Shell<'_>, width: u16) -> Vec<Piece> {
             .snapshot
             .tunnels
             .iter()
-            .filter_map(|row| tunnel(shell, row)),
+            .filter_map(|row| tunnel(shell, row, width)),
     );
     if is_known && tone != Tone::Bad {
         pieces.push(config);
