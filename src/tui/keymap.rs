@@ -143,14 +143,14 @@ pub const BINDINGS: &[Binding] = &[
         Command::Drain,
         "drain",
         "drain a provider, key or model, or enable it again",
-        &[Overview],
+        &[Overview, Routes],
     ),
     bind(
         &[key('b')],
         Command::ResetBreaker,
         "breaker",
         "close the breaker, and end rests",
-        &[Overview],
+        &[Overview, Routes],
     ),
     bind(
         &[key('v')],

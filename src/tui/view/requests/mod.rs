@@ -10,6 +10,7 @@ use ratatui::style::Style;
 use super::curl;
 use super::figures::count;
 use super::finder::Finder;
+use super::inspector::Inspector;
 use super::listed::listed;
 use super::pen::Pen;
 use super::scroll::{Scroll, moved};
@@ -21,6 +22,7 @@ use crate::tui::model::Link;
 use crate::tui::pane::{Effect, Look, Pane, Wanted};
 use crate::tui::theme::Tone;
 use row::{COLUMNS, Sort};
+pub(super) use row::{state_word, tone};
 
 /// See the module's head.
 #[derive(Debug, Default)]
@@ -29,7 +31,6 @@ pub struct Requests {
     has_errors_only: bool,
     sort: Sort,
     is_inverted: bool,
-    held: Option<Held>,
     /// The number of the selected request; the first one, whichever that is, if `None`.
     selected: Option<u64>,
     /// Where the selection was seen last.
@@ -39,35 +40,21 @@ pub struct Requests {
     shown: Vec<u64>,
     /// Where the table was drawn last.
     table: Rect,
-}
-
-/// A picture that is held still.
-#[derive(Debug)]
-struct Held {
-    rows: Vec<RequestRow>,
-    now_ms: u64,
+    /// The request that is looked at closely.
+    inspector: Option<Inspector>,
 }
 
 impl Pane for Requests {
     fn draw(&mut self, look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
-        let held = self.held.take();
-        let now_ms = held.as_ref().map_or(look.now_ms, |held| held.now_ms);
-        let live = &look.model.snapshot.requests;
-        let all: Vec<&RequestRow> = match &held {
-            Some(held) => held.rows.iter().collect(),
-            None => live.values().collect(),
-        };
+        if let Some(inspector) = &mut self.inspector {
+            return inspector.draw(look, area, buffer);
+        }
+        let now_ms = look.now_ms;
+        let all: Vec<&RequestRow> = look.model.snapshot.requests.values().collect();
         let rows = self.chosen(&all);
         let [head, table] = parts(area.intersection(buffer.area));
         self.settle(&rows, table);
-        self.draw_head(
-            look,
-            all.as_slice(),
-            rows.len(),
-            held.is_some(),
-            head,
-            buffer,
-        );
+        self.draw_head(look, all.as_slice(), rows.len(), head, buffer);
         if rows.is_empty() {
             self.draw_empty(look, all.is_empty(), table, buffer);
         } else {
@@ -87,10 +74,17 @@ impl Pane for Requests {
             let selected = self.at.checked_sub(top);
             drawn.draw(cells, selected, table, buffer, look.theme);
         }
-        self.held = held;
     }
 
     fn command(&mut self, command: Command, look: &Look<'_>) -> Effect {
+        if let Some(inspector) = &mut self.inspector {
+            let effect = inspector.command(command, look);
+            if effect == Effect::Ignored && command == Command::Back {
+                self.inspector = None;
+                return Effect::Changed;
+            }
+            return effect;
+        }
         if self.finder.command(command) {
             return Effect::Changed;
         }
@@ -102,7 +96,6 @@ impl Pane for Requests {
             Command::ErrorsOnly => self.has_errors_only = !self.has_errors_only,
             Command::Sort => self.sort_by(self.sort.next()),
             Command::Invert => self.is_inverted = !self.is_inverted,
-            Command::Pause => self.hold(look),
             Command::Open => return self.open(),
             Command::Copy => return self.copy(look),
             _ => return Effect::Ignored,
@@ -123,7 +116,7 @@ impl Pane for Requests {
     }
 
     fn click(&mut self, column: u16, row: u16, _look: &Look<'_>) -> Effect {
-        if !self.table.contains((column, row).into()) {
+        if self.inspector.is_some() || !self.table.contains((column, row).into()) {
             return Effect::Ignored;
         }
         let Some(line) = usize::from(row - self.table.y).checked_sub(1) else {
@@ -141,12 +134,20 @@ impl Pane for Requests {
         }
     }
 
-    fn wanted(&self, _look: &Look<'_>) -> Option<Wanted> {
-        None
+    fn wanted(&self, look: &Look<'_>) -> Option<Wanted> {
+        self.inspector
+            .as_ref()
+            .and_then(|inspector| inspector.wanted(look))
     }
 }
 
 impl Requests {
+    /// Looks at one request closely, from wherever one comes.
+    pub fn inspect(&mut self, number: u64) {
+        self.selected = Some(number);
+        self.inspector = Some(Inspector::new(number));
+    }
+
     /// The rows that are let through, in their order.
     fn chosen<'a>(&self, all: &[&'a RequestRow]) -> Vec<&'a RequestRow> {
         let filter = self.finder.filter();
@@ -200,16 +201,6 @@ impl Requests {
         Effect::Changed
     }
 
-    fn hold(&mut self, look: &Look<'_>) {
-        self.held = match self.held.take() {
-            Some(_) => None,
-            None => Some(Held {
-                rows: look.model.snapshot.requests.values().cloned().collect(),
-                now_ms: look.now_ms,
-            }),
-        };
-    }
-
     fn number(&self) -> Option<u64> {
         self.selected.or_else(|| self.shown.get(self.at).copied())
     }
@@ -218,14 +209,14 @@ impl Requests {
         let Some(number) = self.number() else {
             return Effect::Ignored;
         };
-        Effect::Wanted(Wanted::Request(number))
+        self.inspect(number);
+        Effect::Changed
     }
 
     /// The id of the selected request; where there is none, a first request to be sent.
     fn copy(&self, look: &Look<'_>) -> Effect {
         let snapshot = &look.model.snapshot;
-        let rows = self.held.iter().flat_map(|held| &held.rows);
-        let mut rows = rows.chain(snapshot.requests.values());
+        let mut rows = snapshot.requests.values();
         match self
             .number()
             .and_then(|number| rows.find(|row| row.number == number))
@@ -245,7 +236,6 @@ impl Requests {
         look: &Look<'_>,
         all: &[&RequestRow],
         shown: usize,
-        is_held: bool,
         area: Rect,
         buffer: &mut Buffer,
     ) {
@@ -259,9 +249,6 @@ impl Requests {
             format!("{live} under way, {} done", all.len() - live),
             Style::new(),
         )];
-        if is_held {
-            pieces.insert(0, ("PAUSED".to_owned(), theme.style(Tone::Warn)));
-        }
         if shown < all.len() {
             pieces.push((format!("{shown} shown"), Style::new()));
         }

@@ -139,13 +139,18 @@ impl Sort {
     }
 }
 
+/// The word for where a request stands.
+pub(in crate::tui::view) fn state_word(row: &RequestRow) -> &'static str {
+    state(row.phase)
+}
+
 /// Whether somebody should look at it.
 pub(super) fn is_error(row: &RequestRow) -> bool {
     row.outcome.as_deref() == Some("failed") || row.status.is_some_and(|status| status >= 400)
 }
 
 /// How it is.
-pub(super) fn tone(row: &RequestRow) -> Tone {
+pub(in crate::tui::view) fn tone(row: &RequestRow) -> Tone {
     match (row.phase, row.outcome.as_deref()) {
         (Phase::Queued, _) => Tone::Warn,
         (Phase::Waiting | Phase::Streaming, _) => Tone::Busy,

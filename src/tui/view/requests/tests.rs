@@ -142,18 +142,6 @@ fn filters_errors_and_order_choose_what_is_shown() {
 }
 
 #[test]
-fn a_held_picture_does_not_move() {
-    let (mut pane, mut model) = (Requests::default(), model());
-    command(&mut pane, Command::Pause, &model);
-    let before = picture(&mut pane, &model, (100, 20));
-    assert!(before.contains("PAUSED"));
-    model.snapshot.requests.clear();
-    assert_eq!(picture(&mut pane, &model, (100, 20)), before);
-    command(&mut pane, Command::Pause, &model);
-    assert!(!picture(&mut pane, &model, (100, 20)).contains("PAUSED"));
-}
-
-#[test]
 fn a_click_selects_a_second_opens_and_titles_sort() {
     let (mut pane, model) = (Requests::default(), model());
     picture(&mut pane, &model, (120, 20));

@@ -1,0 +1,302 @@
+//! The routes: which target a request for a model would go to now, who comes after it, and why.
+//!
+//! The gateway rehearses the decision once a second while this is shown; nothing is asked of any provider.
+
+mod decision;
+
+use crossterm::event::KeyEvent;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use serde_json::{Value, json};
+
+use super::acting;
+use super::input::{Input, Typed};
+use super::listed::listed;
+use super::page::Page;
+use super::pen::Pen;
+use super::scroll::{Scroll, moved};
+use super::table::Table;
+use super::text::plain;
+use crate::telemetry::act::Whom;
+use crate::tui::keymap::Command;
+use crate::tui::pane::{Effect, Look, Pane, Wanted};
+use crate::tui::theme::Tone;
+use decision::{COLUMNS, Candidate};
+
+/// Models that are offered where none was typed.
+const MOST_OFFERED: usize = 40;
+
+/// Lines of reasons below the table.
+const REASONS: u16 = 9;
+
+/// See the module's head.
+#[derive(Debug, Default)]
+pub struct Routes {
+    /// What was asked for last; what the gateway offers as an example, if `None`.
+    model: Option<String>,
+    typing: Option<Input>,
+    at: usize,
+    scroll: Scroll,
+    reasons: Scroll,
+    shown: Vec<Candidate>,
+    table: Rect,
+}
+
+impl Pane for Routes {
+    fn draw(&mut self, look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
+        let area = area.intersection(buffer.area);
+        let [head, rest] = split(area, 1);
+        self.draw_head(look, head, buffer);
+        let decision = self.decision(look);
+        self.shown = decision.map(decision::candidates).unwrap_or_default();
+        self.at = self.at.min(self.shown.len().saturating_sub(1));
+        match decision {
+            Some(decision) if !self.shown.is_empty() => {
+                let below = REASONS.min(rest.height / 2);
+                let [table, reasons] = split(rest, rest.height - below);
+                self.draw_candidates(look, table, buffer);
+                let mut page = Page::new(look.theme, reasons.width.saturating_sub(2));
+                decision::reasons(&mut page, decision, self.shown.get(self.at));
+                page.draw(&mut self.reasons, reasons, buffer);
+            }
+            _ => self.draw_offers(look, decision, rest, buffer),
+        }
+    }
+
+    fn command(&mut self, command: Command, look: &Look<'_>) -> Effect {
+        if let Some(at) = moved(command, self.at, self.shown.len(), self.scroll.page) {
+            self.at = at;
+            self.reasons = Scroll::default();
+            return Effect::Changed;
+        }
+        match command {
+            Command::Filter | Command::Edit | Command::Open => {
+                self.typing = Some(Input::new(&self.asked(look).unwrap_or_default()));
+                Effect::Changed
+            }
+            Command::Right => self.next_model(look, 1),
+            Command::Left => self.next_model(look, -1),
+            Command::Pin | Command::Drain | Command::ResetBreaker => self.act(command, look),
+            Command::Copy => match self.shown.get(self.at) {
+                Some(one) => Effect::Copy(one.target(), "the target".to_owned()),
+                None => Effect::Ignored,
+            },
+            _ => Effect::Ignored,
+        }
+    }
+
+    fn typed(&mut self, key: KeyEvent, _look: &Look<'_>) -> Effect {
+        let Some(input) = &mut self.typing else {
+            return Effect::Ignored;
+        };
+        match input.key(key) {
+            Typed::Ignored => return Effect::Ignored,
+            Typed::Moved | Typed::Changed => {}
+            Typed::Left => self.typing = None,
+            Typed::Done => {
+                let model = input.text().trim().to_owned();
+                self.typing = None;
+                self.ask(Some(model).filter(|model| !model.is_empty()));
+            }
+        }
+        Effect::Changed
+    }
+
+    fn is_typing(&self) -> bool {
+        self.typing.is_some()
+    }
+
+    fn click(&mut self, column: u16, row: u16, _look: &Look<'_>) -> Effect {
+        if !self.table.contains((column, row).into()) || row == self.table.y {
+            return Effect::Ignored;
+        }
+        let at = self.scroll.top + usize::from(row - self.table.y) - 1;
+        if at >= self.shown.len() {
+            return Effect::Ignored;
+        }
+        self.at = at;
+        Effect::Changed
+    }
+
+    fn wanted(&self, look: &Look<'_>) -> Option<Wanted> {
+        let model = self.asked(look)?;
+        let messages = [json!({ "role": "user", "content": "hello" })];
+        Some(Wanted::Decision(
+            json!({ "model": model, "messages": messages }),
+        ))
+    }
+}
+
+impl Routes {
+    /// The model in question.
+    fn asked(&self, look: &Look<'_>) -> Option<String> {
+        let example = &look.model.snapshot.about.example_model;
+        let example = Some(example.clone()).filter(|model| !model.is_empty());
+        self.model.clone().or(example)
+    }
+
+    fn ask(&mut self, model: Option<String>) {
+        self.model = model;
+        self.at = 0;
+        self.scroll = Scroll::default();
+        self.reasons = Scroll::default();
+    }
+
+    /// The decision about that model, as far as it has come.
+    fn decision<'a>(&self, look: &Look<'a>) -> Option<&'a Value> {
+        let told = look.model.explained.as_ref()?;
+        let model = told.get("model").and_then(Value::as_str);
+        // An answer without a model is an error, which is about the last question.
+        let is_its = model.is_none_or(|model| self.asked(look).as_deref() == Some(model));
+        is_its.then_some(told)
+    }
+
+    /// Models that were asked for of late, and those that could be.
+    fn offers(look: &Look<'_>) -> Vec<String> {
+        let snapshot = &look.model.snapshot;
+        let example = std::iter::once(&snapshot.about.example_model);
+        let asked = snapshot.requests.values().rev().map(|row| &row.model);
+        let served = snapshot
+            .requests
+            .values()
+            .rev()
+            .filter_map(|row| row.served.as_ref());
+        let mut offers: Vec<String> = Vec::new();
+        for model in example.chain(asked).chain(served) {
+            if offers.len() >= MOST_OFFERED {
+                break;
+            }
+            if !model.is_empty() && !offers.contains(model) {
+                offers.push(model.clone());
+            }
+        }
+        offers
+    }
+
+    fn next_model(&mut self, look: &Look<'_>, step: isize) -> Effect {
+        let offers = Self::offers(look);
+        if offers.is_empty() {
+            return Effect::Ignored;
+        }
+        let asked = self.asked(look);
+        let at = offers
+            .iter()
+            .position(|model| Some(model) == asked.as_ref());
+        let next = match at {
+            Some(at) => at.wrapping_add_signed(step).min(offers.len() * 2),
+            None => 0,
+        };
+        // Behind the last comes the first, and the other way round.
+        let next = if next == offers.len() * 2 {
+            offers.len() - 1
+        } else {
+            next % offers.len()
+        };
+        self.ask(offers.get(next).cloned());
+        Effect::Changed
+    }
+
+    /// Pins or drains the selected target.
+    fn act(&self, command: Command, look: &Look<'_>) -> Effect {
+        let Some(one) = self.shown.get(self.at) else {
+            return Effect::Ignored;
+        };
+        let whom = Whom {
+            provider: one.provider.clone(),
+            key: None,
+            model: Some(one.model.clone()),
+        };
+        acting::about(command, &whom, look)
+    }
+
+    fn draw_head(&self, look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
+        let theme = look.theme;
+        if let Some(input) = &self.typing {
+            return input.draw("model: ", area, buffer, theme);
+        }
+        let asked = self.asked(look).unwrap_or_else(|| "none".to_owned());
+        let quiet = theme.style(Tone::Quiet);
+        let mut pieces = vec![(
+            format!("model {}", plain(&asked)),
+            theme.style(Tone::Strong),
+        )];
+        if let Some(decision) = self.decision(look) {
+            let words = ["strategy", "route", "endpoint"]
+                .into_iter()
+                .filter_map(|name| {
+                    let word = decision.get(name)?.as_str()?;
+                    Some((format!("{name} {}", plain(word)), Style::new()))
+                });
+            pieces.extend(words);
+        }
+        pieces.push(("e another model".to_owned(), quiet));
+        listed(&mut Pen::new(buffer, area), 0, &pieces, quiet);
+    }
+
+    fn draw_candidates(&mut self, look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
+        self.table = area;
+        let page = usize::from(area.height.saturating_sub(1));
+        self.scroll.follow(self.at, page, self.shown.len());
+        let steering = &look.model.snapshot.steering;
+        let rows = self.shown.iter().skip(self.scroll.top);
+        let cells = rows.map(|one| one.cells(steering, look.theme));
+        let table = Table {
+            columns: COLUMNS,
+            sorted: None,
+        };
+        table.draw(
+            cells,
+            self.at.checked_sub(self.scroll.top),
+            area,
+            buffer,
+            look.theme,
+        );
+    }
+
+    fn draw_offers(
+        &mut self,
+        look: &Look<'_>,
+        decision: Option<&Value>,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let theme = look.theme;
+        let mut page = Page::new(theme, area.width.saturating_sub(2));
+        let quiet = theme.style(Tone::Quiet);
+        page.gap();
+        match decision {
+            Some(told) => page.text(&decision::refusal(told), theme.style(Tone::Bad)),
+            None if self.asked(look).is_some() => {
+                page.text("The gateway is asked which target it would choose.", quiet)
+            }
+            None => page.text(
+                "Type a model with e to see which target a request for it would go to, and why.",
+                quiet,
+            ),
+        }
+        let offers = Self::offers(look);
+        if !offers.is_empty() {
+            page.heading("Models asked for of late", "left and right go through them");
+        }
+        for model in offers {
+            page.text(&plain(&model), Style::new());
+        }
+        page.draw(&mut self.reasons, area, buffer);
+    }
+}
+
+/// The first so many lines of `area`, and the rest.
+fn split(area: Rect, height: u16) -> [Rect; 2] {
+    let height = height.min(area.height);
+    let top = Rect { height, ..area };
+    let rest = Rect {
+        y: area.y.saturating_add(height),
+        height: area.height - height,
+        ..area
+    };
+    [top, rest]
+}
+
+#[cfg(test)]
+mod tests;
