@@ -17,6 +17,8 @@ pub(super) async fn when_told(
     so: impl Future<Output = &'static str>,
 ) {
     let name = tokio::select! {
+        // One that has ended the dashboard as well is not to be taken for a second one.
+        biased;
         name = signals.next() => name,
         name = so => name,
     };
@@ -67,17 +69,16 @@ impl Signals {
 /// every load balancer understands at the first try, an idle gateway ends without delay, and the
 /// address is free for whoever comes next. `/ready` says 503 to a request that was on its way already.
 pub(super) async fn drain(running: &Running) {
-    let gateway = running.current.load();
-    gateway.drain();
+    running.gateway().drain();
     running.drain.cancel();
     running.tunnels.drain();
     running.connections.close();
-    let patience = gateway.config().server.drain;
+    let patience = running.gateway().config().server.drain;
     if tokio::time::timeout(patience, empty(running)).await.is_ok() {
         return;
     }
     tracing::warn!(target: "autogw::app", connections = running.connections.len(), "drain time is over: ending what still runs");
-    gateway.stop();
+    running.gateway().stop();
     let _ = tokio::time::timeout(LAST_WORDS, empty(running)).await;
 }
 

@@ -71,9 +71,9 @@ pub async fn run(args: &ConfigArgs, env: Environment, console: &mut Console<'_>)
         console.json(&effective);
     } else {
         console.diagnostics(&setup.warnings);
-        table(&effective)
-            .iter()
-            .for_each(|line| console.data(escaped(line)));
+        for line in table(&effective) {
+            console.data(escaped(&line));
+        }
     }
     Exit::Done
 }

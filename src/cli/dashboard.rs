@@ -3,7 +3,8 @@
 //! It runs on a thread of its own and sees the gateway through its admin socket, whether that is the gateway of
 //! this process or another one.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -64,10 +65,10 @@ impl Look {
     fn options(self, door: Door, owns_gateway: bool) -> tui::Options {
         tui::Options {
             door,
-            read_only: self.is_read_only,
+            is_read_only: self.is_read_only,
             palette: self.palette,
             is_ascii: self.is_ascii,
-            mouse: self.has_mouse,
+            has_mouse: self.has_mouse,
             owns_gateway,
         }
     }
@@ -76,8 +77,8 @@ impl Look {
 impl LookArgs {
     /// What the flags, the environment and the terminal make of it.
     pub(super) fn resolve(&self, env: &Environment) -> Look {
-        let has_colours =
-            anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+        let nowhere = Door::Unix(PathBuf::new());
+        let usual = tui::Options::new(nowhere, |name| env.get(name).map(str::to_owned));
         Look {
             is_read_only: self.read_only,
             palette: match self.theme {
@@ -85,23 +86,16 @@ impl LookArgs {
                 Some(Theme::ColourBlind) => Palette::ColourBlind,
                 Some(Theme::Light) => Palette::Light,
                 Some(Theme::Mono) => Palette::Mono,
-                None if has_colours => Palette::Classic,
-                None => Palette::Mono,
+                // `--color never`.
+                None if anstream::ColorChoice::global() == anstream::ColorChoice::Never => {
+                    Palette::Mono
+                }
+                None => usual.palette,
             },
-            is_ascii: self.ascii || !is_utf8(env),
+            is_ascii: self.ascii || usual.is_ascii,
             has_mouse: !self.no_mouse,
         }
     }
-}
-
-/// Whether the locale can show more than ASCII. One that nobody has set says nothing about the terminal.
-fn is_utf8(env: &Environment) -> bool {
-    let set = ["LC_ALL", "LC_CTYPE", "LANG"];
-    let locale = set.into_iter().find_map(|name| env.filled(name));
-    locale.is_none_or(|locale| {
-        let locale = locale.to_ascii_lowercase();
-        locale.contains("utf-8") || locale.contains("utf8")
-    })
 }
 
 /// There is nothing to draw on.
@@ -222,27 +216,34 @@ pub(super) async fn accompany(
     };
     let mut left = None;
     let leaving = async {
-        left = Some(shown.ended().await);
+        let ended = shown.ended().await;
+        if let Ok(farewell) = &ended {
+            say(farewell);
+            tell("ending; requests under way are finished first, Ctrl-C does not wait");
+        }
+        left = Some(ended);
         "the dashboard was left"
     };
     running.wait_for_end(signals, leaving).await;
-    let left = match left {
-        Some(left) => left,
+    match left {
+        Some(ended) => ended.map(drop),
         // The signal was for both, and each ends in its own time.
         None => match tokio::time::timeout(FAREWELL, shown.ended()).await {
-            Ok(left) => left,
-            Err(_) => return Ok(()),
+            Ok(ended) => ended.map(|farewell| say(&farewell)),
+            Err(_) => Ok(()),
         },
-    };
-    say(&left?);
-    Ok(())
+    }
 }
 
-/// Three lines of what was seen, on the terminal that was given back.
+/// What was seen, on the terminal that was given back.
 fn say(farewell: &tui::Farewell) {
-    let mut err = anstream::stderr();
+    let lines = farewell.summary.iter().chain(&farewell.panics);
+    lines.for_each(|line| tell(&plain(line)));
+}
+
+fn tell(line: &str) {
     // A terminal that is gone needs no farewell.
-    _ = io::Write::write_fmt(&mut err, format_args!("{farewell}\n"));
+    _ = writeln!(anstream::stderr(), "{line}");
 }
 
 #[cfg(test)]
@@ -250,22 +251,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_locale_that_says_otherwise_means_ascii() {
-        let env = Environment::empty();
-        for (name, locale, expected) in [
-            ("LANG", "en_GB.UTF-8", true),
-            ("LANG", "C.utf8", true),
-            ("LC_ALL", "C", false),
-            ("LC_CTYPE", "de_DE.ISO-8859-1", false),
-            ("LC_TIME", "C", true),
-        ] {
-            assert_eq!(
-                is_utf8(&env.clone().with(name, locale)),
-                expected,
-                "{locale}"
-            );
-        }
-        let env = env.with("LANG", "C").with("LC_ALL", "en_GB.UTF-8");
-        assert!(is_utf8(&env));
+    fn flags_win_over_the_environment() {
+        let env = Environment::empty().with("LANG", "C").with("NO_COLOR", "1");
+        let usual = Look::usual(&env);
+        assert_eq!((usual.palette, usual.is_ascii), (Palette::Mono, true));
+        let flags = LookArgs {
+            theme: Some(Theme::ColourBlind),
+            no_mouse: true,
+            ..LookArgs::default()
+        };
+        let look = flags.resolve(&env);
+        assert_eq!(
+            (look.palette, look.has_mouse),
+            (Palette::ColourBlind, false)
+        );
     }
 }

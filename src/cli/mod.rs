@@ -179,6 +179,7 @@ impl Verb {
             Verb::Reload(args) => reload::run(args, &env, console).await,
             Verb::Check(args) => check::run(args, env, console).await,
             Verb::Config(args) => config::run(args, env, console).await,
+            // Boxed: a rehearsal is large.
             Verb::Explain(args) => Box::pin(explain::run(args, env, console)).await,
             Verb::SaveGlobal(args) => save_global::run(args, env, console),
             Verb::Init(args) => {

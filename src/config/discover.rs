@@ -114,10 +114,10 @@ pub fn zero_config(found: Vec<Found>, env: &Environment) -> Result<Config, Confi
             },
             ..Tunnels::default()
         },
-        origins: Origins::default(),
+        origins: Box::default(),
     };
     origins.fill(&config, env);
-    config.origins = origins;
+    config.origins = Box::new(origins);
     Ok(config)
 }
 

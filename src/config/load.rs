@@ -112,7 +112,7 @@ fn interpret(
     match config {
         Some(mut config) if is_valid => {
             origins.fill(&config, env);
-            config.origins = origins;
+            config.origins = Box::new(origins);
             Ok((config, diagnostics))
         }
         _ => Err(ConfigError { diagnostics }),

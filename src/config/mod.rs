@@ -71,5 +71,5 @@ pub struct Config {
     /// How public doors are opened.
     pub tunnels: Tunnels,
     /// Where the settings come from.
-    pub origins: Origins,
+    pub origins: Box<Origins>,
 }

@@ -14,7 +14,7 @@ use super::gateway::Gateway;
 use super::prepared::Prepared;
 use super::receive::{GoodBody, Receiver};
 use super::translate::{self, Carried, Crossing, Embedding};
-use super::upstream::{Answer, Outgoing, SendError};
+use super::upstream::{Answer, Outgoing};
 use super::written::Written;
 use crate::chat::{Blame, Failure, FailureClass, Next, Stage};
 use crate::config::Timeouts;
@@ -140,7 +140,12 @@ impl Attempt<'_> {
             answer_by: time.by,
             may_repeat: self.may_repeat(provider) && !asking.has_effects,
         };
-        let sent = send(self.gateway, target, outgoing).await;
+        let upstream = self.gateway.upstream(target);
+        let sent = match self.gateway.steering().fault_of(&target.id.provider) {
+            None => upstream.send(outgoing).await,
+            // Boxed: hardly any attempt needs room for it.
+            Some(fault) => Box::pin(upstream.send_into(fault, outgoing)).await,
+        };
         let answer = sent.map_err(|error| self.unsent(&error, time))?;
         if !answer.status.is_success() {
             return Err(self.refused(answer, target).await);
@@ -230,20 +235,6 @@ impl Attempt<'_> {
     /// Whether a request that may have been processed may be sent again.
     pub fn may_repeat(&self, provider: &Provider) -> bool {
         self.gateway.config().router.retry_ambiguous && !self.prepared.has_effects_at(provider)
-    }
-}
-
-/// Sends a request to `target`, or plays the fault that its provider is to have.
-pub(super) async fn send(
-    gateway: &Gateway,
-    target: &Target,
-    outgoing: Outgoing<'_>,
-) -> Result<Answer, SendError> {
-    let upstream = gateway.upstream(target);
-    match gateway.steering().fault_of(&target.id.provider) {
-        None => upstream.send(outgoing).await,
-        // Boxed: hardly any attempt needs room for it.
-        Some(fault) => Box::pin(upstream.send_into(fault, outgoing)).await,
     }
 }
 

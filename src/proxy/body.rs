@@ -11,6 +11,7 @@ use super::array::Array;
 use super::hold::Held;
 use super::live::Live;
 use super::raw::Raw;
+use super::tapped::Tapped;
 
 /// See the module's head.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ pub enum Body {
     Array(Box<Array>),
     /// Bytes of an upstream, passed on unread.
     Raw(Box<Raw>),
+    /// Any of them, listened to.
+    Tapped(Box<Tapped>),
 }
 
 impl HttpBody for Body {
@@ -54,6 +57,7 @@ impl HttpBody for Body {
             Body::Raw(raw) => raw
                 .poll_bytes(cx)
                 .map(|bytes| bytes.map(|bytes| bytes.map(Frame::data))),
+            Body::Tapped(tapped) => tapped.poll_frame(cx),
         }
     }
 
@@ -62,6 +66,7 @@ impl HttpBody for Body {
             Body::Empty => true,
             Body::Full(bytes) => bytes.is_empty(),
             Body::Live(_) | Body::Held(_) | Body::Array(_) | Body::Raw(_) => false,
+            Body::Tapped(tapped) => tapped.body().is_end_stream(),
         }
     }
 
@@ -73,6 +78,7 @@ impl HttpBody for Body {
                 .announced()
                 .map_or_else(SizeHint::default, SizeHint::with_exact),
             Body::Live(_) | Body::Held(_) | Body::Array(_) => SizeHint::default(),
+            Body::Tapped(tapped) => tapped.body().size_hint(),
         }
     }
 }

@@ -35,6 +35,7 @@ use crate::route::dice::scattered;
 use crate::route::index::Index;
 use crate::route::plan::Keyring;
 use crate::telemetry::books::Books;
+use crate::telemetry::capture::Capture;
 use crate::telemetry::live::Live;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::Ring;
@@ -74,7 +75,7 @@ pub struct Gateway {
 impl Gateway {
     /// Makes a gateway. `via` is what marks this instance in requests it sends on.
     pub fn new(config: Config, redactor: Arc<Redactor>, via: String) -> Result<Self, GatewayError> {
-        let shared = Arc::new(Shared::new(&config, via));
+        let shared = Arc::new(Shared::new(&config, &redactor, via));
         let upstream = |provider: &Provider| {
             let made = Upstream::new(provider, &shared.tls, &shared.via);
             made.map(Arc::new).map_err(|error| failed(provider, &error))
@@ -177,7 +178,8 @@ impl Gateway {
             *listing = place.and_then(|place| known[place].clone());
         }
         self.build_index(&listings);
-        self.shared.follow(&self.config, Instant::now());
+        self.shared
+            .follow(&self.config, &self.redactor, Instant::now());
     }
 
     fn build_index(&self, listings: &[Option<Vec<String>>]) {
@@ -292,6 +294,11 @@ impl Gateway {
     /// The budget of second requests against slow targets, and how many there were.
     pub fn hedges(&self) -> &Hedges {
         &self.shared.hedges
+    }
+
+    /// What is kept of requests for the inspector.
+    pub fn capture(&self) -> &Arc<Capture> {
+        &self.shared.capture
     }
 
     /// Where requests wait for a place at a provider, if they may.

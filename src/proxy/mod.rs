@@ -48,6 +48,7 @@ pub mod shown;
 mod state;
 pub mod steering;
 pub mod stored;
+pub mod tapped;
 pub mod tongue;
 pub mod translate;
 mod tries;

@@ -122,7 +122,11 @@ pub fn for_model(
         excluded: terms.excluded,
         region: terms.region,
         steer: hand.as_ref().map(|hand| &hand.steer),
-        is_watched: gateway.steering().is_watched(),
+        noted: if gateway.steering().is_watched() {
+            plan::MOST_WATCHED
+        } else {
+            0
+        },
         ..prepared.ask(call, model, router.strip_unsupported, &fluency, policy)
     };
     plan::make(

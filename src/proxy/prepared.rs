@@ -199,7 +199,7 @@ impl Prepared {
             body_len: self.json().map_or(0, <[u8]>::len),
             prompt_tokens: None,
             steer: None,
-            is_watched: false,
+            noted: 0,
         }
     }
 

@@ -19,8 +19,9 @@ use super::upstream::Tls;
 use crate::config::{Config, Conversations};
 use crate::health::{Caps, Health, Settings, TargetId, Unsupported};
 use crate::memory::{Responses, Sessions, Thoughts};
-use crate::provider::Provider;
+use crate::provider::{Provider, Redactor};
 use crate::telemetry::books::Books;
+use crate::telemetry::capture::Capture;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     /// What its owner has changed by hand.
     pub(super) steering: Steering,
     pub(super) hedges: Hedges,
+    /// What is kept of requests for the inspector.
+    pub(super) capture: Arc<Capture>,
     /// What all upstream connections are secured by.
     pub(super) tls: Arc<Tls>,
     /// Marks requests that pass through, so that a provider that leads back here is noticed.
@@ -54,7 +57,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// That of a gateway that begins with `config`; `via` is its random name.
-    pub(super) fn new(config: &Config, via: String) -> Self {
+    pub(super) fn new(config: &Config, redactor: &Arc<Redactor>, via: String) -> Self {
         Self {
             health: Arc::new(Health::new(settings(config))),
             unsupported: Unsupported::default(),
@@ -69,6 +72,7 @@ impl Shared {
             books: Arc::default(),
             steering: Steering::default(),
             hedges: Hedges::default(),
+            capture: Arc::new(Capture::new(config.router.capture, redactor.clone())),
             tls: Arc::default(),
             via,
             started: Instant::now(),
@@ -78,11 +82,13 @@ impl Shared {
     }
 
     /// Goes on by what `config` says.
-    pub(super) fn follow(&self, config: &Config, now: Instant) {
+    pub(super) fn follow(&self, config: &Config, redactor: &Arc<Redactor>, now: Instant) {
         self.health.follow(settings(config));
         self.memory.resize(room(config), now);
         self.sessions.resize(config.router.affinity.ttl, now);
         self.house.resize(config.router.limits);
+        self.capture
+            .configure(config.router.capture, redactor.clone());
     }
 }
 

@@ -76,14 +76,9 @@ pub(super) struct Notes {
 impl Notes {
     /// The notes that `ask` wants.
     pub(super) fn wanted(ask: &Ask<'_>) -> Self {
-        let most = match (ask.rehearses, ask.is_watched) {
-            (true, _) => usize::MAX,
-            (false, true) => MOST_WATCHED,
-            (false, false) => 0,
-        };
         Self {
             taken: Vec::new(),
-            most,
+            most: if ask.rehearses { usize::MAX } else { ask.noted },
         }
     }
 

@@ -58,8 +58,8 @@ pub struct Ask<'a> {
     pub prompt_tokens: Option<&'a dyn Fn() -> u64>,
     /// What its owner has changed by hand.
     pub steer: Option<&'a Steer>,
-    /// Whether somebody watches: what becomes of the first candidates is then noted.
-    pub is_watched: bool,
+    /// What becomes of so many candidates is noted: of some while somebody watches, of all in a rehearsal.
+    pub noted: usize,
 }
 
 /// What routing knows of a provider, beside its offers.

@@ -41,7 +41,8 @@ use crate::proxy::problem::Problem;
 use crate::proxy::record::Record;
 use crate::proxy::stored::{self, Asking, Stored};
 use crate::proxy::upstream::VIA;
-use crate::proxy::{self, Reply};
+use crate::proxy::{self, Reply, tapped};
+use crate::telemetry::capture::Hush;
 use crate::telemetry::tunnel::Board;
 
 /// The type of a stream, without the parameters that not everybody expects.
@@ -65,6 +66,8 @@ pub struct Edge {
     turned_away: TurnedAway,
     ids: RequestIds,
     limits: Limits,
+    /// Nothing is captured while a public door is open.
+    _hush: Option<Hush>,
 }
 
 /// What is behind an edge in one generation.
@@ -95,6 +98,11 @@ impl Edge {
         let door = |gateway: &Gateway| rule(gateway, None);
         let inside = ArcSwap::from_pointee(Inside::new(current.load(), door, &board));
         Self {
+            _hush: inside
+                .load()
+                .door
+                .is_public()
+                .then(|| current.load().capture().hush()),
             current,
             rule,
             inside,
@@ -315,7 +323,13 @@ impl Visit<'_> {
                     scope: self.door.scope(),
                     promise_after: self.door.promise_after(),
                 };
-                let reply = proxy::handle(self.gateway.clone(), call, record).await?;
+                let capture = self.gateway.capture();
+                let tap = capture.begin(record.id(), &call.headers, &call.body);
+                let reply = proxy::handle(self.gateway.clone(), call, record).await;
+                let reply = match tap {
+                    Some(tap) => tapped::tapped(tap, reply),
+                    None => reply,
+                }?;
                 Ok(Answer::Reply(reply, Some(place)))
             }
             Err(problem) => {

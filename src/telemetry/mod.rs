@@ -3,6 +3,7 @@
 pub mod act;
 pub mod books;
 pub mod bus;
+pub mod capture;
 pub mod event;
 pub mod foreign;
 pub mod live;

@@ -4,6 +4,7 @@
 //! over HTTP; nothing below the wire is touched.
 
 mod blame;
+mod capture;
 mod chaos;
 mod config;
 mod connections;

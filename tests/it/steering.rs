@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use autogw::telemetry::act::{Act, TunnelAct, Whom};
+use autogw::telemetry::snapshot::Steering;
 use autogw::telemetry::trace::Verdict;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -176,7 +177,8 @@ async fn when_all_are_drained_every_client_is_told_so() {
                 "{name}: {}",
                 answer.text()
             );
-            answer.expect_status(503);
+            // Anthropic has a status of its own for that.
+            answer.expect_status(if name == "anthropic" { 529 } else { 503 });
         }
         assert_eq!(a.count(), 0);
         unknown_is_still_unknown(&gateway, talk).await;
@@ -408,7 +410,7 @@ async fn who_is_not_there_is_refused_and_who_may_have_been_meant_is_named() {
         (
             pin("alpha", 1.0),
             "there is no model of alpha `m`",
-            "did you mean m-large?",
+            "there are: m-large, n",
         ),
         (
             Act::Calm {
@@ -450,7 +452,7 @@ async fn who_is_not_there_is_refused_and_who_may_have_been_meant_is_named() {
     }
     assert_eq!(
         gateway.facts().steering().view(std::time::Instant::now()),
-        Default::default()
+        Steering::default()
     );
 }
 
@@ -488,5 +490,5 @@ async fn candidates_are_noted_while_somebody_watches() {
     }
     assert_eq!(told[2], ("b", None));
     gateway.facts().steering().set_watched(false);
-    assert_eq!(ask("unseen again").await, []);
+    assert_eq!(ask("unseen-again").await, []);
 }

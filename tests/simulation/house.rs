@@ -87,7 +87,7 @@ impl House {
             body_len: 0,
             prompt_tokens: None,
             steer: None,
-            is_watched: false,
+            noted: 0,
         };
         let needs = || Features::NONE;
         let now = self.at(second);

@@ -42,7 +42,9 @@ pub(super) async fn perform(
 }
 
 fn open(tunnels: &Tunnels, tunnel: Tunnel, message: String) -> Result<Told, Refused> {
-    let made = tunnels.open_unseen(tunnel).map_err(refused)?;
+    let made = tunnels
+        .open_unseen(tunnel)
+        .map_err(|error| refused(&error))?;
     let mut told = Told::new(message);
     if let Some(MadeKey::Kept(path)) = made {
         told.details
@@ -51,8 +53,8 @@ fn open(tunnels: &Tunnels, tunnel: Tunnel, message: String) -> Result<Told, Refu
     Ok(told)
 }
 
-fn refused(error: StartError) -> Refused {
-    let message = match &error {
+fn refused(error: &StartError) -> Refused {
+    let message = match error {
         StartError::Tunnel(TunnelError::Impossible(trouble) | TunnelError::NoPlace(trouble)) => {
             trouble.message.clone()
         }

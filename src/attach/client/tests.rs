@@ -71,7 +71,7 @@ async fn a_token_goes_to_this_machine_only() {
         .await
         .expect("a port");
     let address = listener.local_addr().expect("an address");
-    let heard = tokio::spawn(async move {
+    let asked = tokio::spawn(async move {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let (mut connection, _) = listener.accept().await.expect("a client");
         let mut head = vec![0; 2048];
@@ -84,7 +84,7 @@ async fn a_token_goes_to_this_machine_only() {
     let door = Door::parse(&format!("http://{address}"), token()).expect("a door");
     let answer: Value = Client::new(door).get("/v1/x").await.expect("an answer");
     assert_eq!(answer, value!({}));
-    let head = heard.await.expect("no panic");
+    let head = asked.await.expect("no panic");
     assert!(head.contains("authorization: Bearer canary"), "{head}");
     // A test network: nobody is asked.
     let door = Door::parse("http://192.0.2.1:8001", token()).expect("a door");

@@ -4,7 +4,7 @@ use super::router::{name, off};
 use super::sheet::{Sheet, address, secrets, span};
 use crate::config::node::child;
 use crate::config::secrets::secret_header;
-use crate::provider::{DemoProfile, Model, Models, Provider, StatusSet};
+use crate::provider::{DemoProfile, Feature, Model, Models, Provider, StatusSet};
 
 /// What stands in the place of a header that may hold a key.
 const HIDDEN: &str = "set";
@@ -89,7 +89,7 @@ fn model(path: &str, model: &Model, sheet: &mut Sheet<'_>) {
         }
     };
     let features = model.features.map(|features| {
-        let names = features.iter().map(|feature| feature.name());
+        let names = features.iter().map(Feature::name);
         names.collect::<Vec<_>>().into()
     });
     put("features", features);

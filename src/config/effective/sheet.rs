@@ -38,7 +38,7 @@ impl<'a> Sheet<'a> {
     pub(super) fn put(&mut self, path: impl Into<String>, value: impl Into<Value>) {
         let path = path.into();
         let source = self.origins.of(&path).unwrap_or(DEFAULT).to_owned();
-        self.push(path, value.into(), &source);
+        self.push(&path, value.into(), &source);
     }
 
     /// A setting that is written as part of what is around it, or under another name, too.
@@ -52,10 +52,10 @@ impl<'a> Sheet<'a> {
         let others = || others.iter().find_map(|other| self.origins.of(other));
         let source = self.origins.of(&path).or_else(others).unwrap_or(DEFAULT);
         let source = source.to_owned();
-        self.push(path, value.into(), &source);
+        self.push(&path, value.into(), &source);
     }
 
-    fn push(&mut self, path: String, value: Value, source: &str) {
+    fn push(&mut self, path: &str, value: Value, source: &str) {
         let value = self.redacted(value);
         self.rows
             .push(json!({ "path": path, "value": value, "source": source }));

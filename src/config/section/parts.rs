@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::config::read::{Object, Read, Section};
 use crate::config::report::Report;
 use crate::config::scalar::{Factor, Named, OneOf, Ratio, Switch, Whole};
-use crate::config::section::server::take_later;
 use crate::config::units::{Size, Span};
 use crate::config::{
     Affinity, Bandit, Capture, Conversations, Gate, HealthCheck, Hedge, Limits, Profile,
@@ -58,7 +57,7 @@ pub(super) fn take_parts(object: &mut Object<'_>, report: &mut Report) -> Parts 
     let defaults = Parts::default();
     Parts {
         conversations: take_unless_off(object, "conversations", report),
-        capture: take_capture(object, report),
+        capture: take(object, "capture", report),
         small_models: take(object, "small_models", report),
         bandit: take(object, "bandit", report).unwrap_or(defaults.bandit),
         weighted: take(object, "weighted", report).unwrap_or(defaults.weighted),
@@ -87,14 +86,6 @@ fn take_unless_off<T: Read + Default>(
         None => Some(T::default()),
         Some(Switch::Off) => None,
         Some(Switch::On(part)) => Some(part),
-    }
-}
-
-/// Bodies are kept for nobody yet, which is said.
-fn take_capture(object: &mut Object<'_>, report: &mut Report) -> Option<Capture> {
-    match take_later(object, "capture", report)? {
-        Switch::Off => None,
-        Switch::On(part) => Some(part),
     }
 }
 

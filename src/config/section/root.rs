@@ -11,7 +11,7 @@ use crate::config::authtoken;
 use crate::config::environment::Environment;
 use crate::config::read::{Object, Section};
 use crate::config::report::{Place, Report};
-use crate::config::{Config, Origins, Route, Router, Server};
+use crate::config::{Config, Route, Router, Server};
 use crate::provider::Provider;
 
 /// A file as written.
@@ -71,7 +71,7 @@ impl File {
             routes,
             providers,
             tunnels,
-            origins: Origins::default(),
+            origins: Box::default(),
         }
     }
 }

@@ -51,7 +51,7 @@ impl Section for ServerFile {
 }
 
 /// A part that is read and checked, and warned about when it is switched on.
-pub(super) fn take_later<T: Read>(
+fn take_later<T: Read>(
     object: &mut Object<'_>,
     key: &'static str,
     report: &mut Report,

@@ -36,7 +36,7 @@ impl Default for Conversations {
 /// `router.capture`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capture {
-    /// Bytes kept of all bodies together.
+    /// Bytes kept of all requests and answers together; one of them has at most a quarter.
     pub max_bytes: usize,
     /// Requests kept.
     pub entries: usize,

@@ -20,7 +20,6 @@ use crate::codec::target::Exchange;
 use crate::codec::tokens::estimate_text;
 use crate::provider::Features;
 use crate::provider::classify::{self, Asked};
-use crate::proxy::attempt;
 use crate::proxy::call::Call;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::prepared::Prepared;
@@ -290,9 +289,12 @@ impl Request {
             answer_by: by,
             may_repeat: gateway.config().router.retry_ambiguous,
         };
-        let answer = attempt::send(gateway, target, outgoing)
-            .await
-            .map_err(|error| failure(error.class, error.stage, error.message))?;
+        let upstream = gateway.upstream(target);
+        let sent = match gateway.steering().fault_of(&target.id.provider) {
+            None => upstream.send(outgoing).await,
+            Some(fault) => Box::pin(upstream.send_into(fault, outgoing)).await,
+        };
+        let answer = sent.map_err(|error| failure(error.class, error.stage, error.message))?;
         let Answer {
             status,
             headers,

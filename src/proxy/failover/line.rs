@@ -285,10 +285,11 @@ impl Failover<'_> {
 
     /// The first of those without room that lets the request in by now.
     fn admit_one(&mut self) -> Option<(Target, Seat)> {
-        let steering = self.attempt.gateway.steering();
-        self.line
-            .full
-            .retain(|(target, _)| !steering.is_drained(&target.id));
+        for (target, until) in std::mem::take(&mut self.line.full) {
+            if !self.is_drained(&target) {
+                self.line.full.push((target, until));
+            }
+        }
         for place in 0..self.line.full.len() {
             match self.admit(&self.line.full[place].0) {
                 Ok(seat) => return Some((self.line.full.remove(place).0, seat)),

@@ -81,7 +81,7 @@ fn ask(model: &str) -> Ask<'_> {
         body_len: 0,
         prompt_tokens: None,
         steer: None,
-        is_watched: false,
+        noted: 0,
     }
 }
 

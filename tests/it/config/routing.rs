@@ -52,10 +52,7 @@ fn everything_that_routes_is_read_without_a_word() {
 fn what_nothing_acts_on_yet_is_said() {
     assert_eq!(
         warnings(&with_router(r#"{ "capture": {}, "hot_reload": true }"#)),
-        [
-            "router.capture: router.capture is not available yet",
-            "router.hot_reload: router.hot_reload is not available yet",
-        ]
+        ["router.hot_reload: router.hot_reload is not available yet"]
     );
 }
 

@@ -7,6 +7,7 @@ use autogw::config::Config;
 use autogw::proxy::gateway::Gateway as Facts;
 use autogw::server::Limits;
 use autogw::telemetry::act::{Act, Refused, Told};
+use autogw::telemetry::snapshot::Captured;
 use autogw::telemetry::trace::Trace;
 use serde_json::Value;
 
@@ -124,6 +125,11 @@ impl Gateway {
             }
         };
         patiently("a trace", remembered).await
+    }
+
+    /// What is captured of the request of that id.
+    pub(crate) fn captured(&self, id: &str) -> Option<Captured> {
+        self.running.facts().capture().get(id)
     }
 
     /// Whether the request of that id is remembered.

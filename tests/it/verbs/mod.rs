@@ -8,6 +8,7 @@ mod init;
 mod live;
 mod local;
 mod options;
+mod running;
 mod save_global;
 
 use std::net::SocketAddr;

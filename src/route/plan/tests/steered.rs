@@ -232,7 +232,7 @@ fn whoever_watches_changes_nothing_and_sees_the_first_candidates() {
         ring.turn.store(0, std::sync::atomic::Ordering::Relaxed);
     }
     let watched = Ask {
-        is_watched: true,
+        noted: MOST_WATCHED,
         ..under(&steer, "auto")
     };
     let seen = house.plan(&watched).expect("a plan");

@@ -17,8 +17,13 @@ struct Closed {
 
 impl Closed {
     async fn before(upstream: &Upstream) -> Self {
+        Self::with(Config::over([upstream])).await
+    }
+
+    /// The same with another configuration.
+    async fn with(config: Config) -> Self {
         let edge = Edge::start(TOKEN).await;
-        let config = Config::over([upstream]).server("tunnel", to(&edge)).text();
+        let config = config.server("tunnel", to(&edge)).text();
         // As `--tunnel none` does.
         let gateway = Gateway::start_as(&config, |config, _| config.server.tunnel = None).await;
         Self { edge, gateway }
@@ -214,4 +219,35 @@ async fn a_stop_ends_a_tunnel_that_was_opened_later() {
     assert_eq!(edge.count(Event::Goodbye), 1);
     let status = tunnels.board().statuses()[&Tunnel::Ngrok].clone();
     assert_eq!(status.phase, Phase::Stopped(None));
+}
+
+#[tokio::test]
+async fn nothing_is_captured_while_it_is_open_and_what_was_is_forgotten() {
+    let upstream = answering().await;
+    let config = Config::over([&upstream]).router("capture", json!({}));
+    let closed = Closed::with(config).await;
+    let ask = async |id: &str| {
+        let call = closed.gateway.chat(chat::ask("m"));
+        call.header("x-request-id", id).send().await;
+    };
+    ask("before").await;
+    assert!(closed.gateway.captured("before").is_some());
+    closed.try_open().expect("a tunnel that can be opened");
+    // It is still being opened.
+    ask("opening").await;
+    let captured = |id: &str| closed.gateway.captured(id);
+    assert_eq!((captured("before"), captured("opening")), (None, None));
+    until(&closed.gateway, "the check", has_passed).await;
+    let call = closed.owner().chat(chat::ask("m"));
+    let through = call.header("x-request-id", "through").send().await;
+    through.expect_status(200);
+    assert_eq!(captured("through"), None);
+    closed.close().await;
+    let again = async {
+        while closed.gateway.captured("after").is_none() {
+            ask("after").await;
+        }
+    };
+    patiently("capture to go on", again).await;
+    assert_eq!((captured("before"), captured("opening")), (None, None));
 }
