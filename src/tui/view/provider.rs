@@ -17,7 +17,7 @@ use crate::tui::pane::{Effect, Look};
 use crate::tui::theme::{Theme, Tone};
 
 /// From so many columns on, there are two halves.
-const WIDE: u16 = 120;
+const WIDE: u16 = 116;
 
 /// Rows of the course.
 const COURSE: usize = 3;

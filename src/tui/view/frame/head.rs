@@ -60,7 +60,7 @@ fn pieces(shell: &Shell<'_>, width: u16) -> Vec<Piece> {
             .snapshot
             .tunnels
             .iter()
-            .filter_map(|row| tunnel(shell, row)),
+            .filter_map(|row| tunnel(shell, row, width)),
     );
     if is_known && tone != Tone::Bad {
         pieces.push(config);
@@ -101,7 +101,7 @@ fn state(shell: &Shell<'_>, width: u16) -> Piece {
 }
 
 /// A tunnel that is open, or on its way.
-fn tunnel(shell: &Shell<'_>, row: &TunnelRow) -> Option<Piece> {
+fn tunnel(shell: &Shell<'_>, row: &TunnelRow, width: u16) -> Option<Piece> {
     let theme = shell.look.theme;
     let (tone, words) = match row.state.as_str() {
         "stopped" | "" => return None,
@@ -124,8 +124,9 @@ fn tunnel(shell: &Shell<'_>, row: &TunnelRow) -> Option<Piece> {
         }
         state => (Tone::Busy, format!("{} {state}", row.kind)),
     };
+    let what = if width < 100 { "" } else { "tunnel " };
     Some(vec![
-        ("tunnel ".to_owned(), theme.style(Tone::Quiet)),
+        (what.to_owned(), theme.style(Tone::Quiet)),
         (format!("{} {words}", theme.glyph(tone)), theme.style(tone)),
     ])
 }

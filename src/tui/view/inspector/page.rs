@@ -250,6 +250,7 @@ fn story(one: &AttemptRow) -> String {
     let rests = one
         .rests_ms
         .map(|ms| format!("it rests for {}", millis(ms)));
+    let injected = one.injected.then(|| "a fault was injected".to_owned());
     let began = Some(format!("began at {}", millis(one.began_ms)));
     let words = [
         Some(plain(cause)),
@@ -258,6 +259,7 @@ fn story(one: &AttemptRow) -> String {
         Some(took),
         began,
         rests,
+        injected,
     ];
     words.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

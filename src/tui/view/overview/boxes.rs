@@ -25,7 +25,8 @@ pub(super) fn draw(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
     }
     let totals = &look.model.snapshot.totals;
     let third = area.width / 3;
-    let widths = [area.width - 2 * third - third % 2, third, third + third % 2];
+    let rest = area.width - third;
+    let widths = [third, rest - rest / 2, rest / 2];
     let told = [traffic(totals), latency(totals), tokens(totals)];
     let mut x = area.x;
     for (width, told) in widths.into_iter().zip(told) {

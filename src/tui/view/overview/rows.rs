@@ -14,8 +14,8 @@ use crate::tui::view::spark::{course, sparkline};
 use crate::tui::view::standing;
 use crate::tui::view::table::{Cell, Column, Kind};
 
-/// Columns that the course of the latency takes at most.
-const TREND: u16 = 30;
+/// Columns of the course of the latency: a cell does not know how wide it is drawn, so all are as wide.
+const TREND: u16 = 14;
 
 /// The columns; in 80 there is room for those up to `KEYS`.
 pub(super) const COLUMNS: &[Column] = &[
@@ -31,7 +31,7 @@ pub(super) const COLUMNS: &[Column] = &[
     column("KEYS", 4, 6, 8, Kind::Number),
     column("TOK/S", 5, 6, 9, Kind::Number),
     column("LAST ERROR", 20, 36, 10, Kind::Words),
-    column("LATENCY 5m", 12, TREND, 11, Kind::Words),
+    column("LATENCY 5m", TREND, TREND, 11, Kind::Words),
     column("TRIES", 5, 6, 12, Kind::Number),
     column("COST", 7, 8, 13, Kind::Number),
 ];
@@ -154,7 +154,7 @@ fn last_error(row: &ProviderRow, look: &Look<'_>) -> Cell {
 
 fn trend(row: &ProviderRow, theme: &Theme) -> Cell {
     let latency = course(&row.history.latency_ms);
-    let line = sparkline(&latency, latency.len().clamp(12, TREND.into()), theme);
+    let line = sparkline(&latency, TREND.into(), theme);
     Cell::new(line, theme.style(Tone::Busy))
 }
 

@@ -54,7 +54,10 @@ impl Pane for Routes {
         match decision {
             Some(decision) if !self.shown.is_empty() => {
                 let below = REASONS.min(rest.height / 2);
-                let [table, reasons] = split(rest, rest.height - below);
+                // The reasons stand right below, where there is room.
+                let rows = u16::try_from(self.shown.len()).unwrap_or(u16::MAX);
+                let height = rows.saturating_add(1).min(rest.height - below);
+                let [table, reasons] = split(rest, height);
                 self.draw_candidates(look, table, buffer);
                 let mut page = Page::new(look.theme, reasons.width.saturating_sub(2));
                 decision::reasons(&mut page, decision, self.shown.get(self.at));
