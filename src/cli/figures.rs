@@ -36,7 +36,9 @@ pub(super) fn count(count: u64) -> String {
 
 /// US dollars.
 pub(super) fn money(dollars: f64) -> String {
-    if dollars < 1.0 {
+    if dollars == 0.0 {
+        "$0".to_owned()
+    } else if dollars < 1.0 {
         format!("${dollars:.4}")
     } else {
         format!("${dollars:.2}")
@@ -87,7 +89,7 @@ mod tests {
             [9_999, 12_345, 1_234_567].map(count),
             ["9999", "12.3k", "1.2M"]
         );
-        assert_eq!([0.01234, 3.416].map(money), ["$0.0123", "$3.42"]);
+        assert_eq!([0.0, 0.01234, 3.416].map(money), ["$0", "$0.0123", "$3.42"]);
     }
 
     #[test]

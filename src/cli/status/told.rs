@@ -59,7 +59,12 @@ fn config(about: &About, now: u64) -> String {
     let reloaded = reloaded.map_or_else(String::new, |reloaded| {
         format!("; {}", last_reload(reloaded, now))
     });
-    format!("{}, strategy {}{reloaded}", about.config, about.strategy)
+    let place = if about.config.is_empty() {
+        "no file"
+    } else {
+        &about.config
+    };
+    format!("{place}, strategy {}{reloaded}", about.strategy)
 }
 
 fn last_reload(reloaded: &Reloaded, now: u64) -> String {

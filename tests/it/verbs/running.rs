@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::Binary;
+use crate::support::{Binary, chat, patiently};
 
 /// A gateway of simulated providers, and the home that it shares with whoever asks it.
 async fn demo() -> (Arc<TempDir>, Binary) {
@@ -25,12 +25,7 @@ async fn run(home: &Arc<TempDir>, words: &str) -> (Option<i32>, String, String) 
 }
 
 async fn ask(gateway: &Binary) {
-    let banner = gateway.banner().await;
-    let model = &banner["models"][0];
-    let model = model.as_str().unwrap_or("auto");
-    let body = json!({ "model": model, "messages": [{ "role": "user", "content": "hi" }] });
-    let client = gateway.client().await;
-    client.post("/v1/chat/completions", &body).send().await;
+    gateway.client().await.chat(chat::ask("auto")).send().await;
 }
 
 #[tokio::test]
@@ -59,13 +54,15 @@ async fn a_request_that_ends_is_followed_and_then_told_in_full() {
     let (home, gateway) = demo().await;
     let mut follower = Binary::run(home.clone(), ["requests", "--follow", "--json"], []);
     // Whether it listens already is not seen from here: what ends before it does is not told.
-    let line = loop {
-        ask(&gateway).await;
-        if let Some(line) = follower.stdout().lines().next() {
-            break line.to_owned();
+    let following = async {
+        loop {
+            ask(&gateway).await;
+            if let Some(line) = follower.stdout().lines().next() {
+                return line.to_owned();
+            }
         }
-        tokio::task::yield_now().await;
     };
+    let line = patiently("a request that is followed", following).await;
     let row: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!(row["phase"], "over");
     follower.signal(Signal::INT);
