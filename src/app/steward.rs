@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use super::acts::{self, Deps, Reload};
 use super::observer::Observer;
 use super::tunnels::Tunnels;
+use crate::provider::Redactor;
 use crate::proxy::decide::{self, Hopeless};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
@@ -79,8 +80,15 @@ impl admin::Steward for Steward {
         let (gateway, rehearsing) = (self.gateway(), self.rehearsing.clone());
         Box::pin(async move {
             let body = Bytes::from(question.to_string());
+            let redactor = gateway.redactor().clone();
             let question = Question::read(body, HeaderMap::new(), OWNER.into(), None);
-            rehearsed(gateway, question.map_err(refused)?, rehearsing).await
+            let decided = match question.map_err(refused) {
+                Ok(question) => rehearsed(gateway, question, rehearsing).await,
+                Err(refused) => Err(refused),
+            };
+            decided
+                .map(|decision| cleaned(decision, &redactor))
+                .map_err(|refused| clean(refused, &redactor))
         })
     }
 
@@ -90,7 +98,11 @@ impl admin::Steward for Steward {
             tunnels: self.tunnels.clone(),
             reload: self.reload.clone(),
         };
-        Box::pin(acts::perform(deps, act))
+        let redactor = deps.gateway.redactor().clone();
+        Box::pin(async move {
+            let done = acts::perform(deps, act).await;
+            done.map_err(|refused| clean(refused, &redactor))
+        })
     }
 }
 
@@ -127,4 +139,32 @@ fn told(hopeless: Hopeless) -> Result<Value, Refused> {
 
 fn refused(problem: Problem) -> Refused {
     Refused::new(problem.body.message)
+}
+
+/// A refusal without keys: what was asked is said back in it.
+fn clean(refused: Refused, redactor: &Redactor) -> Refused {
+    let clean = |text: String| redactor.redact(&text).into_owned();
+    Refused {
+        message: clean(refused.message),
+        hint: refused.hint.map(clean),
+        details: refused.details.into_iter().map(clean).collect(),
+    }
+}
+
+/// A decision without keys. It is as deep as the question, whose depth its reader has bounded.
+fn cleaned(value: Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) => redactor.redact(&text).into_owned().into(),
+        Value::Array(items) => {
+            let items = items.into_iter();
+            items.map(|item| cleaned(item, redactor)).collect()
+        }
+        Value::Object(fields) => {
+            let fields = fields.into_iter();
+            fields
+                .map(|(name, value)| (name, cleaned(value, redactor)))
+                .collect()
+        }
+        plain => plain,
+    }
 }

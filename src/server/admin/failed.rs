@@ -39,12 +39,9 @@ impl Failed {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 404: there is no such thing.
-    pub fn unknown(what: &str, name: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            format!("there is no {what} `{name}`"),
-        )
+    /// 404: there is no such thing. Its name is not said back: somebody may have pasted a key.
+    pub fn unknown(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("there is no such {what}"))
     }
 
     /// 422: the question was understood, and the gateway does not do it.

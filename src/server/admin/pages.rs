@@ -207,7 +207,7 @@ async fn request(
     let detail = house.steward.request(&id);
     detail
         .map(Json)
-        .ok_or_else(|| Failed::unknown("remembered request", &shortened(&id)))
+        .ok_or_else(|| Failed::unknown("request among those remembered"))
 }
 
 async fn provider(
@@ -216,9 +216,7 @@ async fn provider(
 ) -> Result<Json<ProviderDetail>, Failed> {
     let name = named(name)?;
     let detail = house.steward.provider(&name);
-    detail
-        .map(Json)
-        .ok_or_else(|| Failed::unknown("provider", &shortened(&name)))
+    detail.map(Json).ok_or_else(|| Failed::unknown("provider"))
 }
 
 /// The name in a path, decoded.
@@ -227,12 +225,6 @@ fn named(name: Result<Path<String>, PathRejection>) -> Result<String, Failed> {
         Ok(Path(name)) => Ok(name),
         Err(rejection) => Err(Failed::bad(rejection.body_text())),
     }
-}
-
-/// A name as it is said back: no control characters, and not a page of it.
-fn shortened(name: &str) -> String {
-    let plain = name.chars().filter(|c| !c.is_control());
-    plain.take(64).collect()
 }
 
 async fn config(State(house): State<House>) -> Json<Value> {

@@ -91,7 +91,7 @@ async fn a_failure_is_told_of_its_provider_and_an_act_of_everybody() {
         _ => None,
     };
     let error = watch.find(failed).await;
-    assert_eq!((&*error.class, error.status), ("server", Some(500)));
+    assert_eq!((&*error.class, error.status), ("server_error", Some(500)));
     let drain = json!({"act": "drain", "whom": {"provider": "a"}});
     admin
         .post("/v1/acts", drain)
@@ -114,7 +114,7 @@ async fn a_failure_is_told_of_its_provider_and_an_act_of_everybody() {
         .json();
     assert_eq!(
         (&page["row"]["standing"], &page["errors"][0]["class"]),
-        (&json!("drained"), &json!("server"))
+        (&json!("drained"), &json!("server_error"))
     );
     let decision = admin.post("/v1/decide", json!({"model": "m"})).send().await;
     assert!(decision.text().contains("drained"), "{}", decision.text());
