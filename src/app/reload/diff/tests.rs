@@ -1,3 +1,5 @@
+//! What is told of two configurations, and that no key is in it.
+
 use serde_json::{Value, json};
 
 use super::*;
