@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::snapshot::Phase;
 
 /// Parts of the table: requests that enter at once seldom meet at one lock.
-const SHARDS: u64 = 16;
+const SHARDS: usize = 16;
 
 /// Rows of one part. There are fewer requests at once unless somebody has configured more than memory is
 /// good for; those beyond are served, and not shown.
@@ -27,7 +27,7 @@ const NOWHERE: u32 = u32::MAX;
 pub struct Live {
     next: AtomicU64,
     here: AtomicUsize,
-    shards: [Mutex<Shard>; SHARDS as usize],
+    shards: [Mutex<Shard>; SHARDS],
 }
 
 #[derive(Debug, Default)]
@@ -172,7 +172,7 @@ impl Live {
     }
 
     fn shard(&self, number: u64) -> &Mutex<Shard> {
-        let place = usize::try_from(number % SHARDS).unwrap_or(0);
+        let place = usize::try_from(number).unwrap_or(0) % SHARDS;
         &self.shards[place]
     }
 }
@@ -301,7 +301,9 @@ mod tests {
             let numbers: Vec<_> = live.rows().iter().map(|row| row.number).collect();
             assert!(numbers.is_sorted() && numbers.len() == 40);
             assert_eq!(numbers[0], round * 40 + 1);
-            rows.iter().for_each(|row| live.leave(row));
+            for row in &rows {
+                live.leave(row);
+            }
         }
         let places: usize = live
             .shards
@@ -317,7 +319,9 @@ mod tests {
         let most = MOST * 16;
         let rows: Vec<_> = (0..most + 10).map(|_| live.enter(arrival())).collect();
         assert_eq!((live.rows().len(), live.count()), (most, most + 10));
-        rows.iter().for_each(|row| live.leave(row));
+        for row in &rows {
+            live.leave(row);
+        }
         assert_eq!((live.rows().len(), live.count()), (0, 0));
     }
 }

@@ -182,6 +182,18 @@ impl Seen {
     }
 }
 
+/// What is counted of a provider is what it was asked, and what clients had from it.
+#[track_caller]
+fn assert_agrees(metrics: &Metrics, provider: &str, upstream: &Upstream, answers: u32) {
+    let (name, own) = ("autogw_attempts_total", ("provider", provider));
+    let served = metrics.sum(name, &[own, ("verdict", "ok")]);
+    assert_is(served, answers, provider);
+    let sent = u32::try_from(upstream.count()).expect("few");
+    assert_is(metrics.sum(name, &[own]), sent, "attempts");
+    let tokens = metrics.sum("autogw_tokens_total", &[own, ("kind", "input")]);
+    assert_is(tokens, answers * 3, "tokens read");
+}
+
 #[tokio::test]
 async fn counts_equal_what_clients_saw() {
     let gate = Gate::new();
@@ -262,23 +274,16 @@ async fn counts_equal_what_clients_saw() {
     );
     let errors = metrics.sum("proxy_errors_total", &openai);
     assert_is(errors, 4 + broken + 5 + 1 + 1, "errors");
-    let attempts = "autogw_attempts_total";
     for (provider, upstream) in [("a", &a), ("b", &b)] {
-        let own = ("provider", provider);
-        let answers = seen.answers[provider];
-        assert_is(
-            metrics.sum(attempts, &[own, ("verdict", "ok")]),
-            answers,
-            provider,
-        );
-        let sent = u32::try_from(upstream.count()).expect("few");
-        assert_is(metrics.sum(attempts, &[own]), sent, "attempts");
-        let tokens = metrics.sum("autogw_tokens_total", &[own, ("kind", "input")]);
-        assert_is(tokens, answers * 3, "tokens read");
+        assert_agrees(&metrics, provider, upstream, seen.answers[provider]);
     }
     for (verdict, times) in [("network", broken), ("invalid_request", 4), ("open", 2)] {
         let labels = [("provider", "a"), ("verdict", verdict)];
-        assert_is(metrics.sum(attempts, &labels), times, verdict);
+        assert_is(
+            metrics.sum("autogw_attempts_total", &labels),
+            times,
+            verdict,
+        );
     }
     let failovers = metrics.sum("autogw_failovers_total", &[("provider", "b")]);
     assert_is(failovers, seen.failovers, "failovers");

@@ -71,7 +71,7 @@ fn requests(page: &mut Page, books: Books<'_>) {
                 ("status", &count.status.to_string()),
                 ("outcome", count.outcome.name()),
             ];
-            page.sample(name, &labels, read(&count.count));
+            page.sample(name, &labels, read(&count.requests));
         }
     }
     let name = "autogw_request_duration_seconds";
@@ -106,7 +106,7 @@ fn requests(page: &mut Page, books: Books<'_>) {
     }
 }
 
-fn pages<'a>(books: Books<'a>) -> impl Iterator<Item = (&'a TargetBook, &'a super::target::Page)> {
+fn pages(books: Books<'_>) -> impl Iterator<Item = (&TargetBook, &super::target::Page)> {
     let books = books.iter().copied();
     books.flat_map(|book| book.pages.iter().map(move |page| (book, page)))
 }
@@ -285,10 +285,10 @@ fn former_names(page: &mut Page, books: Books<'_>) {
         let format = format(own.endpoint);
         for count in own.counts.iter() {
             let key = (format, &*book.model, &*book.provider, count.status);
-            *all.entry(key).or_default() += read(&count.count);
+            *all.entry(key).or_default() += read(&count.requests);
             let is_error = count.status >= 400 && count.outcome != Outcome::Left;
             if is_error || count.outcome == Outcome::Failed {
-                *failed.entry(key).or_default() += read(&count.count);
+                *failed.entry(key).or_default() += read(&count.requests);
             }
         }
         let key = (format, &*book.model, &*book.provider);

@@ -173,7 +173,7 @@ impl Reading {
             .filter(|page| page.endpoint != super::OTHER);
         for page in pages {
             for count in page.counts.iter() {
-                let requests = read(&count.count);
+                let requests = read(&count.requests);
                 self.requests += requests;
                 *place(&mut self.statuses, count.status, count.outcome) += requests;
             }

@@ -72,7 +72,7 @@ pub(super) struct Page {
 pub(super) struct Count {
     pub(super) status: u16,
     pub(super) outcome: Outcome,
-    pub(super) count: AtomicU64,
+    pub(super) requests: AtomicU64,
 }
 
 impl TargetBook {
@@ -159,9 +159,9 @@ impl Page {
         let make = || Count {
             status,
             outcome,
-            count: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
         };
-        one_more(&self.counts.find(is_it, make).count);
+        one_more(&self.counts.find(is_it, make).requests);
         self.time.record(total);
     }
 }
