@@ -183,11 +183,11 @@ impl Picture {
         if tail.last() <= last {
             return;
         }
-        let (lines, lost) = tail.since(last);
+        let (lines, gone) = tail.since(last);
         // What was written while nobody watched is not lost: nobody has missed it.
-        if lost > 0 && self.was_watched && bus.watchers() > 0 {
+        if gone > 0 && self.was_watched && bus.watchers() > 0 {
             let mut all = self.told.lost;
-            all.lines = all.lines.saturating_add(lost);
+            all.lines = all.lines.saturating_add(gone);
             self.tell(bus, Event::Lost(all));
         }
         for line in lines {

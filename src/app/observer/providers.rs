@@ -62,7 +62,7 @@ impl<'a> Seen<'a> {
         let rests = keys.iter().filter_map(|key| key.until_ms);
         ProviderRow {
             name: provider.name.to_string(),
-            kind: provider.preset.kind.to_owned(),
+            kind: provider.preset.kind.clone(),
             address: shown::address(provider),
             standing: self.standing(),
             health: self.health(),

@@ -1,4 +1,4 @@
-//! The OpenAPI document: made of the table of endpoints and of the types that are sent and read, and held against
+//! The `OpenAPI` document: made of the table of endpoints and of the types that are sent and read, and held against
 //! the asset that is served.
 
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};

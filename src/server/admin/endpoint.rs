@@ -1,4 +1,4 @@
-//! The table of endpoints. The router is made of it, and so is the OpenAPI document: what answers is described,
+//! The table of endpoints. The router is made of it, and so is the `OpenAPI` document: what answers is described,
 //! and what is described answers.
 
 use http::Method;

@@ -4,7 +4,7 @@
 //! ```text
 //! socket    the Unix socket: only its owner opens it, and one that nobody listens on is replaced
 //! serve     accepts, as few as an owner needs ─ gate: who may ask (peer, host, token) ─ pages
-//! endpoint  the table of endpoints: router and OpenAPI document both come from it
+//! endpoint  the table of endpoints: router and `OpenAPI` document both come from it
 //! pages     one question, one answer · events: the stream of what changes
 //! ```
 

@@ -32,7 +32,7 @@ const MOST_WATCHERS: usize = 32;
 /// Words of `state`, beside those of [`Phase`].
 const STATES: &str = "live, queued, waiting, streaming, over, failed";
 
-/// The OpenAPI document, made from the code by a test.
+/// The `OpenAPI` document, made from the code by a test.
 pub(super) const DOCUMENT: &str = include_str!("../../../assets/admin.openapi.json");
 
 /// What the pages tell of.
