@@ -35,7 +35,6 @@ pub struct Logs {
     finder: Finder,
     /// The last of the levels that is shown, in [`LEVELS`].
     level: usize,
-    has_errors_only: bool,
     follows: bool,
     wraps: bool,
     has_times: bool,
@@ -56,7 +55,6 @@ impl Default for Logs {
         Self {
             finder: Finder::default(),
             level: 2,
-            has_errors_only: false,
             follows: true,
             wraps: false,
             has_times: true,
@@ -116,7 +114,8 @@ impl Pane for Logs {
         match command {
             Command::LevelUp => self.level = self.level.saturating_sub(1),
             Command::LevelDown => self.level = (self.level + 1).min(LEVELS.len() - 1),
-            Command::ErrorsOnly => self.has_errors_only = !self.has_errors_only,
+            // Warnings and errors, or all but what is for developers.
+            Command::ErrorsOnly => self.level = if self.level == 1 { 2 } else { 1 },
             Command::Follow => self.follows = !self.follows,
             Command::Wrap => self.wraps = !self.wraps,
             Command::Times => self.has_times = !self.has_times,
@@ -161,12 +160,11 @@ impl Pane for Logs {
 
 impl Logs {
     fn is_shown(&self, line: &LogLine) -> bool {
-        let most = if self.has_errors_only { 1 } else { self.level };
         // A level that nobody has heard of is shown.
         let level = LEVELS
             .iter()
             .position(|level| line.level.eq_ignore_ascii_case(level));
-        level.unwrap_or(0) <= most
+        level.unwrap_or(0) <= self.level
             && (self.finder.filter().is_empty() || self.finder.filter().matches(&fields(line)))
     }
 
@@ -302,11 +300,7 @@ impl Logs {
                 style,
             )
         };
-        let level = if self.has_errors_only {
-            "warn and error only".to_owned()
-        } else {
-            format!("from {}", LEVELS[self.level.min(LEVELS.len() - 1)])
-        };
+        let level = format!("from {}", LEVELS[self.level.min(LEVELS.len() - 1)]);
         let mut pieces = vec![
             (level, theme.style(Tone::Accent)),
             on("follow", self.follows),

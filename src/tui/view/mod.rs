@@ -1,5 +1,10 @@
 //! The panes: each a pure function of the model, one per file; and what they draw with.
 
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a theme is passed on as it stands in a look: behind a reference"
+)]
+
 pub mod acting;
 pub mod config;
 pub mod curl;

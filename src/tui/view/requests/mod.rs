@@ -56,7 +56,7 @@ impl Pane for Requests {
         self.settle(&rows, table);
         self.draw_head(look, all.as_slice(), rows.len(), head, buffer);
         if rows.is_empty() {
-            self.draw_empty(look, all.is_empty(), table, buffer);
+            Self::draw_empty(look, all.is_empty(), table, buffer);
         } else {
             let top = self.scroll.top;
             let cells = rows
@@ -265,7 +265,7 @@ impl Requests {
         listed(&mut Pen::new(buffer, area), 0, &pieces, quiet);
     }
 
-    fn draw_empty(&self, look: &Look<'_>, has_none: bool, area: Rect, buffer: &mut Buffer) {
+    fn draw_empty(look: &Look<'_>, has_none: bool, area: Rect, buffer: &mut Buffer) {
         let mut pen = Pen::new(buffer, area);
         let quiet = look.theme.style(Tone::Quiet);
         if !has_none {

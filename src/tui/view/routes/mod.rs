@@ -30,6 +30,12 @@ const MOST_OFFERED: usize = 40;
 /// Lines of reasons below the table.
 const REASONS: u16 = 9;
 
+/// What is said until an answer comes.
+const WAITING: &str = "The gateway is asked which target it would choose.";
+
+/// What is said where nothing is asked.
+const ASK: &str = "Type a model with e to see which target a request for it would go to, and why.";
+
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Routes {
@@ -268,16 +274,12 @@ impl Routes {
         let mut page = Page::new(theme, area.width.saturating_sub(2));
         let quiet = theme.style(Tone::Quiet);
         page.gap();
-        match decision {
-            Some(told) => page.text(&decision::refusal(told), theme.style(Tone::Bad)),
-            None if self.asked(look).is_some() => {
-                page.text("The gateway is asked which target it would choose.", quiet)
-            }
-            None => page.text(
-                "Type a model with e to see which target a request for it would go to, and why.",
-                quiet,
-            ),
-        }
+        let (words, style) = match decision {
+            Some(told) => (decision::refusal(told), theme.style(Tone::Bad)),
+            None if self.asked(look).is_some() => (WAITING.to_owned(), quiet),
+            None => (ASK.to_owned(), quiet),
+        };
+        page.text(&words, style);
         let offers = Self::offers(look);
         if !offers.is_empty() {
             page.heading("Models asked for of late", "left and right go through them");
