@@ -1,5 +1,10 @@
 //! The panes: each a pure function of the model, one per file; and what they draw with.
 
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "how large a theme is, is its own business; every pane is handed the same one"
+)]
+
 pub mod acting;
 pub mod config;
 pub mod curl;
