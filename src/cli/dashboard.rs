@@ -76,7 +76,7 @@ impl Look {
 
 impl LookArgs {
     /// What the flags, the environment and the terminal make of it.
-    pub(super) fn resolve(&self, env: &Environment) -> Look {
+    pub(super) fn resolve(self, env: &Environment) -> Look {
         let nowhere = Door::Unix(PathBuf::new());
         let usual = tui::Options::new(nowhere, |name| env.get(name).map(str::to_owned));
         Look {

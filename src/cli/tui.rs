@@ -59,7 +59,8 @@ pub async fn run(args: &TuiArgs, env: Environment, console: &mut Console<'_>) ->
     let look = args.look.resolve(&env);
     let client = Client::new(door.clone());
     if !is_told_where && !is_there(&client).await {
-        return start::run_seen(&args.gateway, Show::Dashboard(look), env, console).await;
+        let seen = start::run_seen(&args.gateway, Show::Dashboard(look), env, console);
+        return Box::pin(seen).await;
     }
     if args.gateway.asks_for_more() {
         console.say("a gateway runs already: the options of `start` are left out");

@@ -492,7 +492,7 @@ pub fn on(screen: Screen) -> impl Iterator<Item = &'static Binding> {
 impl Binding {
     /// All of its keys, as they are written: `PgUp, Ctrl-b`.
     pub fn names(&self) -> String {
-        let names: Vec<String> = self.keys.iter().map(|key| key.name()).collect();
+        let names: Vec<String> = self.keys.iter().map(Key::name).collect();
         names.join(", ")
     }
 

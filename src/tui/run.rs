@@ -37,6 +37,10 @@ const BURST: Duration = Duration::from_millis(8);
 
 /// How the dashboard is run.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four switches of a command line, each with its name"
+)]
 pub struct Options {
     /// Where the gateway is asked.
     pub door: Door,

@@ -5,11 +5,11 @@ use super::*;
 use crate::telemetry::snapshot::Snapshot;
 
 fn events(events: &[Event]) -> String {
-    events.iter().fold(String::new(), |mut text, event| {
+    let told = events.iter().map(|event| {
         let data = serde_json::to_string(event).expect("JSON");
-        text.push_str(&format!("event: {}\ndata: {data}\n\n", event.name()));
-        text
-    })
+        format!("event: {}\ndata: {data}\n\n", event.name())
+    });
+    told.collect::<Vec<_>>().concat()
 }
 
 async fn next(feed: &mut Feed) -> News {
@@ -44,10 +44,7 @@ fn instance(news: News) -> String {
 #[tokio::test]
 async fn a_gateway_that_comes_back_is_heard_again() {
     let gateway = Scripted::new();
-    let tick = events(&[
-        Event::Snapshot(Box::new(Snapshot::default())),
-        Event::Tick { now_ms: 7 },
-    ]);
+    let tick = events(&[Event::Snapshot(Box::default()), Event::Tick { now_ms: 7 }]);
     let more =
         "event: novelty\ndata: {\"a\":1}\n\nevent: tick\ndata: {\"now_ms\": 8}\n\n: ping\n\n";
     gateway.answers(Answer::Whole(greeting(VERSION, "one") + &tick + more));

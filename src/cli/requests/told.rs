@@ -294,11 +294,7 @@ mod tests {
             phase: Phase::Streaming,
             ..failed_over()
         };
-        assert_eq!(status_of(streaming), "streaming");
-    }
-
-    fn status_of(row: RequestRow) -> String {
-        status(&row)
+        assert_eq!(status(&streaming), "streaming");
     }
 
     #[test]

@@ -20,6 +20,7 @@ fn tried(provider: &str, model: &str, cause: Cause, verdict: Verdict) -> Try {
         status: None,
         first_token: None,
         rests: None,
+        is_injected: false,
     }
 }
 

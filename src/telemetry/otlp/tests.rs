@@ -36,7 +36,9 @@ fn tried(provider: &str, verdict: Verdict) -> Try {
         elapsed: Some(Duration::from_millis(30)),
         verdict,
         status: Some(200),
+        first_token: None,
         rests: None,
+        is_injected: false,
     }
 }
 
@@ -60,6 +62,12 @@ fn trace(parent: Option<&'static str>) -> Trace {
         total: Duration::from_millis(1500),
         input_tokens: Some(7),
         output_tokens: None,
+        number: 1,
+        cached_tokens: None,
+        cost: None,
+        overhead: None,
+        losses: Vec::new(),
+        candidates: Vec::new(),
         parent: parent.map(HeaderValue::from_static),
     }
 }

@@ -143,9 +143,9 @@ impl Snapshot {
         if so_many > 0 {
             let rows = self.requests.values().filter(|row| are_such(row));
             let numbers: Vec<u64> = rows.map(|row| row.number).take(so_many).collect();
-            numbers.iter().for_each(|number| {
-                self.requests.remove(number);
-            });
+            for number in numbers {
+                self.requests.remove(&number);
+            }
         }
     }
 

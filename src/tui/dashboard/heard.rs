@@ -46,13 +46,12 @@ impl Dashboard {
         };
         let is_clock = matches!(event, Event::Tick { .. });
         self.model.link = Link::Live;
-        match &mut self.behind {
-            Some((behind, _)) => behind.apply(event),
-            None => {
-                self.model.snapshot.apply(event);
-                // The clock alone moves no figure; seconds are counted here.
-                self.is_dirty |= !is_clock;
-            }
+        if let Some((behind, _)) = &mut self.behind {
+            behind.apply(event);
+        } else {
+            self.model.snapshot.apply(event);
+            // The clock alone moves no figure; seconds are counted here.
+            self.is_dirty |= !is_clock;
         }
         if let Some(now_ms) = now_ms {
             self.model.clock_skew_ms = now_ms

@@ -27,7 +27,7 @@ pub(super) fn draw(look: &Look<'_>, dialog: &mut Dialog, body: Rect, buffer: &mu
         Dialog::Confirm { question, .. } => confirm(look, question, body, buffer),
         Dialog::Choose { title, acts, at } => choose(look, title, acts, *at, body, buffer),
         Dialog::Prompt { input, error } => typed(look, input, error.as_deref(), body, buffer),
-        Dialog::Help(scroll) => read(look, "keys", help(look), scroll, body, buffer),
+        Dialog::Help(scroll) => read(look, "keys", &help(look), scroll, body, buffer),
         Dialog::Note {
             title,
             lines,
@@ -38,10 +38,10 @@ pub(super) fn draw(look: &Look<'_>, dialog: &mut Dialog, body: Rect, buffer: &mu
                 .iter()
                 .take(500)
                 .flat_map(|line| wrapped(line, width, 20));
-            let lines = broken
+            let lines: Vec<Line> = broken
                 .map(|line| (String::new(), Style::new(), line))
                 .collect();
-            read(look, title, lines, scroll, body, buffer);
+            read(look, title, &lines, scroll, body, buffer);
         }
     }
 }
@@ -152,7 +152,7 @@ fn choose(
 fn read(
     look: &Look<'_>,
     title: &str,
-    lines: Vec<Line>,
+    lines: &[Line],
     scroll: &mut Scroll,
     body: Rect,
     buffer: &mut Buffer,

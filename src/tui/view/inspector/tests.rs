@@ -61,7 +61,10 @@ fn the_answer_is_followed_while_it_is_written() {
     model.snapshot.requests.clear();
     let number = detail(&mut model).row.number;
     detail(&mut model).row.phase = Phase::Streaming;
-    let answer = (0..100).map(|n| format!("line {n}\n")).collect::<String>();
+    let answer = (0..100)
+        .map(|n| format!("line {n}"))
+        .collect::<Vec<_>>()
+        .join("\n");
     detail(&mut model).captured = Some(Captured {
         answer,
         ..Captured::default()
