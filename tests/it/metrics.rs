@@ -110,8 +110,8 @@ fn assert_well_formed(text: &str) {
             assert!(value.parse::<f64>().is_ok_and(f64::is_finite), "{line}");
             assert!(seen.insert(series), "twice: {line}");
             let name = series.split('{').next().unwrap_or_default();
-            let parts = ["_bucket", "_sum", "_count"].iter();
-            let base = parts.filter_map(|part| name.strip_suffix(part)).next();
+            let mut parts = ["_bucket", "_sum", "_count"].iter();
+            let base = parts.find_map(|part| name.strip_suffix(part));
             let base = base.filter(|base| told.get(base) == Some(&"histogram"));
             assert_eq!(base.unwrap_or(name), family, "out of its family: {line}");
         }

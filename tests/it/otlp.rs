@@ -121,11 +121,11 @@ async fn the_last_requests_are_exported_at_the_end() {
     for _ in 0..20 {
         gateway.ask().await.expect_status(200);
     }
-    patiently("the gateway to stop", gateway.stop()).await;
+    Box::pin(patiently("the gateway to stop", gateway.stop())).await;
     let exports: Vec<Value> = collector
         .requests()
         .iter()
-        .map(|sent| sent.json())
+        .map(crate::support::upstream::Recorded::json)
         .collect();
     let sent: usize = exports.iter().map(|export| spans(export).len()).sum();
     assert_eq!(sent, 40);
@@ -139,7 +139,7 @@ async fn nobody_waits_for_a_collector_that_is_gone() {
     for _ in 0..300 {
         gateway.ask().await.expect_status(200);
     }
-    patiently("the gateway to stop", gateway.stop()).await;
+    Box::pin(patiently("the gateway to stop", gateway.stop())).await;
 }
 
 #[tokio::test]

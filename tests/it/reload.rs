@@ -483,9 +483,9 @@ async fn who_comes_is_listed_and_what_others_list_is_known_on() {
     let config = || Config::new().provider("a", &a, every.clone());
     let run = Rewritten::start(config()).await;
     let names = async || -> Vec<String> {
-        let listed = run.gateway.get("/v1/models").await;
-        let listed = listed["data"].as_array().expect("a list").clone();
-        listed
+        let answer = run.gateway.get("/v1/models").await;
+        let models = answer["data"].as_array().expect("a list").clone();
+        models
             .iter()
             .filter_map(|one| Some(one["id"].as_str()?.to_owned()))
             .collect()

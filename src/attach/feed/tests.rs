@@ -2,7 +2,6 @@
 
 use super::super::scripted::{Answer, Scripted, greeting, json};
 use super::*;
-use crate::telemetry::snapshot::Snapshot;
 
 fn events(events: &[Event]) -> String {
     let told = events.iter().map(|event| {

@@ -280,9 +280,9 @@ mod tests {
 
     #[test]
     fn an_end_that_is_none_is_said() {
-        let ended = |status, outcome: &str| {
-            status_of(RequestRow {
-                status: Some(status),
+        let ended = |code, outcome: &str| {
+            status(&RequestRow {
+                status: Some(code),
                 outcome: Some(outcome.to_owned()),
                 ..failed_over()
             })

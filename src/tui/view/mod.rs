@@ -2,11 +2,7 @@
 
 #![expect(
     clippy::trivially_copy_pass_by_ref,
-<<<<<<< HEAD
-    reason = "a theme is passed on as it stands in a look: behind a reference"
-=======
     reason = "how large a theme is, is its own business; every pane is handed the same one"
->>>>>>> tuicore
 )]
 
 pub mod acting;

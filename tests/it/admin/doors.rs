@@ -90,8 +90,8 @@ fn listening(pid: u32) -> Vec<u16> {
         .collect();
     let tables = ["tcp", "tcp6"]
         .map(|table| fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default());
-    let lines = tables.iter().flat_map(|table| table.lines().skip(1));
-    let ports = lines.filter_map(|line| {
+    let rows = tables.iter().flat_map(|table| table.lines().skip(1));
+    let ports = rows.filter_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let listens = *fields.get(3)? == "0A" && inodes.contains(*fields.get(9)?);
         let port = fields.get(1)?.rsplit_once(':')?.1;

@@ -1,6 +1,7 @@
 //! A gateway in this process: started from the text of a configuration, on a free port.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use autogw::app::{Options, Tunnels};
 use autogw::config::Config;
@@ -95,7 +96,7 @@ impl Gateway {
     }
 
     /// What it has counted and remembers.
-    pub(crate) fn facts(&self) -> &Facts {
+    pub(crate) fn facts(&self) -> Arc<Facts> {
         self.running.facts()
     }
 

@@ -72,7 +72,7 @@ fn snapshot() -> Snapshot {
         .into(),
         ..Snapshot::default()
     };
-    snapshot.about.url = "http://127.0.0.1:8000".to_owned();
+    snapshot.about.url = String::from("http://127.0.0.1:8000");
     let mut live = row(4, "gpt-4o", "openai", 200);
     live.phase = Phase::Streaming;
     for row in [
