@@ -81,7 +81,7 @@ fn a_setting_of_a_provider_changes_all_its_targets_and_a_key_none() {
 #[test]
 fn models_are_told_by_name() {
     assert_told(
-        |c| c["providers"][1]["models"] = json!(["x", {"name": "y", "context": 5}, "new"]),
+        |c| c["providers"][1]["models"] = json!({"x": {}, "y": {"context": 5}, "new": {}}),
         "1 target added, 1 target removed, 1 target changed",
         &["provider `b`: model `y` changed, model `new` added, model `z` removed"],
     );
@@ -169,7 +169,7 @@ fn what_cannot_follow_is_named() {
         c["server"]["port"] = json!(1234);
         c["server"]["tunnel"] = json!("cloudflared");
         c["server"]["admin"] = json!({"token": "canary-admin"});
-        c["router"] = json!({"persistence_path": null});
+        c["router"] = json!({"persistence_path": "/elsewhere/state.json"});
     });
     let expected = [
         "router.persistence_path",
