@@ -11,7 +11,7 @@ mod way;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -106,7 +106,8 @@ struct Book {
 /// A tunnel that was opened, and may have ended by itself since.
 #[derive(Clone)]
 struct Opened {
-    edge: Arc<Edge>,
+    /// Gone with the last who came through its door: with it ends what holds while a public door stands open.
+    edge: Weak<Edge>,
     closing: Closing,
     /// The door's connections and its accept loop.
     connections: TaskTracker,
@@ -208,7 +209,9 @@ impl Tunnels {
 
     /// Lets go of a generation that is not in force any more.
     pub(super) fn refresh(&self) {
-        self.0.all().iter().for_each(|opened| opened.edge.refresh());
+        let edges = self.0.all();
+        let edges = edges.iter().filter_map(|opened| opened.edge.upgrade());
+        edges.for_each(|edge| edge.refresh());
     }
 
     /// Lets nobody new in, and opens no more.
@@ -273,7 +276,7 @@ impl Inner {
         let edge = Edge::new(self.current.clone(), rule, self.board.clone(), limits, seed);
         let edge = Arc::new(edge);
         let opened = Opened {
-            edge: edge.clone(),
+            edge: Arc::downgrade(&edge),
             closing: Closing::default(),
             connections: TaskTracker::new(),
             work: TaskTracker::new(),
