@@ -105,7 +105,7 @@ mod tests {
     fn gateway(keys: &str, last: Option<&Gateway>) -> Gateway {
         let text = format!(
             r#"{{"providers": [{{"type": "openai_compatible", "name": "a", "models": ["m"],
-            "base_url": "http://127.0.0.1:9/v1", "api_keys": {keys}}}]}}"#
+            "base_url": "http://127.0.0.1:9/v1", "api_key": {keys}}}]}}"#
         );
         let loaded = from_text("test", &text, Format::Json, &Environment::empty());
         let config = loaded.expect("a valid configuration").config;
