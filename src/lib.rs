@@ -19,12 +19,14 @@
 //! | 0 | [`json`] · [`sse`] → [`chat`]: the vocabulary | vendors, time, IO |
 //!
 //! Lower floors return facts (`permit.failed(..) -> Toll`), higher ones tell them.
-//! There is no global state; time and randomness come in as arguments below floor 3.
+//! There is no global state; time and randomness come in as arguments below floor 3. The dashboard and the verbs that ask
+//! a running gateway see it as any other process does, also where it is their own.
 //!
 //! # One streaming request
 //!
 //! ```text
 //! server::accept   a connection, with its clock (head, idle and write limits)
+//! proxy::current   the generation in force: asked for once, and the request ends on it
 //! server::edge     of the door it came to: request id · host, origin, path · client key · a place in the house, and
 //!                  room there for its body (proxy::house) · body within size and pace
 //! proxy::ingress   the path names dialect and operation, and in Gemini's the model and the framing
@@ -83,6 +85,31 @@
 //! telemetry::tunnel  the board: supervisors write how it stands; banner, /health and log read it
 //! ```
 //!
+//! # Seen from outside
+//!
+//! ```text
+//! telemetry::books   requests write here, and nowhere else: traces, metrics, live
+//! app::observer      looks at the books once a second, ten times while somebody watches; compares with what it told last
+//! telemetry::bus     what has changed, in absolute values; who is too slow gets a new snapshot, and is not waited for
+//! server::admin      a Unix socket of the owner's (or a loopback address with a token): snapshot, events, details, acts
+//! app::steward       what the admin API asks of this house: the observer, the rehearsal, the acts
+//! attach             the other end: one question, or a feed that is opened again whenever it breaks
+//! tui · cli          the dashboard; status, requests, logs, reload. telemetry::snapshot is what all of them are told, and
+//!                    Snapshot::apply the one place where a change is taken in
+//! ```
+//!
+//! What the owner does goes the other way: `telemetry::act` → `server::admin` → `app::acts` → `proxy::steering` (drains,
+//! pins, a strategy, faults), `health`, `app::tunnels` or `app::reload`.
+//!
+//! # A reload
+//!
+//! ```text
+//! app::reload       the file changes, SIGHUP, an act → read and resolved as at the start → diff → client keys
+//! proxy::gateway    the next generation beside the one in force: connections and listings that are the same go over
+//! proxy::shared     what survives it: health, memory, books, steering, known by names and digests and never by places
+//! proxy::current    puts it in force; requests under way end on the one they began with
+//! ```
+//!
 //! # Laws
 //!
 //! Each has a test.
@@ -100,7 +127,8 @@
 //!   `native_streams`, `streams`, `json::raw`)
 //! - L7: a permit or a place that ends, however it ends, leaves the counts right. (`health::tests::law`,
 //!   `proxy::house`, `house`, `discipline`)
-//! - L8: no secret of the configuration appears in logs, errors or screens. (`secrets`, `directory`, `explain`)
+//! - L8: no secret of the configuration appears in logs, errors or screens, nor in metrics, snapshots, events, spans or
+//!   what was captured. (`secrets`, `directory`, `explain`, `metrics`, `admin::tells`, `capture`, `otlp`)
 //! - L9: no answer is retried after a meaningful byte reached the client; where another target goes on with it, then
 //!   behind its last word. (`failover`, `streams`, `continuation`)
 //! - L10: a stream that did not see its terminal marker is never closed as finished. (`streams`,
@@ -116,6 +144,14 @@
 //! - What is remembered of a conversation is for the client key it came with. (`memory`, `sessions`)
 //! - Every request is counted as what it became, and no label is a client's invention. (`metrics`,
 //!   `telemetry::metrics::tests`)
+//! - Nobody who watches is ever waited for: who is too slow is told how much was missed. (`telemetry::bus`,
+//!   `server::admin::events`)
+//! - What is told of a gateway is the same whoever tells it, and told twice it does no harm. (`telemetry::snapshot`,
+//!   `admin::tells`)
+//! - The admin API answers nowhere else than at its own doors, and there only its owner. (`admin::doors`)
+//! - A bad configuration never replaces a good one, and every error of it is told. (`reload`)
+//! - A request ends on the generation it began with, and what was learned outlives all of them. (`reload`)
+//! - While a public door is open nothing is captured. (`capture`, `tunnel`)
 //! - What comes through a tunnel is never taken for local, whatever it says, and asks for a key. (`doors`)
 //! - A tunnel's child ends with the gateway, however that ends. (`tunnel`)
 

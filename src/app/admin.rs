@@ -100,7 +100,12 @@ pub(super) async fn open(facts: Facts, tunnels: &Tunnels, grounds: Grounds<'_>) 
     };
     let (over, tasks) = (grounds.over.clone(), grounds.tasks);
     tasks.spawn(observer.clone().run(over.clone()));
-    let steward = Arc::new(Steward::new(observer, tunnels.clone(), grounds.reload));
+    let steward = Arc::new(Steward::new(
+        observer,
+        tunnels.clone(),
+        grounds.reload,
+        tasks.clone(),
+    ));
     let admin = Admin::new(steward, grounds.options.limits, over, tasks.clone());
     match open_socket(&settings, grounds.options) {
         None => {}

@@ -207,6 +207,9 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     let gateway = Gateway::new(config, redactor.clone(), format!("{seed:016x}"))?;
     let current = Arc::new(Current::new(gateway));
     let gateway = current.load();
+    if let Some(tail) = &options.tail {
+        gateway.metrics().follow_log(tail.clone());
+    }
     let listen = &gateway.config().server.listen;
     let (listener, address) = Listener::bind(listen, options.may_change_port).await?;
     // Not before there is a run: the file may be that of a gateway that has the address already.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio_util::task::TaskTracker;
 
 use super::acts::{self, Deps, Reload};
 use super::observer::Observer;
@@ -33,16 +32,24 @@ pub(super) struct Steward {
     reload: Reload,
     /// The turn of a rehearsal: one after the other.
     rehearsing: Arc<Semaphore>,
+    /// Acts go on in it if nobody waits for them any more.
+    tasks: TaskTracker,
 }
 
 impl Steward {
     /// The steward of what `observer` looks at.
-    pub(super) fn new(observer: Observer, tunnels: Tunnels, reload: Reload) -> Self {
+    pub(super) fn new(
+        observer: Observer,
+        tunnels: Tunnels,
+        reload: Reload,
+        tasks: TaskTracker,
+    ) -> Self {
         Self {
             observer,
             tunnels,
             reload,
             rehearsing: Arc::new(Semaphore::new(1)),
+            tasks,
         }
     }
 
@@ -82,9 +89,11 @@ impl admin::Steward for Steward {
             let body = Bytes::from(question.to_string());
             let redactor = gateway.redactor().clone();
             let question = Question::read(body, HeaderMap::new(), OWNER.into(), None);
-            let decided = match question.map_err(refused) {
-                Ok(question) => rehearsed(gateway, question, rehearsing).await,
-                Err(refused) => Err(refused),
+            let decided = match question {
+                Ok(question) => decide::decide_aside(gateway, question, rehearsing)
+                    .await
+                    .or_else(|hopeless| told(*hopeless)),
+                Err(problem) => Err(refused(problem)),
             };
             decided
                 .map(|decision| cleaned(decision, &redactor))
@@ -99,30 +108,15 @@ impl admin::Steward for Steward {
             reload: self.reload.clone(),
         };
         let redactor = deps.gateway.redactor().clone();
+        // On a task of its own: who has asked may hang up, and a tunnel that is closed to be opened anew is opened.
+        let doing = self.tasks.spawn(acts::perform(deps, act));
         Box::pin(async move {
-            let done = acts::perform(deps, act).await;
+            let done = doing
+                .await
+                .unwrap_or_else(|_panicked| Err(refused(Problem::internal())));
             done.map_err(|refused| clean(refused, &redactor))
         })
     }
-}
-
-/// Not on the threads that serve: among thousands of targets a rehearsal takes a while.
-async fn rehearsed(
-    gateway: Arc<Gateway>,
-    question: Question,
-    rehearsing: Arc<Semaphore>,
-) -> Result<Value, Refused> {
-    let turn = rehearsing.acquire_owned().await;
-    let turn = turn.map_err(|_closed| Refused::new("the gateway is ending"))?;
-    let runtime = Handle::current();
-    let rehearsal = spawn_blocking(move || {
-        // Its own: whoever has asked may be gone before it ends.
-        let _turn = turn;
-        runtime.block_on(decide::decide(&gateway, question))
-    });
-    let rehearsal = rehearsal.await;
-    let decided = rehearsal.map_err(|_panicked| refused(Problem::internal()))?;
-    decided.or_else(|hopeless| told(*hopeless))
 }
 
 /// That nobody would be asked, and why, is an answer.

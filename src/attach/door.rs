@@ -32,12 +32,6 @@ impl Door {
         Self::Unix(home.admin_socket(name))
     }
 
-    /// The socket of the gateway of this home and name, if there is one. Who left it may be gone.
-    pub fn find(home: &Home, name: Option<&Name>) -> Option<Self> {
-        let path = home.admin_socket(name);
-        path.exists().then_some(Self::Unix(path))
-    }
-
     /// Reads `unix:PATH` or `http://HOST:PORT`.
     pub fn parse(text: &str, token: Option<String>) -> Result<Self, BadDoor> {
         let bad = || BadDoor(text.chars().take(LONGEST_QUOTE).collect());
@@ -124,15 +118,5 @@ mod tests {
         let door = Door::parse("http://127.0.0.1:1", Some("canary".to_owned()));
         let door = door.expect("a door");
         assert!(!format!("{door:?} {door}").contains("canary"));
-    }
-
-    #[test]
-    fn a_gateway_is_found_where_its_socket_lies() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let home = Home::at(directory.path());
-        assert_eq!(Door::find(&home, None), None);
-        std::fs::create_dir(home.run()).expect("a directory");
-        std::fs::write(home.admin_socket(None), "").expect("a file");
-        assert_eq!(Door::find(&home, None), Some(Door::of(&home, None)));
     }
 }

@@ -158,6 +158,14 @@ impl Breaker {
         }
     }
 
+    /// Successes of probes since it became half-open.
+    pub(super) fn probed(&self) -> u32 {
+        match self.state {
+            State::HalfOpen { successes, .. } => successes,
+            State::Closed | State::Open { .. } => 0,
+        }
+    }
+
     /// Whether it is closed.
     pub(super) fn is_closed(&self) -> bool {
         self.state == State::Closed

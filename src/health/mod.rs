@@ -121,9 +121,13 @@ impl Health {
     pub fn view(&self, target: &TargetId, now: Instant) -> View {
         let tracked = self.books.lock().targets.get(target).cloned();
         tracked.map_or_else(View::untried, |tracked| {
-            let circuit = tracked.place.lock().breaker.state(now);
+            let (circuit, probed) = {
+                let breaker = &tracked.place.lock().breaker;
+                (breaker.state(now), breaker.probed())
+            };
             let vitals = tracked.vitals.lock();
-            vitals.view(circuit, self.settings.load().half_life, now)
+            let view = vitals.view(circuit, self.settings.load().half_life, now);
+            View { probed, ..view }
         })
     }
 

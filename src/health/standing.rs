@@ -34,6 +34,20 @@ pub enum Standing {
     Unavailable,
 }
 
+impl Standing {
+    /// The better the smaller: what is best is what can be said of several together.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Standing::Ready => 0,
+            Standing::Probe => 1,
+            Standing::Suspect => 2,
+            Standing::Open { .. } => 3,
+            Standing::Resting { .. } => 4,
+            Standing::Unavailable => 5,
+        }
+    }
+}
+
 /// How a target with this key at this place stands; what is not in the books is well.
 pub(super) fn of(key: Option<Standing>, place: Option<Standing>) -> Standing {
     match (key.unwrap_or(Standing::Ready), place) {

@@ -186,6 +186,7 @@ impl Vitals {
                 is_parked: self.parked_until.is_some_and(|end| now < end),
             },
             circuit,
+            probed: 0,
         }
     }
 }

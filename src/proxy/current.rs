@@ -95,3 +95,46 @@ impl fmt::Debug for Current {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Format, from_text};
+    use crate::telemetry::act::Whom;
+
+    fn gateway(keys: &str, last: Option<&Gateway>) -> Gateway {
+        let text = format!(
+            r#"{{"providers": [{{"type": "openai_compatible", "name": "a", "models": ["m"],
+            "base_url": "http://127.0.0.1:9/v1", "api_key": {keys}}}]}}"#
+        );
+        let loaded = from_text("test", &text, Format::Json, &Environment::empty());
+        let config = loaded.expect("a valid configuration").config;
+        let redactor = Arc::new(config.redactor());
+        let made = match last {
+            Some(last) => last.next(config, redactor),
+            None => Gateway::new(config, redactor, "via".to_owned()),
+        };
+        made.expect("a gateway")
+    }
+
+    #[test]
+    fn a_key_that_is_drained_stays_so_wherever_it_stands_and_is_shown_there() {
+        let current = Current::new(gateway(r#"["key-one", "key-two"]"#, None));
+        let (gone, moved) = (1, 2);
+        for place in [gone, moved] {
+            let id = current.load().keyrings()[0].key_ids[place - 1];
+            let whom = Whom {
+                provider: "a".to_owned(),
+                key: Some(place),
+                model: None,
+            };
+            assert!(current.load().steering().drain(&whom, Some(id)));
+        }
+        let next = gateway(r#"["key-two", "key-three"]"#, Some(&current.load()));
+        current.store(Arc::new(next));
+        let steering = current.load().steering().view(std::time::Instant::now());
+        let drained: Vec<_> = steering.drained.iter().map(|one| one.whom.key).collect();
+        assert_eq!(drained, [Some(1)]);
+        assert_eq!(current.generation(), 2);
+    }
+}

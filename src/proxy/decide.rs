@@ -9,9 +9,13 @@ mod leg;
 mod reason;
 mod told;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use self::leg::{Books, Chosen, Leg};
 use super::call::Call;
@@ -51,6 +55,27 @@ impl From<Problem> for Hopeless {
 pub async fn decide(gateway: &Gateway, question: Question) -> Result<Value, Box<Hopeless>> {
     let decided = rehearse(gateway, question).await;
     decided.map_err(Box::new)
+}
+
+/// The same, one after the other by `turns` and not on the threads that serve: among thousands of targets a rehearsal
+/// takes a while, and whoever only asks must keep nobody waiting who wants to be answered.
+///
+/// # Errors
+/// The problem that the request would be answered with.
+pub async fn decide_aside(
+    gateway: Arc<Gateway>,
+    question: Question,
+    turns: Arc<Semaphore>,
+) -> Result<Value, Box<Hopeless>> {
+    let internal = || Box::new(Hopeless::from(Problem::internal()));
+    let turn = turns.acquire_owned().await.map_err(|_closed| internal())?;
+    let runtime = Handle::current();
+    let rehearsal = spawn_blocking(move || {
+        // Its own: whoever has asked may be gone before it ends.
+        let _turn = turn;
+        runtime.block_on(decide(&gateway, question))
+    });
+    rehearsal.await.unwrap_or_else(|_panicked| Err(internal()))
 }
 
 async fn rehearse(gateway: &Gateway, question: Question) -> Result<Value, Hopeless> {

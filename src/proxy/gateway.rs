@@ -180,6 +180,7 @@ impl Gateway {
         self.build_index(&listings);
         self.shared
             .follow(&self.config, &self.redactor, Instant::now());
+        self.shared.steering.follow(&self.keyrings);
     }
 
     fn build_index(&self, listings: &[Option<Vec<String>>]) {

@@ -17,6 +17,7 @@ use crate::config::Strategy;
 use crate::route::Target;
 use crate::route::plan::MOST_WATCHED;
 use crate::telemetry::books::Books;
+use crate::telemetry::clock::milliseconds;
 use crate::telemetry::live::{Arrival, Row};
 use crate::telemetry::metrics::{self, Closing, Outcome, Served};
 use crate::telemetry::snapshot::CandidateRow;
@@ -442,9 +443,4 @@ impl Drop for Record {
         // Last, so that a request is always seen in one place or the other.
         self.books.live.leave(&self.row);
     }
-}
-
-/// Whole milliseconds, as logs count them.
-pub(super) fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::chat::Failure;
 use crate::health::{Permit, TargetId, Toll, Transition};
-use crate::proxy::record::milliseconds;
+use crate::telemetry::clock::milliseconds;
 
 /// Where requests wait for a place at a provider that is full.
 #[derive(Debug)]

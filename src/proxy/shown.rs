@@ -11,6 +11,7 @@ use crate::health::{CircuitState, Standing, View};
 use crate::provider::{Feature, Features, Provider};
 use crate::route::Offer;
 use crate::route::plan::{Considered, Exclusion, Keyring};
+use crate::telemetry::clock::milliseconds;
 use crate::telemetry::snapshot::CandidateRow;
 
 /// Characters of a model's name that are kept in books: clients may choose it.
@@ -159,11 +160,6 @@ pub fn time(time: Duration) -> String {
         () if seconds < 120.0 => format!("{seconds:.0} s"),
         () => format!("{:.0} min", seconds / 60.0),
     }
-}
-
-/// Whole milliseconds.
-pub fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A figure with as many digits as mean something; what is no number is none.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
@@ -16,6 +16,7 @@ use crate::health::TargetId;
 use crate::route::plan::Keyring;
 use crate::route::steer::{Drain, Pin, Steer};
 use crate::telemetry::act::{Fault, Whom};
+use crate::telemetry::clock::{now_ms, unix_ms};
 use crate::telemetry::snapshot;
 
 /// See the module's head.
@@ -65,7 +66,7 @@ impl Steering {
             hand.steer.drained.push(drain);
             hand.drained.push(snapshot::Drained {
                 whom: whom.clone(),
-                since_ms: milliseconds(SystemTime::now()),
+                since_ms: now_ms(),
             });
             true
         });
@@ -278,12 +279,7 @@ fn later(now: Instant, time: Duration) -> Instant {
 
 /// A moment of the future by the clock on the wall.
 fn on_the_wall(until: Instant, now: Instant) -> u64 {
-    milliseconds(SystemTime::now() + until.saturating_duration_since(now))
-}
-
-fn milliseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    unix_ms(SystemTime::now() + until.saturating_duration_since(now))
 }
 
 #[cfg(test)]

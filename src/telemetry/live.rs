@@ -156,11 +156,6 @@ impl Live {
         self.here.load(Ordering::Relaxed)
     }
 
-    /// The number that the next request gets.
-    pub fn next_number(&self) -> u64 {
-        self.next.load(Ordering::Relaxed)
-    }
-
     /// All that are under way, by number.
     pub fn rows(&self) -> Vec<LiveRow> {
         let mut all: Vec<Arc<Row>> = Vec::new();

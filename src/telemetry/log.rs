@@ -184,9 +184,10 @@ impl Lines {
             .map(|file| Sink::start("log-file", file, settings.format))
             .transpose()?;
         let redactor = Redaction::default();
-        let tail = Arc::new(Tail::new(settings.format));
+        let sinks: Vec<_> = file.iter().chain(&stderr).cloned().collect();
+        let tail = Arc::new(Tail::new(settings.format, sinks.clone()));
         let guard = LogGuard {
-            sinks: file.iter().chain(&stderr).cloned().collect(),
+            sinks,
             tail: Arc::clone(&tail),
             redactor: redactor.clone(),
             file: path,

@@ -4,6 +4,7 @@ pub mod act;
 pub mod books;
 pub mod bus;
 pub mod capture;
+pub mod clock;
 pub mod event;
 pub mod foreign;
 pub mod live;

@@ -10,7 +10,7 @@ use std::any::Any;
 use std::io::{self, IsTerminal};
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
 use tokio::time::{Instant, sleep_until};
@@ -20,6 +20,7 @@ use super::dashboard::{Dashboard, Job, Manners};
 use super::terminal::{Elsewhere, Terminal};
 use super::theme::{Palette, Theme};
 use crate::attach::{Client, Door, Feed};
+use crate::telemetry::clock::now_ms;
 use asking::Asking;
 use signals::{Signal, Signals};
 
@@ -267,14 +268,6 @@ async fn work(
         Job::Quit => {}
     }
     Ok(())
-}
-
-/// This machine's clock.
-fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -183,6 +183,15 @@ async fn a_bad_file_reports_every_error_and_the_one_before_serves_on() {
     let told = run
         .reload_well(Config::over([&a]).router("retries", 3))
         .await;
+    let metrics = run.gateway.client().get("/metrics").send().await;
+    let metrics = metrics.expect_status(200).text();
+    for line in [
+        "autogw_config_generation 2",
+        "autogw_config_reloads_total{result=\"failed\"} 5",
+        "autogw_config_reloads_total{result=\"done\"} 1",
+    ] {
+        assert!(metrics.lines().any(|one| one == line), "{line}: {metrics}");
+    }
     assert_eq!(told.changes, ["router.retries"]);
 }
 

@@ -13,14 +13,6 @@ use crate::telemetry::act::{Refused, Whom};
 /// Longest name of a model that is taken from a caller.
 const LONGEST: usize = 256;
 
-/// The strategies there are.
-const STRATEGIES: [Strategy; 4] = [
-    Strategy::Sequential,
-    Strategy::Adaptive,
-    Strategy::Bandit,
-    Strategy::Weighted,
-];
-
 /// The names that a gateway knows.
 pub(super) struct Named<'a> {
     pub(super) gateway: &'a Gateway,
@@ -117,14 +109,14 @@ impl<'a> Named<'a> {
 
 /// The strategy of that name.
 pub(super) fn strategy(name: &str) -> Result<Strategy, Refused> {
-    let found = STRATEGIES
+    let found = Strategy::ALL
         .into_iter()
         .find(|strategy| strategy.name() == name);
     found.ok_or_else(|| {
         unknown(
             "strategy",
             name,
-            &STRATEGIES.map(|strategy| strategy.name().into()),
+            &Strategy::ALL.map(|strategy| strategy.name().into()),
         )
     })
 }

@@ -1,6 +1,8 @@
 //! A moment of a look: the same one by both clocks, so that what lies before or behind it has a place in both.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use crate::telemetry::clock::{milliseconds, now_ms};
 
 /// How far the two clocks may drift apart until they are compared again: a machine that slept, a clock that was set.
 const DRIFT: Duration = Duration::from_secs(1);
@@ -20,7 +22,7 @@ impl Moment {
         Self {
             now,
             anchor: now,
-            anchor_ms: wall(),
+            anchor_ms: now_ms(),
         }
     }
 
@@ -30,7 +32,7 @@ impl Moment {
             now: Instant::now(),
             ..self
         };
-        if next.now_ms().abs_diff(wall()) > milliseconds(DRIFT) {
+        if next.now_ms().abs_diff(now_ms()) > milliseconds(DRIFT) {
             return Self::first();
         }
         next
@@ -47,19 +49,6 @@ impl Moment {
         let before = milliseconds(self.anchor.saturating_duration_since(then));
         self.anchor_ms.saturating_add(since).saturating_sub(before)
     }
-}
-
-fn wall() -> u64 {
-    wall_ms(SystemTime::now())
-}
-
-/// A time of the clock on the wall in milliseconds since 1970.
-pub(super) fn wall_ms(time: SystemTime) -> u64 {
-    milliseconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-pub(super) fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

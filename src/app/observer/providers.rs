@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::moment::{Moment, milliseconds, wall_ms};
+use super::moment::Moment;
 use super::standing::{self, Known, Reach};
 use crate::health::{KeyStanding, RestView, TargetId};
 use crate::proxy::gateway::Gateway;
@@ -12,6 +12,7 @@ use crate::proxy::shown;
 use crate::route::plan::Keyring;
 use crate::route::{Offer, health_score};
 use crate::telemetry::act::{Fault, Whom};
+use crate::telemetry::clock::{milliseconds, unix_ms};
 use crate::telemetry::foreign;
 use crate::telemetry::snapshot::{
     ErrorCount, KeyDetail, LastError, ProviderDetail, ProviderRow, Steering, TargetDetail,
@@ -124,7 +125,7 @@ impl<'a> Seen<'a> {
         let failures = self.gateway.metrics().failures(&self.ring.provider.name);
         let redactor = self.gateway.redactor();
         let told = failures.iter().map(|failure| LastError {
-            at_ms: wall_ms(failure.at),
+            at_ms: unix_ms(failure.at),
             class: failure.class.to_owned(),
             status: failure.status,
             model: foreign::shown(&failure.model, redactor, LONGEST_MODEL),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::moment::{Moment, milliseconds};
+use super::moment::Moment;
 use super::providers::rounded;
 use crate::provider::Redactor;
 use crate::proxy::gateway::Gateway;
+use crate::telemetry::clock::milliseconds;
 use crate::telemetry::foreign;
 use crate::telemetry::live::LiveRow;
 use crate::telemetry::snapshot::{AttemptRow, Phase, RequestDetail, RequestRow};
@@ -68,9 +69,13 @@ impl Requests {
     fn live(&mut self, live: &[LiveRow], redactor: &Redactor, moment: Moment, found: &mut Found) {
         let now_ms = moment.now_ms();
         let is_due = |told: &Told| now_ms.saturating_sub(told.at_ms) >= EACH_EVERY_MS;
+        let told_at = |row: &&LiveRow| self.told.get(&row.number).map_or(0, |told| told.at_ms);
         let due = live
             .iter()
             .filter(|row| self.told.get(&row.number).is_none_or(is_due));
+        let mut due: Vec<&LiveRow> = due.collect();
+        // Who has waited longest is told of first, and who was never told of before all others.
+        due.sort_by_key(told_at);
         let mut rows: Vec<RequestRow> = Vec::new();
         for one in due {
             let row = under_way(one, redactor, moment);
@@ -124,13 +129,11 @@ impl Requests {
 
 /// Whether nothing has happened between the two: that time has passed everybody knows.
 fn is_alike(one: &RequestRow, other: &RequestRow) -> bool {
-    let facts = |row: &RequestRow| {
-        (
-            (row.phase, row.attempts, row.ttft_ms, row.output_tokens),
-            (row.model.clone(), row.provider.clone(), row.served.clone()),
-        )
+    let counts = |row: &RequestRow| (row.phase, row.attempts, row.ttft_ms, row.output_tokens);
+    let names = |one: &RequestRow, other: &RequestRow| {
+        one.model == other.model && one.provider == other.provider && one.served == other.served
     };
-    facts(one) == facts(other)
+    counts(one) == counts(other) && names(one, other)
 }
 
 fn under_way(row: &LiveRow, redactor: &Redactor, moment: Moment) -> RequestRow {

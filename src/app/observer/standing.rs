@@ -98,19 +98,11 @@ fn known(health: &Health, id: TargetId, now: Instant) -> Known {
 
 /// The best that can be said of any of them; of none nothing bad is known.
 pub(super) fn best(targets: &[Known]) -> &'static str {
-    let best = targets.iter().map(|known| known.standing).min_by_key(rank);
+    let best = targets
+        .iter()
+        .map(|known| known.standing)
+        .min_by_key(Standing::rank);
     shown::standing(best.unwrap_or(Standing::Ready))
-}
-
-fn rank(standing: &Standing) -> u8 {
-    match standing {
-        Standing::Ready => 0,
-        Standing::Probe => 1,
-        Standing::Suspect => 2,
-        Standing::Open { .. } => 3,
-        Standing::Resting { .. } => 4,
-        Standing::Unavailable => 5,
-    }
 }
 
 /// When a target that rests may be asked again.
@@ -133,7 +125,7 @@ pub(super) fn circuit(view: &View, needed: u32, moment: Moment) -> Circuit {
             CircuitState::Open { until } => Some(moment.ms(until)),
             _ => None,
         },
-        successes: 0,
+        successes: view.probed,
         needed: match view.circuit {
             CircuitState::HalfOpen { .. } => needed,
             _ => 0,

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::moment::{Moment, milliseconds};
+use super::moment::Moment;
 use crate::config::Tunnel;
+use crate::telemetry::clock::milliseconds;
 use crate::telemetry::snapshot::{TunnelCheck, TunnelRow, TunnelStep};
 use crate::telemetry::tunnel::{Check, Phase, Status, Statuses, Streams};
 

@@ -16,7 +16,6 @@ mod watch;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex as Lock;
 use tokio::sync::Mutex;
@@ -29,6 +28,7 @@ use crate::config::{Config, ConfigError, Diagnostic, Severity, Style};
 use crate::provider::{Redactor, Secret};
 use crate::proxy::current::Current;
 use crate::server::edge::Edge;
+use crate::telemetry::clock::now_ms;
 use crate::telemetry::snapshot::Reloaded;
 
 use diff::Difference;
@@ -146,6 +146,7 @@ impl Reloader {
     pub async fn reload(&self, cause: Cause) -> Reloaded {
         let mut turn = self.0.turn.lock().await;
         let reloaded = self.0.turn(&mut turn, cause).await;
+        self.0.current.load().metrics().reloaded(reloaded.is_good);
         tell(&reloaded, self.0.current.generation());
         self.0.current.told(reloaded.clone());
         reloaded
@@ -343,11 +344,6 @@ fn in_a_line(error: &str) -> String {
         Some(place) => format!("{message} ({place})"),
         None => message.to_owned(),
     }
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl fmt::Debug for Reloader {

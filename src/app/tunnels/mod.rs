@@ -106,7 +106,7 @@ struct Book {
 /// A tunnel that was opened, and may have ended by itself since.
 #[derive(Clone)]
 struct Opened {
-    /// Alive as long as somebody is behind it: while it is, nothing is captured.
+    /// Gone with the last who came through its door: with it ends what holds while a public door stands open.
     edge: Weak<Edge>,
     closing: Closing,
     /// The door's connections and its accept loop.
@@ -209,8 +209,8 @@ impl Tunnels {
 
     /// Lets go of a generation that is not in force any more.
     pub(super) fn refresh(&self) {
-        let edges = self.0.all().into_iter();
-        let edges = edges.filter_map(|opened| opened.edge.upgrade());
+        let edges = self.0.all();
+        let edges = edges.iter().filter_map(|opened| opened.edge.upgrade());
         edges.for_each(|edge| edge.refresh());
     }
 

@@ -82,6 +82,14 @@ pub enum Strategy {
 }
 
 impl Strategy {
+    /// All there are.
+    pub const ALL: [Self; 4] = [
+        Strategy::Sequential,
+        Strategy::Adaptive,
+        Strategy::Bandit,
+        Strategy::Weighted,
+    ];
+
     /// The name used in configuration.
     pub fn name(self) -> &'static str {
         match self {

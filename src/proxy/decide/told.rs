@@ -10,6 +10,7 @@ use crate::health::TargetId;
 use crate::proxy::{shown, tongue};
 use crate::route::plan::Considered;
 use crate::route::{Offer, Target};
+use crate::telemetry::clock::milliseconds;
 
 impl Rehearsal<'_> {
     /// The decision. The last of `legs`, of which there is at least one, is that of the choice, if there is any.
@@ -76,7 +77,7 @@ impl Rehearsal<'_> {
         named["adjusted"] = json!(told.adjusted);
         named["reason"] = json!(reason::of(self, leg, chosen));
         if let How::After(wait) | How::WhenThereIsRoom(wait) = chosen.how {
-            named["wait_ms"] = json!(shown::milliseconds(wait));
+            named["wait_ms"] = json!(milliseconds(wait));
         }
         named
     }

@@ -4,8 +4,8 @@ use super::{Failover, Run};
 use crate::chat::{Failure, FailureClass};
 use crate::proxy::exhausted::Failed;
 use crate::proxy::problem::AttemptNote;
-use crate::proxy::record::milliseconds;
 use crate::route::Target;
+use crate::telemetry::clock::milliseconds;
 use crate::telemetry::trace::Verdict;
 
 impl Failover<'_> {

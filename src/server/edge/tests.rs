@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::routing::get;
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;

@@ -16,6 +16,7 @@ use crate::proxy::problem::Problem;
 use crate::proxy::shown;
 use crate::route::Offer;
 use crate::route::plan::Keyring;
+use crate::telemetry::clock::milliseconds;
 
 /// What conversations are called in the books of health.
 const CONVERSATION: &str = "conversation";
@@ -89,8 +90,8 @@ pub(super) async fn metrics(
             "successes": view.successes,
             "failures": view.failures,
             "success": view.success().map(shown::rounded),
-            "latency_ms": view.latency.map(shown::milliseconds),
-            "p95_ms": view.p95.map(shown::milliseconds),
+            "latency_ms": view.latency.map(milliseconds),
+            "p95_ms": view.p95.map(milliseconds),
             "tokens_per_second": view.tokens_per_second.map(shown::rounded),
             "in_flight": view.in_flight,
         })
@@ -194,7 +195,7 @@ impl<'a> Entry<'a> {
                 "alias": key.alias,
                 "state": state,
                 "class": rest.map(|rest| rest.class.name()),
-                "wait_ms": rest.map(|rest| shown::milliseconds(rest.remaining)),
+                "wait_ms": rest.map(|rest| milliseconds(rest.remaining)),
                 "failures": rest.map(|rest| rest.failures),
                 "in_flight": known.in_flight,
                 "learned_concurrency": known.learned_limit,
@@ -209,7 +210,8 @@ impl<'a> Entry<'a> {
         let all = targets
             .iter()
             .map(|target| self.health.standing(target, self.now));
-        all.min_by_key(severity).map_or("ready", shown::standing)
+        all.min_by_key(Standing::rank)
+            .map_or("ready", shown::standing)
     }
 
     /// What is listed, as conversations, and whatever else has been tried.
@@ -259,16 +261,5 @@ impl<'a> Entry<'a> {
     fn place(&self, key: u64) -> Option<usize> {
         let mut keys = self.ring.key_ids.iter();
         keys.position(|id| *id == key).map(|place| place + 1)
-    }
-}
-
-fn severity(standing: &Standing) -> u8 {
-    match standing {
-        Standing::Ready => 0,
-        Standing::Probe => 1,
-        Standing::Suspect => 2,
-        Standing::Open { .. } => 3,
-        Standing::Resting { .. } => 4,
-        Standing::Unavailable => 5,
     }
 }

@@ -40,6 +40,12 @@ fn process(page: &mut Page, gateway: &Gateway, now: Instant) {
     let uptime = now.saturating_duration_since(gateway.started());
     let help = "How long it has been running.";
     page.single("autogw_uptime_seconds", Kind::Gauge, help, uptime.as_secs());
+    let help = "Which configuration is in force, counted from 1.";
+    let generation = gateway.generation();
+    page.single("autogw_config_generation", Kind::Gauge, help, generation);
+    let help = "Whether bodies are kept for the inspector.";
+    let captures = u8::from(gateway.capture().is_on());
+    page.single("autogw_capture", Kind::Gauge, help, captures);
     let draining = u8::from(gateway.is_draining());
     let help = "Whether it is ending.";
     page.single("autogw_draining", Kind::Gauge, help, draining);

@@ -7,17 +7,16 @@ use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, Uri};
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
 
 use super::{Client, Failed, Named, Subject};
 use crate::health::TargetId;
 use crate::memory::sessions::Stay;
-use crate::proxy::decide::{self, Hopeless};
+use crate::proxy::decide;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::problem::Problem;
 use crate::proxy::question::Question;
-use crate::proxy::shown::{self, milliseconds};
+use crate::proxy::shown;
+use crate::telemetry::clock::milliseconds;
 use crate::telemetry::trace::{Trace, Try, Verdict};
 
 /// Requests on a page, unless `limit` says otherwise.
@@ -31,30 +30,11 @@ pub(super) async fn decide(
     body: Bytes,
 ) -> Result<Json<Value>, Failed> {
     let question = Question::read(body, headers, client, subject.scope.clone())?;
-    match rehearsed(subject, question).await? {
-        Ok(decision) => Ok(Json(decision)),
-        Err(hopeless) => Err(Failed {
-            problem: Box::new(hopeless.problem),
-            decision: hopeless.decision,
-        }),
-    }
-}
-
-/// One after the other, and not on the threads that serve: among thousands of targets a rehearsal takes a
-/// while, and whoever only asks must keep nobody waiting who wants to be answered.
-async fn rehearsed(
-    subject: Subject,
-    question: Question,
-) -> Result<Result<Value, Box<Hopeless>>, Problem> {
-    let turn = subject.rehearsing.acquire_owned().await;
-    let turn = turn.map_err(|_closed| Problem::internal())?;
-    let runtime = Handle::current();
-    let rehearsal = spawn_blocking(move || {
-        // Its own: whoever has asked may be gone before it ends.
-        let _turn = turn;
-        runtime.block_on(decide::decide(&subject.gateway, question))
-    });
-    rehearsal.await.map_err(|_panicked| Problem::internal())
+    let decided = decide::decide_aside(subject.gateway, question, subject.rehearsing).await;
+    decided.map(Json).map_err(|hopeless| Failed {
+        problem: Box::new(hopeless.problem),
+        decision: hopeless.decision,
+    })
 }
 
 /// With whom a session of the client's stays.

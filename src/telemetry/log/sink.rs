@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -37,6 +38,8 @@ pub(super) struct Sink {
     arrived: Condvar,
     /// The thread has written its last.
     finished: Condvar,
+    /// Lines lost since the start.
+    lost: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +62,7 @@ impl Sink {
             state: Mutex::default(),
             arrived: Condvar::new(),
             finished: Condvar::new(),
+            lost: AtomicU64::new(0),
         });
         let writer = Writer {
             sink: Arc::clone(&sink),
@@ -80,6 +84,7 @@ impl Sink {
         let after = before + line.len();
         if after > CAPACITY {
             state.lost += 1;
+            self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
         state.pending.extend_from_slice(line);
@@ -87,6 +92,11 @@ impl Sink {
         if before == 0 || (before < ENOUGH && after >= ENOUGH) {
             self.arrived.notify_one();
         }
+    }
+
+    /// How many lines were lost since the start.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Has the thread write what is pending and end; waits for it, but not for ever.
@@ -156,15 +166,20 @@ impl<W: Write> Writer<W> {
 
     fn write(&mut self, batch: &[u8]) {
         if self.tell_losses().is_err() {
-            self.lost += lines(batch);
+            self.lose(lines(batch));
             return;
         }
         let mut rest = batch;
         if self.write_all(&mut rest).is_err() {
-            self.lost += lines(rest);
+            self.lose(lines(rest));
             self.line_is_cut =
                 rest.len() < batch.len() && batch[batch.len() - rest.len() - 1] != b'\n';
         }
+    }
+
+    fn lose(&mut self, lines: u64) {
+        self.lost += lines;
+        self.sink.lost.fetch_add(lines, Ordering::Relaxed);
     }
 
     fn tell_losses(&mut self) -> io::Result<()> {

@@ -5,13 +5,16 @@
 //! reader, outside of the lock.
 
 use std::collections::VecDeque;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use tracing::{Level, Metadata};
 
 use super::line::body_of_json;
+use super::sink::Sink;
 use super::{Format, level_name};
+use crate::telemetry::clock::unix_ms;
 use crate::telemetry::snapshot::{LogLine, MOST_LINES};
 
 /// Most bytes of lines. Usual lines are so short that their number is the limit.
@@ -25,6 +28,8 @@ const LONGEST: usize = 8 * 1024;
 pub struct Tail {
     format: Format,
     lines: Mutex<Lines>,
+    /// Where the same lines are written to.
+    sinks: Vec<Arc<Sink>>,
 }
 
 #[derive(Debug, Default)]
@@ -45,23 +50,23 @@ struct Line {
 }
 
 impl Tail {
-    /// An empty one, of lines that are written so.
-    pub(super) fn new(format: Format) -> Self {
+    /// An empty one, of lines that are written so, and there.
+    pub(super) fn new(format: Format, sinks: Vec<Arc<Sink>>) -> Self {
         Self {
             format,
             lines: Mutex::default(),
+            sinks,
         }
     }
 
     /// Takes in a line, without keys and without anything that a terminal obeys.
     pub(super) fn push(&self, metadata: &Metadata<'static>, now: SystemTime, text: &str) {
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let text = &text[..text.floor_char_boundary(LONGEST)];
         let mut lines = self.lines.lock();
         let mut room = lines.make_room(text.len());
         room.push_str(text);
         lines.push(Line {
-            at_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            at_ms: unix_ms(now),
             level: *metadata.level(),
             target: metadata.target(),
             text: room,
@@ -88,6 +93,11 @@ impl Tail {
     /// The number of the last line; 0 if there was none.
     pub fn last(&self) -> u64 {
         self.lines.lock().last
+    }
+
+    /// How many lines were not written, of stderr and the file together.
+    pub fn unwritten(&self) -> u64 {
+        self.sinks.iter().map(|sink| sink.lost()).sum()
     }
 
     fn told(&self, lines: Vec<Line>, first: u64) -> Vec<LogLine> {
@@ -151,7 +161,6 @@ mod tests {
 
     use super::super::{Lines as Layer, Settings, Stderr};
     use super::*;
-    use std::sync::Arc;
 
     /// The tail of what `log` logs.
     fn tail(format: Format, log: impl FnOnce()) -> Arc<Tail> {

@@ -34,26 +34,16 @@ impl Metrics {
     }
 
     fn about(&self, page: &mut Page) {
-        let generation = "Which configuration is in force, counted from 1.";
-        let value = read(&self.generation);
-        page.single("autogw_config_generation", Kind::Gauge, generation, value);
         let name = "autogw_config_reloads_total";
         page.family(name, Kind::Counter, "Reloads of the configuration.");
         for (place, result) in ["failed", "done"].into_iter().enumerate() {
             page.sample(name, &[("result", result)], read(&self.reloads[place]));
         }
-        let captures = "Whether bodies are kept for the inspector.";
-        page.single(
-            "autogw_capture",
-            Kind::Gauge,
-            captures,
-            read(&self.captures),
-        );
         let watchers = "Who watches through the admin API.";
         let value = read(&self.watchers);
         page.single("autogw_admin_watchers", Kind::Gauge, watchers, value);
         let lost = "Log lines that were lost for lack of room.";
-        let value = read(&self.lost_lines);
+        let value = self.log.get().map_or(0, |log| log.unwritten());
         page.single("autogw_log_lines_lost_total", Kind::Counter, lost, value);
     }
 }

@@ -15,12 +15,13 @@ mod target;
 pub mod window;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::log::Tail;
 pub use bill::cost;
 pub use closing::{Closing, Outcome, Served};
 pub use histogram::{Histogram, Times};
@@ -54,10 +55,9 @@ pub struct Metrics {
     nobody: TargetBook,
     /// [`OTHER`].
     other: Arc<str>,
-    generation: AtomicU64,
-    captures: AtomicU64,
     watchers: AtomicU64,
-    lost_lines: AtomicU64,
+    /// The log, if it is to be told of what it has lost.
+    log: OnceLock<Arc<Tail>>,
     reloads: [AtomicU64; 2],
 }
 
@@ -68,35 +68,24 @@ impl Default for Metrics {
             adding: Mutex::default(),
             nobody: TargetBook::of(NONE.into(), NONE.into()),
             other: OTHER.into(),
-            generation: AtomicU64::new(1),
-            captures: AtomicU64::new(0),
             watchers: AtomicU64::new(0),
-            lost_lines: AtomicU64::new(0),
+            log: OnceLock::new(),
             reloads: Default::default(),
         }
     }
 }
 
 impl Metrics {
-    /// Which configuration is in force, counted from 1.
-    pub fn set_generation(&self, generation: u64) {
-        self.generation.store(generation, Ordering::Relaxed);
-    }
-
-    /// Whether bodies are kept for the inspector.
-    pub fn set_captures(&self, captures: bool) {
-        self.captures.store(captures.into(), Ordering::Relaxed);
-    }
-
     /// How many watch through the admin API.
     pub fn set_watchers(&self, watchers: usize) {
         let watchers = u64::try_from(watchers).unwrap_or(u64::MAX);
         self.watchers.store(watchers, Ordering::Relaxed);
     }
 
-    /// How many log lines were lost so far.
-    pub fn set_lost_lines(&self, lines: u64) {
-        self.lost_lines.store(lines, Ordering::Relaxed);
+    /// Tells from now on how many lines the log has lost.
+    pub fn follow_log(&self, log: Arc<Tail>) {
+        // There is one log for the whole run: the first is the same as any later one.
+        _ = self.log.set(log);
     }
 
     /// A new configuration was read, and is in force if it `is_good`.

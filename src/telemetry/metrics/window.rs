@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::histogram::{Times, approximate};
 use super::reading::Reading;
+use crate::telemetry::clock::milliseconds;
 use crate::telemetry::snapshot::{History, ProviderRow, Statuses, Totals};
 
 /// Between readings that are kept.
@@ -254,10 +255,6 @@ fn per_second(count: u64, passed: Duration) -> f64 {
         return 0.0;
     }
     approximate(count) / passed.as_secs_f64()
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn microseconds(time: Duration) -> u64 {
