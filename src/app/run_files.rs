@@ -31,7 +31,10 @@ pub(super) fn private(directory: &Path) -> io::Result<()> {
         .mode(0o700)
         .create(directory)?;
     let found = fs::metadata(directory)?;
-    if found.uid() != geteuid().as_raw() {
+    // A link may lead here, if it is not somebody else who says so.
+    let named = fs::symlink_metadata(directory)?;
+    let is_foreign = |found: &fs::Metadata| found.uid() != geteuid().as_raw();
+    if is_foreign(&found) || is_foreign(&named) {
         let message = format!("{} belongs to another user", directory.display());
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
     }
@@ -63,4 +66,41 @@ pub(super) fn write_private(path: &Path, line: &str) -> io::Result<fs::File> {
         .open(path)?;
     writeln!(file, "{line}")?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{chown, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_is_its_owners_alone_even_if_it_was_open() {
+        let base = tempfile::tempdir().expect("a temporary directory");
+        let (real, link) = (base.path().join("real"), base.path().join("link"));
+        fs::create_dir(&real).expect("made");
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o755)).expect("opened");
+        symlink(&real, &link).expect("linked");
+        private(&link).expect("our own link is followed");
+        let mode = fs::metadata(&real).expect("it is there").mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn where_somebody_elses_link_leads_nothing_is_changed() {
+        let base = tempfile::tempdir().expect("a temporary directory");
+        let (real, link) = (base.path().join("real"), base.path().join("link"));
+        fs::create_dir(&real).expect("made");
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o755)).expect("opened");
+        symlink(&real, &link).expect("linked");
+        // Only root can give a link away.
+        if std::os::unix::fs::lchown(&link, Some(65534), None).is_err() {
+            return;
+        }
+        assert!(private(&link).is_err());
+        let mode = fs::metadata(&real).expect("it is there").mode();
+        assert_eq!(mode & 0o777, 0o755);
+        chown(&real, Some(65534), None).expect("root gives it away");
+        assert!(private(&real).is_err());
+    }
 }

@@ -9,6 +9,7 @@ use http::{Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use rustix::process::geteuid;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
@@ -42,6 +43,10 @@ pub(super) async fn exchange(
     match door {
         Door::Unix(socket) => {
             let io = connected(door, UnixStream::connect(socket)).await?;
+            let other = io.peer_cred().map(|other| other.uid());
+            if !is_trusted(other.ok(), geteuid().as_raw()) {
+                return Err(not_ours(door).into());
+            }
             send(door, io, request).await
         }
         Door::Tcp { authority, token } => {
@@ -57,6 +62,17 @@ pub(super) async fn exchange(
             send(door, io, request).await
         }
     }
+}
+
+/// Whether a gateway that runs as `other` may be listened to by the user `own`. A gateway lets in its own user and
+/// root: to everybody else whoever answers is a stranger at the place of the gateway.
+fn is_trusted(other: Option<u32>, own: u32) -> bool {
+    own == 0 || other == Some(own)
+}
+
+fn not_ours(door: &Door) -> Refused {
+    let message = format!("whoever answers at {door} is another user's process");
+    Refused::new(message).with_hint("ask as the user that the gateway runs as")
 }
 
 /// A token that went over a network in the clear would be everybody's.
@@ -136,4 +152,22 @@ async fn send<T: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     }));
     let answer = sender.send_request(request).await;
     Ok((answer.map_err(|error| absent(&error))?, wire))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ones_own_gateway_is_listened_to_and_root_listens_to_all() {
+        for (other, own, is_good) in [
+            (Some(1000), 1000, true),
+            (Some(1001), 1000, false),
+            (Some(0), 1000, false),
+            (None, 1000, false),
+            (Some(1000), 0, true),
+        ] {
+            assert_eq!(is_trusted(other, own), is_good, "{other:?} {own}");
+        }
+    }
 }

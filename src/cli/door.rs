@@ -67,6 +67,7 @@ impl DoorArgs {
         }
         let weak = weak_keys(config);
         setup.warnings.extend(weak);
+        setup.warnings.extend(weak_token(config));
         let config = &setup.config;
         if config.server.tunnel == Some(Tunnel::Ngrok) {
             setup.warnings.extend(setup.authtoken_fault.take());
@@ -100,6 +101,19 @@ fn weak_keys(config: &Config) -> Option<Diagnostic> {
         );
         Diagnostic::warning(message)
             .with_hint("make one: `openssl rand -hex 24`".to_owned())
+    })
+}
+
+/// What is to be said about an admin token that can be found by trying: nobody is kept waiting who has the right one.
+fn weak_token(config: &Config) -> Option<Diagnostic> {
+    let admin = config.server.admin.as_ref()?;
+    let token = admin.listen.as_ref().and(admin.token.as_ref())?;
+    (token.expose().len() < LONG_ENOUGH).then(|| {
+        let message = format!(
+            "server.admin.token is shorter than {LONG_ENOUGH} characters: whoever is on this machine can find it by trying"
+        );
+        Diagnostic::warning(message)
+            .with_hint("leave it out, and one is made for each run in run/admin.token".to_owned())
     })
 }
 
@@ -192,6 +206,24 @@ mod tests {
         config(&format!(
             r#"{{ "server": {server}, "providers": [{{ "type": "demo" }}] }}"#
         ))
+    }
+
+    #[test]
+    fn a_token_that_can_be_tried_out_is_told() {
+        let listen = r#""listen": "127.0.0.1:8001""#;
+        let long = "t".repeat(LONG_ENOUGH);
+        for (admin, is_told) in [
+            (format!(r#"{{ {listen}, "token": "short" }}"#), true),
+            (format!(r#"{{ {listen}, "token": "{long}" }}"#), false),
+            (format!("{{ {listen} }}"), false),
+            (r#"{ "token": "short" }"#.to_owned(), false),
+        ] {
+            let config = server(&format!(r#"{{ "admin": {admin} }}"#));
+            let told = weak_token(&config);
+            assert_eq!(told.is_some(), is_told, "{admin}");
+            let headline = told.map(|told| told.headline()).unwrap_or_default();
+            assert!(!headline.contains("short\""), "{headline}");
+        }
     }
 
     /// What the flags of `line` make of a configuration with this `server`.

@@ -110,8 +110,9 @@ pub(super) fn tell(trouble: &Trouble, console: &mut Console<'_>) -> Exit {
         Trouble::Odd { .. } => console.error(message, None),
         Trouble::Refused(refused) => {
             let hint = refused.hint.as_deref().map(plain);
-            for detail in &refused.details {
-                console.say(plain(detail));
+            // The excerpts of a file have lines of their own.
+            for line in refused.details.iter().flat_map(|detail| detail.lines()) {
+                console.say(plain(line));
             }
             console.error(message, hint.as_deref());
         }

@@ -190,6 +190,14 @@ fn with_traces(
             setup.warnings.push(warning);
             (Ok(setup), None)
         }
+        (Ok(mut setup), Ok(Some(traces))) if traces.shows_keys() => {
+            let message =
+                "the headers of OTEL_EXPORTER_OTLP_HEADERS go to another machine in the clear";
+            let warning = Diagnostic::warning(message.to_owned());
+            let hint = "use an address that begins with https://, or a collector on this machine";
+            setup.warnings.push(warning.with_hint(hint.to_owned()));
+            (Ok(setup), Some(traces))
+        }
         (setup, traces) => (setup, traces.unwrap_or_default()),
     }
 }

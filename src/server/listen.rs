@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,7 @@ pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
     /// A Unix socket, and its file.
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, SocketFile),
     /// Whoever accepts connections in our place and hands them over.
     Handed(mpsc::Receiver<Arrival>),
 }
@@ -139,12 +139,36 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Listener::Unix(_, path) = self {
-            let _ = fs::remove_file(path);
+/// The file of a Unix socket that is ours. It goes with this.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    /// Which file it was as it was made.
+    id: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            id: identity(path),
         }
     }
+}
+
+impl Drop for SocketFile {
+    /// Somebody may have removed it meanwhile, and another gateway may listen under its name: that one stays.
+    fn drop(&mut self) {
+        if self.id.is_some() && identity(&self.path) == self.id {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Which file is at `path`.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 async fn bind_tcp(host: &str, port: u16, last: u16) -> Result<(Listener, Address), ListenError> {
@@ -215,10 +239,11 @@ fn bind_unix(path: &Path) -> Result<Listener, ListenError> {
     remove_stale(path)
         .map_err(|reason| fail(reason, "stop what uses it, or choose another `socket_path`"))?;
     let listener = UnixListener::bind(path).map_err(|error| fail(error.to_string(), directory))?;
+    let file = SocketFile::at(path);
     // The process' umask is 077 already; this says it where it matters.
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
         .map_err(|error| fail(error.to_string(), directory))?;
-    Ok(Listener::Unix(listener, path.to_owned()))
+    Ok(Listener::Unix(listener, file))
 }
 
 /// Removes a socket that nobody listens on any more; anything else stays and is an error.

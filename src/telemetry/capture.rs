@@ -329,7 +329,18 @@ fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
 fn carries_a_key(name: &str) -> bool {
     // What is left of a limit counts tokens of another kind.
     !name.contains("ratelimit")
-        && ["auth", "key", "token", "secret", "cookie", "signature"]
-            .iter()
-            .any(|word| name.contains(word))
+        && [
+            "auth",
+            "key",
+            "token",
+            "secret",
+            "cookie",
+            "signature",
+            "passw",
+            "credential",
+            "assertion",
+            "jwt",
+        ]
+        .iter()
+        .any(|word| name.contains(word))
 }

@@ -28,6 +28,8 @@ use ratatui::layout::Rect;
 
 use hook::Hook;
 
+use crate::telemetry::foreign::is_treacherous;
+
 /// What a frame takes at most before it is sent in pieces.
 const FRAME: usize = 64 * 1024;
 
@@ -102,8 +104,7 @@ impl Terminal {
 
     /// Gives a text to the clipboard of the terminal, also of one that is far away (OSC 52).
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
-        let end = text.floor_char_boundary(LONGEST_COPY);
-        let copy = CopyToClipboard::to_clipboard_from(&text[..end]);
+        let copy = CopyToClipboard::to_clipboard_from(pasted(text));
         execute!(self.screen.backend_mut(), copy)
     }
 
@@ -131,6 +132,13 @@ impl Terminal {
         self.given.back();
         self.hook.heard()
     }
+}
+
+/// `text` as it may be pasted anywhere: a name that somebody else has made up must not end a line of a shell, nor
+/// show something else there than what is run.
+fn pasted(text: &str) -> String {
+    let end = text.floor_char_boundary(LONGEST_COPY);
+    text[..end].replace(is_treacherous, " ")
 }
 
 impl Drop for Terminal {
@@ -165,4 +173,21 @@ pub enum Elsewhere {
     Kept,
     /// The hook that was there before keeps them off the screen: a gateway in this process writes them to its log.
     Logged,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_copied_ends_no_line_where_it_is_pasted() {
+        assert_eq!(
+            pasted("gpt\n$(rm x)\r\u{1b}[201~\u{202e}é"),
+            "gpt $(rm x)  [201~ é"
+        );
+        let long = "é".repeat(LONGEST_COPY);
+        assert_eq!(pasted(&long).len(), LONGEST_COPY);
+        let command = "curl 'http://h/v1' -d '{\"model\":\"m\"}'";
+        assert_eq!(pasted(command), command);
+    }
 }

@@ -376,6 +376,20 @@ async fn breakers_are_reset_and_keys_revived() {
 }
 
 #[tokio::test]
+async fn nobody_is_drained_under_a_name_that_cannot_be_asked_for() {
+    let a = serving("A").await;
+    let gateway = Config::new().provider("open", &a, json!({})).start().await;
+    for name in ["m\u{1b}[2J", "m\n", "m\u{202e}", ""] {
+        gateway
+            .refuses(drain(&whom("open", None, Some(name))))
+            .await;
+    }
+    gateway
+        .act(drain(&whom("open", None, Some("any name"))))
+        .await;
+}
+
+#[tokio::test]
 async fn who_is_not_there_is_refused_and_who_may_have_been_meant_is_named() {
     let a = serving("A").await;
     let config = Config::new().provider("alpha", &a, json!({"models": ["m-large", "n"]}));

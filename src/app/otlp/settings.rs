@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{Host, Url};
 
 use crate::config::Environment;
 
@@ -59,6 +59,19 @@ impl Settings {
             service: service.to_owned(),
             delay: delay(env)?,
         }))
+    }
+
+    /// Whether others can read the keys that go with spans: in the clear, to another machine.
+    pub fn shows_keys(&self) -> bool {
+        let url = &self.endpoint;
+        let is_here = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        let has_keys = !self.headers.is_empty() || url.password().is_some();
+        url.scheme() == "http" && has_keys && !is_here
     }
 }
 
@@ -173,6 +186,28 @@ mod tests {
             let settings = of(&[(name, address)]).expect("good").expect("some");
             assert_eq!(settings.endpoint.as_str(), endpoint);
             assert_eq!(settings.service, "autogw");
+        }
+    }
+
+    #[test]
+    fn keys_in_the_clear_are_noticed() {
+        for (endpoint, headers, shows) in [
+            ("http://collector:4318", "x-key=k", true),
+            ("http://192.0.2.1:4318", "x-key=k", true),
+            ("http://127.0.0.1.example.com", "x-key=k", true),
+            ("http://u:p@collector", "", true),
+            ("http://collector:4318", "", false),
+            ("https://collector:4318", "x-key=k", false),
+            ("http://localhost:4318", "x-key=k", false),
+            ("http://127.0.0.2:4318", "x-key=k", false),
+            ("http://[::1]:4318", "x-key=k", false),
+        ] {
+            let settings = of(&[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+                ("OTEL_EXPORTER_OTLP_HEADERS", headers),
+            ]);
+            let settings = settings.expect("good").expect("some");
+            assert_eq!(settings.shows_keys(), shows, "{endpoint} {headers}");
         }
     }
 

@@ -1,16 +1,22 @@
 //! Where a configuration comes from, and comes from again.
 
 use std::fmt;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use ring::digest::{Context, SHA256};
+use rustix::fs::OFlags;
 
 use crate::config::{Config, ConfigError, Diagnostic};
 
-/// More than any configuration has; what is larger is told apart by its beginning.
-const MOST_BYTES: usize = 16 << 20;
+/// More than any configuration has; what is larger is told apart by its beginning, and no more of it is read.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// How much is read at a time.
+const PIECE: usize = 64 << 10;
 
 /// A configuration that was read anew.
 #[derive(Debug)]
@@ -42,24 +48,49 @@ impl Fingerprint {
     pub(super) fn of(files: &[PathBuf]) -> Self {
         let mut context = Context::new(&SHA256);
         for path in files {
-            // A pipe has been read to its end, and would keep us waiting.
-            let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-            let bytes = is_file.then(|| fs::read(path).ok()).flatten();
-            match bytes {
-                Some(bytes) => {
+            match digest(path) {
+                Ok(digest) => {
                     context.update(b"file");
-                    context.update(&bytes.len().to_be_bytes());
-                    context.update(&bytes[..bytes.len().min(MOST_BYTES)]);
+                    context.update(&digest);
                 }
-                None => context.update(b"none"),
+                Err(_) => context.update(b"none"),
             }
         }
         Self(context.finish().as_ref().to_vec())
     }
 }
 
+/// The digest of the file at `path`. A pipe has been read to its end, and would keep us waiting: it is no file.
+fn digest(path: &Path) -> io::Result<Vec<u8>> {
+    // Nor is it waited for where it was put just now.
+    let at_once = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(at_once)
+        .open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut context = Context::new(&SHA256);
+    context.update(&found.len().to_be_bytes());
+    let (mut file, mut piece) = (file.take(MOST_BYTES), vec![0; PIECE]);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(context.finish().as_ref().to_vec()),
+            Ok(read) => context.update(&piece[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::net::UnixListener;
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -80,5 +111,41 @@ mod tests {
         fs::write(&files[0], "one").expect("written");
         fs::remove_file(&files[1]).expect("removed");
         assert_eq!(one, of());
+    }
+
+    #[test]
+    fn what_is_far_too_large_is_not_read_to_its_end() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("large");
+        // It has holes, and would take minutes and all of the memory.
+        let size = 1 << 40;
+        File::create(&path)
+            .and_then(|file| file.set_len(size))
+            .expect("a file with holes");
+        let of = || Fingerprint::of(std::slice::from_ref(&path));
+        let (large, begun) = (of(), Instant::now());
+        assert_eq!(large, of());
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        File::create(&path)
+            .and_then(|file| file.set_len(size + 1))
+            .expect("a larger one");
+        assert_ne!(large, of());
+    }
+
+    #[test]
+    fn what_is_no_file_is_none_and_not_waited_for() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let of = |name: &str| Fingerprint::of(&[directory.path().join(name)]);
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            directory.path().join("pipe"),
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        )
+        .expect("a pipe");
+        let _listener = UnixListener::bind(directory.path().join("socket")).expect("a socket");
+        fs::create_dir(directory.path().join("directory")).expect("a directory");
+        for name in ["pipe", "socket", "directory"] {
+            assert_eq!(of(name), of("nothing"), "{name}");
+        }
     }
 }

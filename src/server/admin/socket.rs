@@ -100,6 +100,21 @@ mod tests {
         assert!(!usual.exists() && !stale.exists());
     }
 
+    #[tokio::test]
+    async fn who_ends_leaves_the_socket_of_another_gateway() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let usual = home.path().join("admin.sock");
+        let (first, _) = open(&usual).expect("a socket");
+        // The name stays taken until the other one has its own file.
+        fs::rename(&usual, home.path().join("aside")).expect("renamed");
+        let (second, path) = open(&usual).expect("a socket");
+        assert_eq!(path, usual);
+        drop(first);
+        assert!(is_live(&usual), "the other one's socket stays");
+        drop(second);
+        assert!(!usual.exists());
+    }
+
     #[test]
     fn what_is_no_socket_stays() {
         let home = tempfile::tempdir().expect("a temporary directory");

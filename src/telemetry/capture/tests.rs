@@ -103,7 +103,14 @@ fn secrets_are_hidden_in_one_piece_in_two_and_where_the_limit_cuts_them() {
 fn headers_that_carry_keys_have_no_value() {
     let capture = capture(1 << 20, 10);
     let mut headers = HeaderMap::new();
-    for name in ["authorization", "x-api-key", "x-goog-api-key", "cookie"] {
+    for name in [
+        "authorization",
+        "x-api-key",
+        "x-goog-api-key",
+        "cookie",
+        "x-password",
+        "x-amz-credential",
+    ] {
         headers.insert(name, HeaderValue::from_static("canary"));
     }
     headers.insert(
@@ -115,7 +122,7 @@ fn headers_that_carry_keys_have_no_value() {
     tap.answered(&headers);
     let kept = capture.get("r").expect("it is kept");
     for lines in [&kept.request_headers, &kept.answer_headers] {
-        assert_eq!(lines.len(), 6);
+        assert_eq!(lines.len(), 8);
         let value = |name: &str| {
             lines
                 .iter()
