@@ -151,9 +151,10 @@ impl Reloader {
         reloaded
     }
 
-    /// Whether the files are other ones than those that were read last.
-    fn has_news(&self) -> bool {
-        *self.0.seen.lock() != Fingerprint::of(&self.0.files())
+    /// What the files say, if that is not what they said when they were read last.
+    fn news(&self) -> Option<Fingerprint> {
+        let now = Fingerprint::of(&self.0.files());
+        (*self.0.seen.lock() != now).then_some(now)
     }
 }
 
