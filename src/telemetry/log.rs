@@ -31,7 +31,7 @@ pub use panic::install_panic_hook;
 
 use file::DailyFile;
 use line::Scratch;
-use sink::Sink;
+use sink::{Lost, Sink};
 pub use tail::Tail;
 
 /// How a line is written.
@@ -177,14 +177,15 @@ impl Lines {
         file: Option<DailyFile>,
     ) -> io::Result<(Self, LogGuard)> {
         let path = file.as_ref().map(DailyFile::path);
+        let lost = Lost::default();
         let stderr = (settings.stderr != Stderr::Dashboard)
-            .then(|| Sink::start("log-stderr", stderr, settings.format))
+            .then(|| Sink::start("log-stderr", stderr, settings.format, lost.clone()))
             .transpose()?;
         let file = file
-            .map(|file| Sink::start("log-file", file, settings.format))
+            .map(|file| Sink::start("log-file", file, settings.format, lost.clone()))
             .transpose()?;
         let redactor = Redaction::default();
-        let tail = Arc::new(Tail::new(settings.format));
+        let tail = Arc::new(Tail::new(settings.format, lost));
         let guard = LogGuard {
             sinks: file.iter().chain(&stderr).cloned().collect(),
             tail: Arc::clone(&tail),

@@ -89,6 +89,11 @@ impl Facts {
         self.current.load()
     }
 
+    /// Log lines that were lost so far.
+    fn lost_lines(&self) -> u64 {
+        self.tail.as_ref().map_or(0, |tail| tail.lost_lines())
+    }
+
     /// How the last reload went.
     fn reloaded(&self) -> Option<Reloaded> {
         self.current.reloaded().map(|told| (*told).clone())

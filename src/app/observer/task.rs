@@ -20,6 +20,7 @@ impl Observer {
             let watchers = self.bus().watchers();
             let gateway = self.facts().gateway();
             gateway.metrics().set_watchers(watchers);
+            gateway.metrics().set_lost_lines(self.facts().lost_lines());
             gateway.steering().set_watched(watchers > 0);
             self.look(match watchers {
                 0 => Depth::Samples,

@@ -146,7 +146,9 @@ impl Reloader {
     pub async fn reload(&self, cause: Cause) -> Reloaded {
         let mut turn = self.0.turn.lock().await;
         let reloaded = self.0.turn(&mut turn, cause).await;
-        tell(&reloaded, self.0.current.generation());
+        let gateway = self.0.current.load();
+        gateway.metrics().reloaded(reloaded.is_good);
+        tell(&reloaded, gateway.generation());
         self.0.current.told(reloaded.clone());
         reloaded
     }

@@ -26,7 +26,10 @@ fn written(gateway: &Gateway, board: &Board, now: Instant) -> String {
     let mut page = Page::default();
     process(&mut page, gateway, now);
     traffic(&mut page, gateway);
-    gateway.metrics().write(&mut page);
+    let metrics = gateway.metrics();
+    metrics.set_generation(gateway.generation());
+    metrics.set_captures(gateway.capture().is_on());
+    metrics.write(&mut page);
     breakers(&mut page, gateway, now);
     keys(&mut page, gateway, now);
     tunnels(&mut page, board);

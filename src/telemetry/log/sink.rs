@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -29,6 +30,20 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a closing gateway waits for a destination that does not take its lines.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
+/// Lines lost since the start, by all destinations. Clones are the same count.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lost(Arc<AtomicU64>);
+
+impl Lost {
+    fn add(&self, lines: u64) {
+        self.0.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// One destination of the log.
 #[derive(Debug)]
 pub(super) struct Sink {
@@ -37,6 +52,7 @@ pub(super) struct Sink {
     arrived: Condvar,
     /// The thread has written its last.
     finished: Condvar,
+    lost: Lost,
 }
 
 #[derive(Debug, Default)]
@@ -54,11 +70,13 @@ impl Sink {
         name: &str,
         destination: impl Write + Send + 'static,
         format: Format,
+        lost: Lost,
     ) -> io::Result<Arc<Self>> {
         let sink = Arc::new(Self {
             state: Mutex::default(),
             arrived: Condvar::new(),
             finished: Condvar::new(),
+            lost,
         });
         let writer = Writer {
             sink: Arc::clone(&sink),
@@ -80,6 +98,7 @@ impl Sink {
         let after = before + line.len();
         if after > CAPACITY {
             state.lost += 1;
+            self.lost.add(1);
             return;
         }
         state.pending.extend_from_slice(line);
@@ -156,15 +175,20 @@ impl<W: Write> Writer<W> {
 
     fn write(&mut self, batch: &[u8]) {
         if self.tell_losses().is_err() {
-            self.lost += lines(batch);
+            self.lose(lines(batch));
             return;
         }
         let mut rest = batch;
         if self.write_all(&mut rest).is_err() {
-            self.lost += lines(rest);
+            self.lose(lines(rest));
             self.line_is_cut =
                 rest.len() < batch.len() && batch[batch.len() - rest.len() - 1] != b'\n';
         }
+    }
+
+    fn lose(&mut self, lines: u64) {
+        self.lost += lines;
+        self.sink.lost.add(lines);
     }
 
     fn tell_losses(&mut self) -> io::Result<()> {
@@ -236,8 +260,8 @@ mod tests {
             answers,
             written: Arc::clone(&written),
         };
-        let sink =
-            Sink::start("test-log", destination, Format::Human).expect("a thread can be started");
+        let sink = Sink::start("test-log", destination, Format::Human, Lost::default());
+        let sink = sink.expect("a thread can be started");
         (sink, answer, written)
     }
 
@@ -280,6 +304,7 @@ mod tests {
             .sum();
         let came_through = text.matches("no room").count() as u64;
         assert_eq!(lost + came_through, 2);
+        assert_eq!(sink.lost.count(), lost);
         assert!(text.ends_with("room\n"));
     }
 

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tracing::{Level, Metadata};
 
 use super::line::body_of_json;
+use super::sink::Lost;
 use super::{Format, level_name};
 use crate::telemetry::snapshot::{LogLine, MOST_LINES};
 
@@ -25,6 +26,7 @@ const LONGEST: usize = 8 * 1024;
 pub struct Tail {
     format: Format,
     lines: Mutex<Lines>,
+    lost: Lost,
 }
 
 #[derive(Debug, Default)]
@@ -45,12 +47,18 @@ struct Line {
 }
 
 impl Tail {
-    /// An empty one, of lines that are written so.
-    pub(super) fn new(format: Format) -> Self {
+    /// An empty one, of lines that are written so, beside destinations that count what they lose.
+    pub(super) fn new(format: Format, lost: Lost) -> Self {
         Self {
             format,
             lines: Mutex::default(),
+            lost,
         }
+    }
+
+    /// Lines that a destination of the log had no room for, or did not take.
+    pub fn lost_lines(&self) -> u64 {
+        self.lost.count()
     }
 
     /// Takes in a line, without keys and without anything that a terminal obeys.
