@@ -73,16 +73,16 @@ async fn watch(reloader: &Reloader) {
     let (sender, mut events) = mpsc::channel(1);
     let mut watched = Watched::new(sender);
     loop {
+        // First watched and then looked at: what happened before, or while a directory was away, is seen as well.
         watched.follow(&reloader.0.files());
+        if has_news(reloader).await {
+            reloader.reload(Cause::File).await;
+            continue;
+        }
         if timeout(LOOK_EVERY, events.recv()).await.is_ok() {
             sleep(QUIET).await;
             // What comes from here on is news again.
             let _ = events.try_recv();
-            // A directory that has come back may have the file in it already.
-            watched.follow(&reloader.0.files());
-        }
-        if has_news(reloader).await {
-            reloader.reload(Cause::File).await;
         }
     }
 }
@@ -93,12 +93,12 @@ async fn has_news(reloader: &Reloader) -> bool {
     for _ in 0..MOST_LOOKS {
         let now = look(reloader).await;
         if now.is_none() || now == last {
-            break;
+            return now.is_some();
         }
         last = now;
         sleep(QUIET).await;
     }
-    last.is_some()
+    true
 }
 
 /// What the files say, if that is news.
