@@ -162,6 +162,12 @@ impl Given {
     }
 }
 
+/// Gives the terminal back its modes in place of a dashboard that is stuck: nothing is written, so nothing is waited for.
+pub fn abandon() {
+    // A terminal that is gone has no modes.
+    _ = disable_raw_mode();
+}
+
 /// What becomes of panics in other threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Elsewhere {
