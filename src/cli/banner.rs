@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::app::{Address, MadeKey};
-use crate::config::{Config, Diagnostic, Strategy, Tunnel};
+use crate::config::{Config, Diagnostic, Tunnel};
 use crate::provider::{Models, Provider};
 use crate::telemetry::tunnel::Status;
 
@@ -118,8 +118,7 @@ impl Banner {
         Self {
             address: circumstances.address,
             client_key: circumstances.client_key,
-            // What runs: the other strategies are not there yet, and `config` has warned of that.
-            strategy: Strategy::Sequential.name(),
+            strategy: config.router.strategy.name(),
             tunnel: circumstances.tunnel,
             origin: circumstances.origin,
             log_file: circumstances.log_file,

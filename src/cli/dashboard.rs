@@ -230,7 +230,11 @@ pub(super) async fn accompany(
         // The signal was for both, and each ends in its own time.
         None => match tokio::time::timeout(FAREWELL, shown.ended()).await {
             Ok(ended) => ended.map(|farewell| say(&farewell)),
-            Err(_) => Ok(()),
+            // It waits for a terminal that takes nothing any more, which can still be given back its modes.
+            Err(_) => {
+                tui::abandon();
+                Ok(())
+            }
         },
     }
 }

@@ -116,10 +116,11 @@ impl Exhausted {
         if self.all(&[FailureClass::Auth]) {
             return Problem::keys_refused();
         }
-        Problem::all_failed(
-            "no provider of this model could be asked",
-            "every key rests",
-        )
+        let why = "no provider of this model could be asked";
+        if self.asleep.is_empty() {
+            return Problem::unreachable(why);
+        }
+        Problem::all_failed(why, "every key rests")
     }
 
     fn why(&self) -> &'static str {
@@ -131,10 +132,12 @@ impl Exhausted {
         }
     }
 
+    /// Whether whatever happened is one of `wanted`, and something did happen.
     fn all(&self, wanted: &[FailureClass]) -> bool {
         let failed = self.failures.iter().map(|failed| failed.failure.class);
-        let mut classes = failed.chain(self.asleep.iter().map(|(class, _)| *class));
-        classes.all(|class| wanted.contains(&class))
+        let classes = failed.chain(self.asleep.iter().map(|(class, _)| *class));
+        let mut classes = classes.peekable();
+        classes.peek().is_some() && classes.all(|class| wanted.contains(&class))
     }
 
     /// The soonest that any key can be asked again: what its upstream said, or else the rest we gave it.
@@ -150,5 +153,26 @@ impl Exhausted {
         };
         let full = self.full.iter().map(room);
         resting.chain(asleep).chain(full).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_refused_only_if_one_was() {
+        let refused = "upstream_credentials_refused";
+        let untried = |asleep| Exhausted {
+            failures: Vec::new(),
+            asleep,
+            full: Vec::new(),
+            is_drained: false,
+            end: End::NobodyLeft,
+        };
+        let code = |exhausted: Exhausted| exhausted.tell().code;
+        let dead = (FailureClass::Auth, Instant::now());
+        assert_eq!(code(untried(vec![dead])), Some(refused));
+        assert_ne!(code(untried(Vec::new())), Some(refused));
     }
 }

@@ -205,6 +205,16 @@ impl Problem {
         )
     }
 
+    /// 502: nobody was asked, and nobody has said why.
+    pub fn unreachable(why: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "server_error",
+            Some("upstream_error"),
+            why,
+        )
+    }
+
     /// 503: no file descriptor is left for a connection to a provider.
     pub fn out_of_files() -> Self {
         let problem = Self::new(

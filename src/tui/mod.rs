@@ -25,3 +25,4 @@ pub mod toast;
 pub mod view;
 
 pub use run::{Farewell, Leaving, Options, Problem, run};
+pub use terminal::abandon;

@@ -163,7 +163,10 @@ fn show(options: Options) -> Result<Farewell, Problem> {
     };
     let mut dashboard = Dashboard::new(manners, now_ms());
     let client = Client::new(options.door);
-    let why = runtime.block_on(follow(client, &mut dashboard, &mut terminal));
+    let why = runtime.block_on(async {
+        let signals = Signals::new(options.owns_gateway)?;
+        follow(client, &mut dashboard, &mut terminal, signals).await
+    });
     let panics = terminal.give_back();
     // What was asked and has no answer yet is not waited for.
     runtime.shutdown_background();
@@ -179,8 +182,8 @@ async fn follow(
     client: Client,
     dashboard: &mut Dashboard,
     terminal: &mut Terminal,
+    mut signals: Signals,
 ) -> io::Result<Leaving> {
-    let mut signals = Signals::new()?;
     let mut events = EventStream::new();
     let mut feed = Feed::new(client.clone());
     let mut asking = Asking::new(client);

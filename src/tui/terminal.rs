@@ -88,8 +88,12 @@ impl Terminal {
     }
 
     /// Forgets what is on the screen: the next frame draws everything.
+    ///
+    /// `clear` of ratatui would ask the terminal for the place of the cursor first, and wait for the answer: not every
+    /// terminal gives one, a far one gives it late, and whoever reads the keys may take it away.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.screen.clear()
+        let size = self.screen.size()?;
+        self.screen.resize(size.into())
     }
 
     /// Takes the mouse, or leaves it to the terminal.
@@ -124,7 +128,7 @@ impl Terminal {
         if self.has_mouse {
             execute!(out, EnableMouseCapture)?;
         }
-        self.screen.clear()
+        self.clear()
     }
 
     /// Gives it back for good; returns what other threads said as they panicked.
@@ -164,6 +168,12 @@ impl Given {
             _ = disable_raw_mode();
         }
     }
+}
+
+/// Gives the terminal back its modes in place of a dashboard that is stuck: nothing is written, so nothing is waited for.
+pub fn abandon() {
+    // A terminal that is gone has no modes.
+    _ = disable_raw_mode();
 }
 
 /// What becomes of panics in other threads.

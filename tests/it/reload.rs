@@ -518,3 +518,22 @@ async fn who_comes_is_listed_and_what_others_list_is_known_on() {
     assert_eq!(b.count(), 1);
     assert!(Path::new(&run.file()).exists());
 }
+
+#[tokio::test]
+async fn reloads_are_counted_by_how_they_went() {
+    let a = saying("a").await;
+    let run = Rewritten::start(Config::over([&a])).await;
+    run.reload_well(Config::over([&a]).router("retries", 3))
+        .await;
+    run.write("{");
+    assert!(!run.gateway.reload().await.is_good);
+    let told = run.gateway.client().get("/metrics").send().await;
+    let told = told.expect_status(200).text();
+    for line in [
+        "autogw_config_generation 2",
+        "autogw_config_reloads_total{result=\"done\"} 1",
+        "autogw_config_reloads_total{result=\"failed\"} 1",
+    ] {
+        assert!(told.lines().any(|one| one == line), "{line}: {told}");
+    }
+}

@@ -132,6 +132,37 @@ async fn a_link_is_followed_wherever_it_leads() {
 }
 
 #[tokio::test]
+async fn a_directory_that_is_replaced_is_watched_again() {
+    let a = saying("a").await;
+    let with = |retries: u32| Config::over([&a]).router("retries", retries).text();
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let place = home.path().join("conf");
+    let fill = |name: &str, retries: u32| {
+        fs::create_dir(home.path().join(name)).expect("made");
+        fs::write(home.path().join(name).join("gw.json"), with(retries)).expect("written");
+    };
+    fill("conf", 1);
+    fill("next", 2);
+    let next = home.path().join("next");
+    let old = home.path().join("old");
+    let file = place.join("gw.json");
+    let named = file.display().to_string();
+    let args = ["start", "--json", "--port", "0", "--config", &named];
+    let binary = Binary::run(tempfile::tempdir().expect("a home"), args, []);
+    binary.client().await;
+    fs::rename(&place, old).expect("renamed");
+    fs::rename(next, &place).expect("renamed");
+    binary.says("generation=2").await;
+    fs::write(&file, with(3)).expect("written");
+    binary.says("generation=3").await;
+    fs::remove_dir_all(&place).expect("removed");
+    binary.says("not reloaded").await;
+    fs::create_dir(&place).expect("made");
+    fs::write(&file, with(4)).expect("written");
+    binary.says("generation=4").await;
+}
+
+#[tokio::test]
 async fn a_file_that_is_not_watched_is_left_alone_until_it_is_asked_for() {
     let a = saying("a").await;
     let with = |retries: u32, watched: bool| {

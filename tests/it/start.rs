@@ -186,7 +186,10 @@ async fn a_json_log_is_one_object_per_line() {
 #[tokio::test]
 async fn a_named_gateway_has_its_own_configuration_and_log() {
     let home = home();
-    let config = json!({"providers": [{"type": "demo", "name": "named"}]});
+    let config = json!({
+        "router": {"strategy": "adaptive"},
+        "providers": [{"type": "demo", "name": "named"}],
+    });
     let path = home.path().join("config.work.json");
     std::fs::write(path, config.to_string()).expect("a writable directory");
     let args = ["start", "--name", "work", "--port", "0", "--json"];
@@ -196,6 +199,7 @@ async fn a_named_gateway_has_its_own_configuration_and_log() {
     gateway.exit().await;
     let banner: Value = serde_json::from_str(&gateway.stdout()).expect("a JSON object");
     assert_eq!(banner["providers"][0]["name"], "named");
+    assert_eq!(banner["strategy"], "adaptive");
     let file = log_file(gateway.home());
     let name = file
         .file_name()

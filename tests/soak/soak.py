@@ -48,7 +48,7 @@ class Dashboard:
         if self.pid == 0:
             os.execve(BINARY, [BINARY, "tui"], {**env, "TERM": "xterm-256color", "LANG": "C.UTF-8"})
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-        self.drawn, self.tail = 0, b""
+        self.drawn, self.tail, self.ended = 0, b"", False
         threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):
@@ -62,9 +62,15 @@ class Dashboard:
             self.drawn += len(piece)
             self.tail = (self.tail + piece)[-65536:]
 
+    def lives(self):
+        if not self.ended:
+            self.ended = os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        return not self.ended
+
     def end(self):
-        os.kill(self.pid, signal.SIGTERM)
-        os.waitpid(self.pid, 0)
+        if self.lives():
+            os.kill(self.pid, signal.SIGTERM)
+            os.waitpid(self.pid, 0)
 
 
 class Load:
@@ -76,16 +82,16 @@ class Load:
 
     async def client(self, pause):
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        turn = 0
+        turn, began = 0, time.monotonic()
         while time.monotonic() < self.until:
+            # By the clock, and not after each answer: else it would be fewer than was asked for.
+            await asyncio.sleep(max(0, began + turn * pause - time.monotonic()))
             turn += 1
             body = json.dumps({"model": "demo-chat", "stream": turn % 3 == 0, "messages": [{"role": "user", "content": "hi"}]})
             head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
             writer.write((head + body).encode())
             status = await self.answer(reader)
             self.statuses[status] = self.statuses.get(status, 0) + 1
-            if pause:
-                await asyncio.sleep(pause)
         writer.close()
 
     @staticmethod
@@ -163,6 +169,9 @@ async def soak(arguments):
         port = int(json.loads(gateway.stdout.readline())["url"].rsplit(":", 1)[1].rstrip("/"))
         dashboard = Dashboard(env)
         await asyncio.sleep(3)
+        if not dashboard.lives():
+            print(f"the dashboard has ended: {dashboard.tail.decode(errors='replace')}")
+            return False
         print(f"idle 10 s: gateway, dashboard {'%.1f %% and %.1f %% of a core' % await measured(gateway.pid, dashboard.pid, None, 10, None, 0)}")
         load = Load(port)
         costs = await measured(gateway.pid, dashboard.pid, load, 20, 500, 20)
@@ -182,7 +191,7 @@ async def soak(arguments):
         counted = scrape(port)
         same = counted == load.statuses
         print(f"metrics count {counted}: {'as sent' if same else 'NOT as sent'}")
-        alive = dashboard.drawn > 0 and gateway.poll() is None
+        alive = dashboard.drawn > 0 and dashboard.lives() and gateway.poll() is None
         print(f"dashboard drew {dashboard.drawn / MIB:.1f} MiB, {'cheap' if dashboard_is_cheap else 'NOT cheap'}")
         return ok and same and alive and dashboard_is_cheap
     finally:

@@ -146,15 +146,17 @@ impl Reloader {
     pub async fn reload(&self, cause: Cause) -> Reloaded {
         let mut turn = self.0.turn.lock().await;
         let reloaded = self.0.turn(&mut turn, cause).await;
-        self.0.current.load().metrics().reloaded(reloaded.is_good);
-        tell(&reloaded, self.0.current.generation());
+        let gateway = self.0.current.load();
+        gateway.metrics().reloaded(reloaded.is_good);
+        tell(&reloaded, gateway.generation());
         self.0.current.told(reloaded.clone());
         reloaded
     }
 
-    /// Whether the files are other ones than those that were read last.
-    fn has_news(&self) -> bool {
-        *self.0.seen.lock() != Fingerprint::of(&self.0.files())
+    /// What the files say, if that is not what they said when they were read last.
+    fn news(&self) -> Option<Fingerprint> {
+        let now = Fingerprint::of(&self.0.files());
+        (*self.0.seen.lock() != now).then_some(now)
     }
 }
 

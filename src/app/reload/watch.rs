@@ -1,24 +1,27 @@
 //! The watch: notices when the files of the configuration say something else.
 //!
 //! Editors write a new file and rename it over the old one, Kubernetes swaps a link to a directory, `cp` writes in
-//! place: so directories are watched and not files, and what counts is what the files say once they have been
-//! quiet for a moment. What no event tells of (a network file system) is seen by looking now and then.
+//! place: so directories are watched and not files, and what counts is what the files say once they have said it
+//! for a moment, whatever else happens beside them. What no event tells of (a network file system) is seen by
+//! looking now and then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
+use super::source::Fingerprint;
 use super::{Cause, Reloader};
 
-/// How long files must be quiet.
+/// How long files must say the same.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// How long it is waited for quiet at most, in a directory where something always happens.
-const RESTLESS: Duration = Duration::from_secs(3);
+/// How often it is looked whether they do: a file that is always being written is read in the end.
+const MOST_LOOKS: usize = 10;
 
 /// How often it is looked without an event.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -70,35 +73,49 @@ async fn watch(reloader: &Reloader) {
     let (sender, mut events) = mpsc::channel(1);
     let mut watched = Watched::new(sender);
     loop {
+        // First watched and then looked at: what happened before, or while a directory was away, is seen as well.
         watched.follow(&reloader.0.files());
-        if timeout(LOOK_EVERY, events.recv()).await.is_ok() {
-            quiet(&mut events).await;
-        }
         if has_news(reloader).await {
             reloader.reload(Cause::File).await;
+            continue;
+        }
+        if timeout(LOOK_EVERY, events.recv()).await.is_ok() {
+            sleep(QUIET).await;
+            // What comes from here on is news again.
+            let _ = events.try_recv();
         }
     }
 }
 
-/// Waits until nothing has happened for a moment.
-async fn quiet(events: &mut mpsc::Receiver<()>) {
-    let latest = Instant::now() + RESTLESS;
-    let all = async { while let Ok(Some(())) = timeout(QUIET, events.recv()).await {} };
-    // If it never becomes quiet, it is looked all the same.
-    let _ = timeout_at(latest, all).await;
+/// Whether the files say something else than when they were read last, once they have settled on it.
+async fn has_news(reloader: &Reloader) -> bool {
+    let mut last = None;
+    for _ in 0..MOST_LOOKS {
+        let now = look(reloader).await;
+        if now.is_none() || now == last {
+            return now.is_some();
+        }
+        last = now;
+        sleep(QUIET).await;
+    }
+    true
 }
 
-async fn has_news(reloader: &Reloader) -> bool {
+/// What the files say, if that is news.
+async fn look(reloader: &Reloader) -> Option<Fingerprint> {
     let reloader = reloader.clone();
-    let looking = tokio::task::spawn_blocking(move || reloader.has_news());
-    looking.await.unwrap_or(false)
+    let looking = tokio::task::spawn_blocking(move || reloader.news());
+    looking.await.ok().flatten()
 }
 
 /// The directories that are watched.
 struct Watched {
     watcher: Option<RecommendedWatcher>,
-    directories: BTreeSet<PathBuf>,
+    directories: BTreeMap<PathBuf, Identity>,
 }
+
+/// Device and number: another directory of the same name has others.
+type Identity = (u64, u64);
 
 impl Watched {
     fn new(sender: mpsc::Sender<()>) -> Self {
@@ -112,7 +129,7 @@ impl Watched {
         let watcher = watcher.inspect_err(complain).ok();
         Self {
             watcher,
-            directories: BTreeSet::new(),
+            directories: BTreeMap::new(),
         }
     }
 
@@ -121,16 +138,26 @@ impl Watched {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        let wanted: BTreeSet<PathBuf> = files.iter().flat_map(|file| directories(file)).collect();
-        for gone in self.directories.difference(&wanted) {
-            let _ = watcher.unwatch(gone);
+        let places: BTreeSet<PathBuf> = files.iter().flat_map(|file| directories(file)).collect();
+        let known = |place: PathBuf| Some((identity(&place)?, place));
+        let wanted: Vec<_> = places.into_iter().filter_map(known).collect();
+        let is_wanted = |(place, is): (&PathBuf, &Identity)| {
+            let mut wanted = wanted.iter();
+            wanted.any(|(other, wanted)| other == is && wanted == place)
+        };
+        let mut followed = self.directories.clone();
+        followed.retain(|place, is| is_wanted((place, is)));
+        for gone in self.directories.keys() {
+            if !followed.contains_key(gone) {
+                let _ = watcher.unwatch(gone);
+            }
         }
-        let news = wanted.difference(&self.directories);
-        let kept = wanted.intersection(&self.directories).cloned();
-        let mut followed: BTreeSet<PathBuf> = kept.collect();
-        for directory in news {
-            match watcher.watch(directory, RecursiveMode::NonRecursive) {
-                Ok(()) => _ = followed.insert(directory.clone()),
+        for (is, place) in wanted {
+            if followed.contains_key(&place) {
+                continue;
+            }
+            match watcher.watch(&place, RecursiveMode::NonRecursive) {
+                Ok(()) => _ = followed.insert(place, is),
                 Err(error) => complain(&error),
             }
         }
@@ -142,7 +169,12 @@ fn complain(error: &notify::Error) {
     tracing::warn!(target: "autogw::reload", %error, "the configuration cannot be watched closely: it is looked at every half minute");
 }
 
-/// The directories of `file`, and of whatever it is a link to.
+fn identity(directory: &Path) -> Option<Identity> {
+    let metadata = std::fs::metadata(directory).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// The directories of `file`, and of whatever it is a link to. For one that is not there stands what it would be in.
 fn directories(file: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut file = file.to_owned();
@@ -163,8 +195,11 @@ fn directories(file: &Path) -> Vec<PathBuf> {
             .ok()
             .and_then(|file| Some(file.parent()?.to_owned())),
     );
-    found.retain(|directory| directory.is_dir());
-    found
+    let nearest = |place: PathBuf| {
+        let mut places = place.ancestors();
+        places.find(|place| place.is_dir()).map(Path::to_owned)
+    };
+    found.into_iter().filter_map(nearest).collect()
 }
 
 #[cfg(test)]
@@ -193,5 +228,7 @@ mod tests {
         assert_eq!(directories(Path::new("alone.json"))[0], Path::new("."));
         let missing = directories(&base.join("mount/not-there.json"));
         assert_eq!(missing, [base.join("mount")]);
+        let lost = directories(&base.join("not-there/c.json"));
+        assert_eq!(lost, [base]);
     }
 }

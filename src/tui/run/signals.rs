@@ -7,6 +7,8 @@ use rustix::process::{Signal as Number, kill_current_process_group};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::time::timeout;
 
+use super::has_terminal;
+
 /// How long a stop takes to come, and to be over where nobody can continue what is stopped.
 const STOPPING: Duration = Duration::from_millis(300);
 
@@ -17,6 +19,8 @@ pub(super) struct Signals {
     interrupt: Stream,
     hangup: Stream,
     proceed: Stream,
+    /// Whether a hangup is a wish to reload as long as there is a terminal.
+    may_mean_reload: bool,
 }
 
 /// What a signal means here.
@@ -30,14 +34,22 @@ pub(super) enum Signal {
     Continue,
 }
 
+impl Signal {
+    /// Whether it is a wish to reload, which is nothing to the dashboard.
+    fn is_a_wish(self, may_be: bool, has_terminal: bool) -> bool {
+        self == Signal::Hangup && may_be && has_terminal
+    }
+}
+
 impl Signals {
-    /// Hears them from now on.
-    pub(super) fn new() -> io::Result<Self> {
+    /// Hears them from now on. In a process that `owns_gateway`, SIGHUP has the gateway reload, which hears of it too.
+    pub(super) fn new(owns_gateway: bool) -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
             proceed: signal(SignalKind::from_raw(Number::CONT.as_raw()))?,
+            may_mean_reload: owns_gateway,
         })
     }
 
@@ -46,11 +58,16 @@ impl Signals {
     /// # Cancel safety
     /// Nothing is lost if it is dropped.
     pub(super) async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.terminate.recv() => Signal::End,
-            _ = self.interrupt.recv() => Signal::End,
-            _ = self.hangup.recv() => Signal::Hangup,
-            _ = self.proceed.recv() => Signal::Continue,
+        loop {
+            let signal = tokio::select! {
+                _ = self.terminate.recv() => Signal::End,
+                _ = self.interrupt.recv() => Signal::End,
+                _ = self.hangup.recv() => Signal::Hangup,
+                _ = self.proceed.recv() => Signal::Continue,
+            };
+            if !signal.is_a_wish(self.may_mean_reload, has_terminal()) {
+                return signal;
+            }
         }
     }
 
@@ -59,6 +76,28 @@ impl Signals {
     pub(super) async fn suspend(&mut self) {
         if kill_current_process_group(Number::TSTP).is_ok() {
             _ = timeout(STOPPING, self.proceed.recv()).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hangup_ends_the_dashboard_unless_its_gateway_is_asked_to_reload() {
+        for (signal, owns_gateway, has_terminal, is_a_wish) in [
+            (Signal::Hangup, true, true, true),
+            (Signal::Hangup, true, false, false),
+            (Signal::Hangup, false, true, false),
+            (Signal::End, true, true, false),
+        ] {
+            let case = (signal, owns_gateway, has_terminal);
+            assert_eq!(
+                signal.is_a_wish(owns_gateway, has_terminal),
+                is_a_wish,
+                "{case:?}"
+            );
         }
     }
 }
