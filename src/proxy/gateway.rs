@@ -2,7 +2,7 @@
 //!
 //! A [`Gateway`] is one *generation*: a configuration and what follows from it, which never changes but for what
 //! providers list. A reload makes the next one beside it, and a request ends on the generation it began with.
-//! What has to survive that is in [`Shared`], and both are asked for here, as if they were one.
+//! What has to survive that is in `Shared`, and both are asked for here, as if they were one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,7 +2,7 @@
 //!
 //! This writes the JSON of OTLP and sends nothing. Names are those of the conventions for generative AI
 //! (<https://github.com/open-telemetry/semantic-conventions-genai>), which are still in development, so all
-//! of them are in [`names`]. Ids are hexadecimal, times and whole numbers are texts, and kinds are numbers, as the
+//! of them are in `names`. Ids are hexadecimal, times and whole numbers are texts, and kinds are numbers, as the
 //! JSON of OTLP wants it (<https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>). There is no word of
 //! a prompt in any of it.
 
