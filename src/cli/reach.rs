@@ -28,7 +28,8 @@ pub struct ConnectArgs {
     #[arg(long, value_name = "WHERE")]
     pub connect: Option<String>,
 
-    /// Read the token that goes with http://… from this file; without it `AUTOGW_ADMIN_TOKEN` counts
+    /// Read the token that goes with http://… from this file; without it `AUTOGW_ADMIN_TOKEN` counts, else
+    /// what a gateway of this home has made
     #[arg(long, value_name = "PATH", requires = "connect")]
     pub token_file: Option<PathBuf>,
 }
@@ -110,8 +111,9 @@ pub(super) fn tell(trouble: &Trouble, console: &mut Console<'_>) -> Exit {
         Trouble::Odd { .. } => console.error(message, None),
         Trouble::Refused(refused) => {
             let hint = refused.hint.as_deref().map(plain);
-            for detail in &refused.details {
-                console.say(plain(detail));
+            // Errors of a file come with the line they are in.
+            for line in refused.details.iter().flat_map(|detail| detail.lines()) {
+                console.say(plain(line));
             }
             console.error(message, hint.as_deref());
         }

@@ -268,11 +268,16 @@ async fn a_reload_says_what_has_changed() {
 
 #[tokio::test]
 async fn a_reload_that_fails_says_every_error() {
-    let refusal = json!({ "error": { "message": "the file cannot be used", "hint": "mend it", "details": ["one", "two"] } });
+    let refusal = json!({ "error": { "message": "the file cannot be used", "hint": "mend it", "details": ["one", "two\n --> c.json:1:2"] } });
     let gateway = gateway((StatusCode::UNPROCESSABLE_ENTITY, refusal.clone())).await;
     let (exit, output) = run(&format!("reload {gateway}"), &Environment::empty()).await;
     assert_eq!(exit, Exit::Failed);
-    for part in ["one\n", "two\n", "the file cannot be used", "mend it"] {
+    for part in [
+        "one\n",
+        "two\n --> c.json:1:2\n",
+        "the file cannot be used",
+        "mend it",
+    ] {
         assert!(output.err().contains(part), "{part}: {}", output.err());
     }
     let (exit, output) = run(&format!("reload --json {gateway}"), &Environment::empty()).await;
