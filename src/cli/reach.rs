@@ -28,7 +28,8 @@ pub struct ConnectArgs {
     #[arg(long, value_name = "WHERE")]
     pub connect: Option<String>,
 
-    /// Read the token that goes with http://… from this file; without it `AUTOGW_ADMIN_TOKEN` counts
+    /// Read the token that goes with http://… from this file; without it `AUTOGW_ADMIN_TOKEN` counts, else
+    /// what a gateway of this home has made
     #[arg(long, value_name = "PATH", requires = "connect")]
     pub token_file: Option<PathBuf>,
 }

@@ -15,12 +15,13 @@ use crate::telemetry::act::Act;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  autogw reload                what has changed, or every error of a configuration that cannot be used
+  autogw reload                what has changed, or every error of a file that cannot be used
   autogw reload --name team    the gateway that was started with --name team
-  autogw reload --json         {\"message\": …, \"details\": […]} or {\"error\": {\"message\", \"hint\", \"details\"}}
+  autogw reload --json         {\"message\": …, \"details\": […]}, or {\"error\": {…}}
 
-A configuration that cannot be used changes nothing. Requests under way end as they began. What
-needs a restart is named.
+A file that cannot be used changes nothing. Requests under way end as they began. What needs a
+restart is named. SIGHUP does the same, and so does a change of the file, unless router.hot_reload
+is false.
 
 Exit status: 0 the file is in force; 1 it is not, or no gateway answers; 2 wrong usage.")]
 pub struct ReloadArgs {

@@ -19,13 +19,13 @@ Examples:
   autogw tui --name team         the gateway that was started with --name team
   autogw tui --read-only         looks, and changes nothing
   autogw tui --connect http://127.0.0.1:8001 --token-file admin.token
-  ssh HOST -t autogw tui         on another machine
+  ssh HOST -t autogw tui         the gateway of another machine
 
-? shows the keys, q quits. A gateway that was started for the dashboard ends with it, as with Ctrl-C:
-running requests are finished first. One that ran before goes on, and where it restarts the dashboard
-finds it again. The options of `start` count where a gateway is started.
+? shows the keys, q quits. A gateway that was started for the dashboard ends with it, as with
+Ctrl-C: running requests are finished first. One that ran before goes on, and when it restarts, the
+dashboard finds it again. The options of `start` count only where a gateway is started.
 
-Without a terminal: `autogw status`, `autogw requests --follow` and `autogw logs --follow`.
+For scripts there are `autogw status`, `autogw requests --follow` and `autogw logs --follow`.
 
 Exit status: 0 left, 1 failed, 2 wrong usage or configuration, or no terminal.")]
 pub struct TuiArgs {

@@ -1,6 +1,7 @@
 //! What the README says is so: every command in it runs here, and a command this test does not know
 //! is an error.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -10,7 +11,8 @@ use autogw::proxy::ingress::Ingress;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::Binary;
+use super::support::client::Endpoint;
+use super::support::{Binary, Client};
 
 const README: &str = include_str!("../../README.md");
 
@@ -204,6 +206,9 @@ fn the_versions_are_those_that_were_tried() {
 /// A `curl` of the README's.
 #[derive(Debug, Default)]
 struct Curl {
+    /// Whether it asks the admin API, at its socket.
+    is_admin: bool,
+    method: Option<String>,
     target: String,
     headers: Vec<(String, String)>,
     body: Option<String>,
@@ -224,8 +229,15 @@ impl Curl {
                     curl.headers.push((name.to_owned(), value.to_owned()));
                 }
                 "-d" => curl.body = Some(value()),
+                "-X" => curl.method = Some(value()),
+                "--unix-socket" => {
+                    assert_eq!(value(), "~/.auto-gateway/run/admin.sock");
+                    curl.is_admin = true;
+                }
                 url => {
-                    let target = url.strip_prefix("http://127.0.0.1:8000");
+                    let host =
+                        ["http://127.0.0.1:8000", "http://localhost"][usize::from(curl.is_admin)];
+                    let target = url.strip_prefix(host);
                     target
                         .expect("the default address")
                         .clone_into(&mut curl.target);
@@ -250,6 +262,10 @@ impl Curl {
             ("/routing/requests", "/data/0/attempts/0/verdict"),
             ("/providers", "/data/0/name"),
             ("/logical-models", "/data/0/steps/0/provider"),
+            ("/v1/snapshot", "/about/url"),
+            ("?state=failed&limit=10", "/requests"),
+            ("/v1/acts", "/message"),
+            ("/v1/reload", "/message"),
         ];
         let way = ways.iter().find(|(end, _)| self.target.ends_with(end));
         way.unwrap_or_else(|| panic!("{}", self.target)).1
@@ -269,12 +285,15 @@ async fn the_demo_answers_what_the_readme_asks() {
     let client = binary.client().await;
     let url = binary.banner().await["url"].clone();
     let url = url.as_str().expect("a url");
+    let admin = Client::new(Endpoint::Unix(binary.home().join("run/admin.sock")));
     let mut shown = Vec::new();
     for words in commands.iter().filter(|command| command[0] == "curl") {
         let curl = Curl::read(words);
-        let mut call = client.get(&curl.target);
+        let client = if curl.is_admin { &admin } else { &client };
+        let usual = if curl.body.is_some() { "POST" } else { "GET" };
+        let mut call = client.call(curl.method.as_deref().unwrap_or(usual), &curl.target);
         if let Some(body) = &curl.body {
-            call = client.call("POST", &curl.target).body(body.as_str());
+            call = call.body(body.as_str());
         }
         for (name, value) in &curl.headers {
             call = call.header(name, value);
@@ -301,6 +320,50 @@ async fn the_demo_answers_what_the_readme_asks() {
         assert!(shown.iter().any(|header| header == line), "{line}");
     }
     explains(url);
+    tells(binary.home());
+}
+
+/// Verbs that ask a gateway that runs, at its socket.
+const ASKING: [&str; 4] = ["status", "requests", "logs", "reload"];
+
+/// The README's ways to ask the gateway of `home` how it stands.
+fn tells(home: &Path) {
+    let mut asked = BTreeSet::new();
+    for args in own_commands().filter(|args| ASKING.contains(&&*args[0])) {
+        let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_autogw"))
+            .args(&args)
+            .env_clear()
+            .env("AUTOGW_HOME", home)
+            .output()
+            .expect("the binary runs");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{args:?}: {told}");
+        if args.contains(&"--json".to_owned()) {
+            let mut values = serde_json::Deserializer::from_str(&told).into_iter::<Value>();
+            assert!(values.all(|value| value.is_ok()), "{args:?}: {told}");
+        }
+        asked.insert(args[0].clone());
+    }
+    assert_eq!(asked.len(), ASKING.len(), "{asked:?}");
+}
+
+#[test]
+fn every_metric_in_the_table_is_one() {
+    let named = [
+        include_str!("../../src/telemetry/metrics/families.rs"),
+        include_str!("../../src/server/pages/metrics.rs"),
+    ];
+    let spans = README.split('`').skip(1).step_by(2);
+    let metrics = spans.filter(|span| span.starts_with("autogw_") || span.starts_with("proxy_"));
+    let metrics: BTreeSet<&str> = metrics.collect();
+    for metric in &metrics {
+        let name = format!("\"{metric}\"");
+        assert!(
+            named.iter().any(|source| source.contains(&name)),
+            "{metric}"
+        );
+    }
+    assert!(metrics.len() > 15, "{metrics:?}");
 }
 
 /// The README's ways to ask the gateway at `url` for its reasons.
@@ -361,13 +424,14 @@ fn every_endpoint_in_the_table_is_one() {
 fn the_commands_work() {
     let home = home();
     for mut args in own_commands() {
-        // The first would run until it is told to stop; it is started below. The other asks a gateway, and
-        // does so above.
-        if args == ["start"] || args[0] == "explain" {
+        // The first would run until it is told to stop; it is started below. The others ask a gateway, and
+        // do so above.
+        if args == ["start"] || args[0] == "explain" || ASKING.contains(&&*args[0]) {
             continue;
         }
-        // It would ask for a way out of here; that its arguments mean something shows before the help.
-        if args.contains(&"--tunnel".to_owned()) {
+        // They would ask for a way out of here, or for a terminal; that the arguments mean something shows before
+        // the help.
+        if args.contains(&"--tunnel".to_owned()) || args[0] == "tui" {
             args.push("--help".to_owned());
         }
         let output = run(home.path(), &args);

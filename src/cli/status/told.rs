@@ -72,10 +72,11 @@ fn last_reload(reloaded: &Reloaded, now: u64) -> String {
     if reloaded.is_good {
         format!("reloaded {ago} ago: {}", reloaded.summary)
     } else {
-        format!(
-            "a reload {ago} ago changed nothing, as the file has {} errors",
-            reloaded.errors.len()
-        )
+        let errors = match reloaded.errors.len() {
+            1 => "an error".to_owned(),
+            many => format!("{many} errors"),
+        };
+        format!("a reload {ago} ago changed nothing: the configuration has {errors}")
     }
 }
 
@@ -286,6 +287,18 @@ mod tests {
                 ..ProviderRow::default()
             }],
             ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn a_reload_that_failed_says_how_many_errors_there_are() {
+        for (errors, told) in [(1, "has an error"), (2, "has 2 errors")] {
+            let reloaded = Reloaded {
+                errors: vec![String::new(); errors],
+                ..Reloaded::default()
+            };
+            let said = last_reload(&reloaded, 0);
+            assert!(said.ends_with(told), "{said}");
         }
     }
 

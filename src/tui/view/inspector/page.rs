@@ -300,7 +300,7 @@ fn page_without_bodies(page: &mut Page<'_>, look: &Look<'_>) {
     } else if look.model.snapshot.tunnels.iter().any(is_up) {
         "Nothing is captured while a tunnel is up."
     } else {
-        "To see them, write \"router\": { \"capture\": true } into the configuration and reload it. They stay in memory, within bounds, redacted."
+        "To see them, write \"router\": { \"capture\": {} } into the configuration and reload it. They stay in memory, within bounds, redacted."
     };
     let quiet = page.theme().style(Tone::Quiet);
     page.text(words, quiet);
