@@ -9,6 +9,7 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::shown;
 use crate::route::plan::Keyring;
 use crate::telemetry::act::{Refused, Whom};
+use crate::telemetry::foreign::is_treacherous;
 
 /// Longest name of a model that is taken from a caller.
 const LONGEST: usize = 256;
@@ -51,8 +52,10 @@ impl<'a> Named<'a> {
         });
         let known: Vec<Arc<str>> = own.map(|offer| offer.name.clone()).collect();
         let is_open = matches!(ring.provider.models, Models::Everything) && known.is_empty();
-        let fits = !model.is_empty() && model.len() <= LONGEST;
-        if fits && (is_open || known.iter().any(|name| **name == *model)) {
+        // Nobody can ask for a name with control characters: it could only mislead whoever reads it.
+        let is_plain = !model.contains(is_treacherous);
+        let fits = is_plain && !model.is_empty() && model.len() <= LONGEST;
+        if known.iter().any(|name| **name == *model) || (is_open && fits) {
             return Ok(());
         }
         Err(unknown(&format!("model of {provider}"), model, &known))
