@@ -19,6 +19,7 @@ mod breaker;
 mod budget;
 mod clock;
 mod flow;
+mod headroom;
 mod inspect;
 mod keeping;
 mod pace;
