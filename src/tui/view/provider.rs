@@ -278,11 +278,12 @@ fn head(row: &ProviderRow, look: &Look<'_>) -> Vec<Line> {
     let address = row.address.as_deref().unwrap_or("");
     first.push((format!("{} {address}", row.kind), theme.style(Tone::Quiet)));
     let ms = |ms: Option<u64>| ms.map_or_else(|| NOTHING.to_owned(), figures::millis);
-    let errors = row
-        .errors
-        .map_or_else(|| NOTHING.to_owned(), figures::percent);
+    let errors = row.errors.map_or_else(
+        || NOTHING.to_owned(),
+        |share| format!("{}%", figures::percent(share)),
+    );
     let second = format!(
-        "{}/s  errors {errors}%  p50 {}  p95 {}  ttft {}  {} tok/s",
+        "{}/s  errors {errors}  p50 {}  p95 {}  ttft {}  {} tok/s",
         figures::rate(row.rate),
         ms(row.p50_ms),
         ms(row.p95_ms),
