@@ -89,6 +89,8 @@ pub enum CircuitState {
     HalfOpen {
         /// Whether one is under way.
         is_probing: bool,
+        /// How many have succeeded so far.
+        successes: u32,
     },
 }
 
@@ -151,18 +153,14 @@ impl Breaker {
         match self.state {
             State::Closed => CircuitState::Closed,
             State::Open { until } if now < until => CircuitState::Open { until },
-            State::Open { .. } => CircuitState::HalfOpen { is_probing: false },
-            State::HalfOpen { probe, .. } => CircuitState::HalfOpen {
-                is_probing: probe.is_some_and(is_heard_of),
+            State::Open { .. } => CircuitState::HalfOpen {
+                is_probing: false,
+                successes: 0,
             },
-        }
-    }
-
-    /// Successes of probes since it became half-open.
-    pub(super) fn probed(&self) -> u32 {
-        match self.state {
-            State::HalfOpen { successes, .. } => successes,
-            State::Closed | State::Open { .. } => 0,
+            State::HalfOpen { probe, successes } => CircuitState::HalfOpen {
+                is_probing: probe.is_some_and(is_heard_of),
+                successes,
+            },
         }
     }
 
@@ -176,8 +174,12 @@ impl Breaker {
         match self.state(now) {
             CircuitState::Closed => Ok(self.pass(None)),
             CircuitState::Open { until } => Err(Some(until)),
-            CircuitState::HalfOpen { is_probing: true } => Err(None),
-            CircuitState::HalfOpen { is_probing: false } => Ok(self.probe(now)),
+            CircuitState::HalfOpen {
+                is_probing: true, ..
+            } => Err(None),
+            CircuitState::HalfOpen {
+                is_probing: false, ..
+            } => Ok(self.probe(now)),
         }
     }
 

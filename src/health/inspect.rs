@@ -7,6 +7,7 @@ use super::target_id::KeyId;
 use super::tracked::Key;
 use super::{Health, TargetId, later};
 use crate::chat::FailureClass;
+use crate::provider::limits::Limits;
 
 /// Longest rest that is believed when it comes from outside: a dead key's hour and a quota's fit in.
 const LONGEST_RESTORED: Duration = Duration::from_hours(24);
@@ -37,6 +38,8 @@ pub struct KeyStanding {
     pub in_flight: u32,
     /// How many there may be at once, as the upstream's protests taught.
     pub learned_limit: Option<u32>,
+    /// What its upstream last said of its limits, and when.
+    pub limits: Option<(Limits, Instant)>,
 }
 
 /// How a provider is doing as a whole.
@@ -104,6 +107,7 @@ impl Health {
                 rest: key.rest_view(&id, now),
                 in_flight: key.flow.in_flight(),
                 learned_limit: key.flow.learned(now),
+                limits: key.headroom.told(),
             }
         })
     }

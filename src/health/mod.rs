@@ -19,6 +19,7 @@ mod breaker;
 mod budget;
 mod clock;
 mod flow;
+mod headroom;
 mod inspect;
 mod keeping;
 mod pace;
@@ -121,13 +122,9 @@ impl Health {
     pub fn view(&self, target: &TargetId, now: Instant) -> View {
         let tracked = self.books.lock().targets.get(target).cloned();
         tracked.map_or_else(View::untried, |tracked| {
-            let (circuit, probed) = {
-                let breaker = &tracked.place.lock().breaker;
-                (breaker.state(now), breaker.probed())
-            };
+            let circuit = tracked.place.lock().breaker.state(now);
             let vitals = tracked.vitals.lock();
-            let view = vitals.view(circuit, self.settings.load().half_life, now);
-            View { probed, ..view }
+            vitals.view(circuit, self.settings.load().half_life, now)
         })
     }
 

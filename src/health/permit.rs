@@ -107,6 +107,9 @@ impl Permit {
         let spent = Limits::announced(headers, SystemTime::now);
         let (health, key) = (&self.0.health, &self.0.tracked.key);
         health.hear(key, spent, self.0.case.began, now);
+        if Limits::are_told(headers) {
+            key.lock().headroom.hear(headers, now);
+        }
     }
 
     /// A stream has its first meaningful event, at `now`: the target is well so far.

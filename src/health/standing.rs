@@ -85,8 +85,18 @@ impl Place {
             (Some((_, FailureClass::Model)), _) => Standing::Unavailable,
             (_, CircuitState::Open { until }) => Standing::Open { until },
             // One probe at a time: the others take it for open.
-            (_, CircuitState::HalfOpen { is_probing: true }) => Standing::Open { until: now },
-            (_, CircuitState::HalfOpen { is_probing: false }) => Standing::Probe,
+            (
+                _,
+                CircuitState::HalfOpen {
+                    is_probing: true, ..
+                },
+            ) => Standing::Open { until: now },
+            (
+                _,
+                CircuitState::HalfOpen {
+                    is_probing: false, ..
+                },
+            ) => Standing::Probe,
             (Some(_), CircuitState::Closed) => Standing::Suspect,
             (None, CircuitState::Closed) => Standing::Ready,
         }

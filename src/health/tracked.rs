@@ -10,6 +10,7 @@ use super::TargetId;
 use super::breaker::{Breaker, Pass};
 use super::budget::Budget;
 use super::flow::Flow;
+use super::headroom::Headroom;
 use super::pace::Pace;
 use super::permit::{Shut, Turn};
 use super::rest::Rest;
@@ -32,6 +33,7 @@ pub(super) struct Tracked {
 pub(super) struct Key {
     pub(super) rest: Rest,
     pub(super) spent: Spent,
+    pub(super) headroom: Headroom,
     pub(super) flow: Flow,
 }
 

@@ -31,8 +31,6 @@ pub struct View {
     pub arm: Arm,
     /// The breaker of its provider and model.
     pub circuit: CircuitState,
-    /// Successes of its probes since it became half-open.
-    pub probed: u32,
 }
 
 /// An arm of the bandit: pulls and rewards, of which the past fades.
@@ -62,7 +60,6 @@ impl View {
             in_flight: 0,
             arm: Arm::default(),
             circuit: CircuitState::Closed,
-            probed: 0,
         }
     }
 

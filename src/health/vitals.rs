@@ -186,7 +186,6 @@ impl Vitals {
                 is_parked: self.parked_until.is_some_and(|end| now < end),
             },
             circuit,
-            probed: 0,
         }
     }
 }

@@ -80,6 +80,11 @@ impl Limits {
         limits
     }
 
+    /// Whether an answer says anything of limits.
+    pub fn are_told(headers: &HeaderMap) -> bool {
+        headers.keys().any(|name| cell(name.as_str()).is_some())
+    }
+
     /// What [`Limits::spent`] says of an answer, read only where nothing is left of something: this is asked of
     /// every answer, and dates take time.
     pub fn announced(headers: &HeaderMap, clock: impl Fn() -> SystemTime) -> Option<Duration> {

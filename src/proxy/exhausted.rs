@@ -170,7 +170,7 @@ mod tests {
             is_drained: false,
             end: End::NobodyLeft,
         };
-        let code = |exhausted: Exhausted| exhausted.tell().code;
+        let code = |exhausted: Exhausted| exhausted.tell().body.code;
         let dead = (FailureClass::Auth, Instant::now());
         assert_eq!(code(untried(vec![dead])), Some(refused));
         assert_ne!(code(untried(Vec::new())), Some(refused));

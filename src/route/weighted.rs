@@ -171,7 +171,10 @@ mod tests {
     #[test]
     fn the_sick_are_down_or_degraded() {
         let open = View {
-            circuit: CircuitState::HalfOpen { is_probing: false },
+            circuit: CircuitState::HalfOpen {
+                is_probing: false,
+                successes: 0,
+            },
             ..view(9, 1, 100)
         };
         for (standing, view, expected) in [

@@ -19,6 +19,9 @@ const SHARDS: usize = 16;
 /// good for; those beyond are served, and not shown.
 const MOST: usize = 4096;
 
+/// Most providers that are remembered of one request.
+const MOST_BEFORE: usize = 16;
+
 /// The place of a row that is not shown.
 const NOWHERE: u32 = u32::MAX;
 
@@ -62,6 +65,8 @@ pub struct Row {
 struct Course {
     attempts: u32,
     target: Option<(Arc<str>, Arc<str>)>,
+    /// The providers that were asked before; of a request that goes well none.
+    before: Vec<Arc<str>>,
     first_token: Option<Duration>,
 }
 
@@ -105,6 +110,8 @@ pub struct LiveRow {
     pub model: Option<Arc<str>>,
     /// Attempts so far.
     pub attempts: u32,
+    /// The providers that were asked before, in their order.
+    pub before: Vec<Arc<str>>,
     /// To the first token.
     pub first_token: Option<Duration>,
     /// Events of the answer so far.
@@ -211,7 +218,12 @@ impl Row {
     pub fn tries(&self, provider: &Arc<str>, model: &Arc<str>) {
         let mut course = self.course.lock();
         course.attempts = course.attempts.saturating_add(1);
-        course.target = Some((provider.clone(), model.clone()));
+        let target = Some((provider.clone(), model.clone()));
+        if let Some((before, _)) = std::mem::replace(&mut course.target, target)
+            && course.before.len() < MOST_BEFORE
+        {
+            course.before.push(before);
+        }
     }
 
     /// The first token came so long after it was received.
@@ -243,6 +255,7 @@ impl Row {
             provider,
             model,
             attempts: course.attempts,
+            before: course.before.clone(),
             first_token: course.first_token,
             events: self.events.load(Ordering::Relaxed),
         }

@@ -83,6 +83,8 @@ pub struct Dashboard {
     asked: Option<(Wanted, bool)>,
     /// When the gateway is looked for again.
     again_at_ms: u64,
+    /// Since when, by this machine's clock, it is not heard; what is shown is from then.
+    lost_ms: Option<u64>,
     /// This machine's clock.
     local_ms: u64,
     is_dirty: bool,
@@ -111,6 +113,7 @@ impl Dashboard {
             behind: None,
             asked: None,
             again_at_ms: 0,
+            lost_ms: None,
             local_ms,
             is_dirty: true,
             jobs: Vec::new(),
@@ -177,29 +180,38 @@ impl Dashboard {
             theme: &theme,
             now_ms,
         };
+        let pane: &mut dyn Pane = match model.screen {
+            Screen::Overview => &mut self.overview,
+            screen => self.panes.of(screen),
+        };
+        let offered = |command| pane.offers(command, &look);
+        let keys = frame::keys(model.screen, self.manners.is_read_only, offered);
         let shell = frame::Shell {
             look: &look,
             manners: self.manners,
+            keys,
+            lost_ms: self.lost_ms.map(|then| self.local_ms.saturating_sub(then)),
             is_paused: self.behind.is_some(),
             toasts: &self.toasts,
         };
         let Some(body) = shell.draw(area, buffer, self.dialog.as_ref()) else {
             return;
         };
-        match model.screen {
-            Screen::Overview => self.overview.draw(&look, body, buffer),
-            screen => self.panes.of(screen).draw(&look, body, buffer),
+        pane.draw(&look, body, buffer);
+        if self.lost_ms.is_some() {
+            super::view::pen::dimmed(buffer, body);
         }
         shell.draw_above(body, buffer, self.dialog.as_mut());
         super::view::pen::cleaned(buffer, theme.is_ascii);
     }
 
-    /// The gateway's clock; it stands while the picture is held still.
+    /// The gateway's clock; it stands while the picture is held still, or is the last one of a gateway that is gone.
     fn now_ms(&self) -> u64 {
         match self.behind {
             Some((_, stopped_ms)) => stopped_ms,
             None => self
-                .local_ms
+                .lost_ms
+                .unwrap_or(self.local_ms)
                 .saturating_add_signed(self.model.clock_skew_ms),
         }
     }
@@ -284,6 +296,8 @@ impl Dashboard {
             self.asked = None;
             return;
         };
+        // The configuration changes with a reload only, which is heard of.
+        let is_time = is_time && wanted != Wanted::Config;
         let is_asked = match &self.asked {
             Some((asked, is_open)) => *asked == wanted && (*is_open || !is_time),
             None => false,

@@ -220,7 +220,7 @@ pub const BINDINGS: &[Binding] = &[
         Command::Wrap,
         "wrap",
         "break long lines, or cut them",
-        &[Requests, Logs, Config],
+        &[Logs, Config],
     ),
     bind(
         &[key('o')],
@@ -471,9 +471,6 @@ const fn code(code: KeyCode) -> Key {
 
 /// What `pressed` means on `screen`.
 pub fn command(pressed: KeyEvent, screen: Screen) -> Option<Command> {
-    if pressed.modifiers.contains(KeyModifiers::ALT) {
-        return None;
-    }
     let pressed = Key {
         code: pressed.code,
         has_control: pressed.modifiers.contains(KeyModifiers::CONTROL),

@@ -84,6 +84,12 @@ pub trait Pane: Debug {
     /// Takes a click; a second one on the same place opens.
     fn click(&mut self, column: u16, row: u16, look: &Look<'_>) -> Effect;
 
+    /// Whether a key means something as it is shown now: the footer shows no others. [`Command::Back`] where there is
+    /// something to go back from.
+    fn offers(&self, command: Command, _look: &Look<'_>) -> bool {
+        command != Command::Back
+    }
+
     /// What it wants to be kept up to date with while it is shown; asked once a second, and at once after an effect.
     fn wanted(&self, look: &Look<'_>) -> Option<Wanted>;
 }

@@ -5,6 +5,12 @@ use crate::proxy::gateway::Gateway;
 use crate::telemetry::bus::Bus;
 use crate::telemetry::snapshot::{About, Steering};
 
+/// Most names that are told of what may be asked for.
+const MOST_OFFERS: usize = 100;
+
+/// Longer names are nobody's choice.
+const LONGEST_NAME: usize = 128;
+
 /// What is said of the gateway itself.
 pub(super) fn about(facts: &Facts, gateway: &Gateway, bus: &Bus, steering: &Steering) -> About {
     let config = gateway.config();
@@ -25,7 +31,25 @@ pub(super) fn about(facts: &Facts, gateway: &Gateway, bus: &Bus, steering: &Stee
         watchers: u32::try_from(bus.watchers()).unwrap_or(u32::MAX),
         needs_key: !config.server.api_keys.is_empty(),
         example_model: example(gateway),
+        offers: offers(gateway),
     }
+}
+
+/// Routes, then models, each once: an aggregator lists thousands of models, and the first ones stand for them.
+fn offers(gateway: &Gateway) -> Vec<String> {
+    let index = gateway.index();
+    let routes = index.routes().iter().map(ToString::to_string);
+    let models = index.offers().iter().map(|offer| offer.name.to_string());
+    let mut offers: Vec<String> = Vec::new();
+    for name in routes.chain(models) {
+        if offers.len() >= MOST_OFFERS {
+            break;
+        }
+        if name.len() <= LONGEST_NAME && !offers.contains(&name) {
+            offers.push(name);
+        }
+    }
+    offers
 }
 
 /// A model that a first request may ask for: a route before a model, and nothing that is no chat.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::moment::Moment;
 use super::standing::{self, Known, Reach};
 use crate::health::{KeyStanding, RestView, TargetId};
+use crate::provider::limits;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::shown;
 use crate::route::plan::Keyring;
@@ -15,7 +16,7 @@ use crate::telemetry::act::{Fault, Whom};
 use crate::telemetry::clock::{milliseconds, unix_ms};
 use crate::telemetry::foreign;
 use crate::telemetry::snapshot::{
-    ErrorCount, KeyDetail, LastError, ProviderDetail, ProviderRow, Steering, TargetDetail,
+    ErrorCount, KeyDetail, LastError, Limit, ProviderDetail, ProviderRow, Steering, TargetDetail,
 };
 
 /// What a look sees of one provider.
@@ -102,8 +103,50 @@ impl<'a> Seen<'a> {
                 .collect(),
             errors: self.errors(),
             last_errors: self.last_errors(),
-            limits: Vec::new(),
+            limits: self.limits(),
         }
+    }
+
+    /// What the upstream last said of the limits of each key.
+    fn limits(&self) -> Vec<Limit> {
+        let ids = &self.ring.key_ids;
+        let keys = ids.iter().copied().zip((1..).map(Some));
+        let none = ids.is_empty().then_some((0, None));
+        let told = keys.chain(none).filter_map(|(id, place)| {
+            let health = self.gateway.health();
+            let name = &self.ring.provider.name;
+            Some((place, health.key_standing(name, id, self.now()).limits?))
+        });
+        told.flat_map(|(place, (limits, heard))| {
+            let rows = [
+                ("requests", limits.requests),
+                ("tokens", limits.tokens),
+                ("input tokens", limits.input_tokens),
+                ("output tokens", limits.output_tokens),
+            ];
+            rows.map(|(what, limit)| self.limit(place, what, limit, heard))
+        })
+        .flatten()
+        .collect()
+    }
+
+    /// One limit, if it was told how much is left of it.
+    fn limit(
+        &self,
+        key: Option<usize>,
+        what: &str,
+        limit: limits::Limit,
+        heard: Instant,
+    ) -> Option<Limit> {
+        let resets = limit.reset.and_then(|wait| heard.checked_add(wait));
+        let resets = resets.filter(|at| *at > self.now());
+        Some(Limit {
+            key,
+            what: what.to_owned(),
+            remaining: limit.remaining?,
+            limit: limit.limit,
+            resets_ms: resets.map(|at| self.moment.ms(at)),
+        })
     }
 
     /// Failures by class, the most frequent first.

@@ -151,6 +151,7 @@ fn under_way(row: &LiveRow, redactor: &Redactor, moment: Moment) -> RequestRow {
         phase: row.phase,
         provider: row.provider.as_deref().map(str::to_owned),
         served: name(row.model.as_ref(), redactor),
+        route: asked(row),
         attempts: row.attempts,
         ttft_ms: row.first_token.map(milliseconds),
         total_ms: milliseconds(since),
@@ -160,6 +161,14 @@ fn under_way(row: &LiveRow, redactor: &Redactor, moment: Moment) -> RequestRow {
             .and_then(|(tokens, time)| speed(tokens, time)),
         ..RequestRow::default()
     }
+}
+
+/// Who was asked so far: what became of those before the last one is told at the end.
+fn asked(row: &LiveRow) -> Vec<(String, String)> {
+    let told = |name: &Arc<str>, word: &str| (name.to_string(), word.to_owned());
+    let before = row.before.iter().map(|name| told(name, "before"));
+    let now = row.provider.iter().map(|name| told(name, "open"));
+    before.chain(now).collect()
 }
 
 /// A request that has ended, as a row.

@@ -125,7 +125,10 @@ pub(super) fn circuit(view: &View, needed: u32, moment: Moment) -> Circuit {
             CircuitState::Open { until } => Some(moment.ms(until)),
             _ => None,
         },
-        successes: view.probed,
+        successes: match view.circuit {
+            CircuitState::HalfOpen { successes, .. } => successes,
+            _ => 0,
+        },
         needed: match view.circuit {
             CircuitState::HalfOpen { .. } => needed,
             _ => 0,

@@ -108,7 +108,13 @@ fn check(health: &Health, held: &[Permit], now: Instant) {
         let seen = health.key_standing(&target.provider, target.key, now);
         assert_eq!(seen.in_flight, key);
         let circuit = health.view(&target, now).circuit;
-        if circuit == (CircuitState::HalfOpen { is_probing: true }) {
+        if matches!(
+            circuit,
+            CircuitState::HalfOpen {
+                is_probing: true,
+                ..
+            }
+        ) {
             let here = |permit: &&Permit| permit.target().place_id() == target.place_id();
             let mut here = held.iter().filter(here);
             assert!(here.any(Permit::is_probe), "somebody holds the slot");
@@ -122,7 +128,11 @@ fn begin(health: &Arc<Health>, target: &TargetId, now: Instant, insists: bool) -
     let key = health.key_standing(&target.provider, target.key, now);
     let is_locked = matches!(
         circuit,
-        CircuitState::Open { .. } | CircuitState::HalfOpen { is_probing: true }
+        CircuitState::Open { .. }
+            | CircuitState::HalfOpen {
+                is_probing: true,
+                ..
+            }
     );
     let admitted = if insists {
         health.insist(target, now)
@@ -134,7 +144,13 @@ fn begin(health: &Arc<Health>, target: &TargetId, now: Instant, insists: bool) -
             assert!(insists || !is_locked);
             assert_eq!(
                 permit.is_probe(),
-                circuit == CircuitState::HalfOpen { is_probing: false }
+                matches!(
+                    circuit,
+                    CircuitState::HalfOpen {
+                        is_probing: false,
+                        ..
+                    }
+                )
             );
             assert!(key.learned_limit.is_none_or(|limit| key.in_flight < limit));
             if permit.is_probe() {

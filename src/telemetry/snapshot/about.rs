@@ -37,6 +37,8 @@ pub struct About {
     pub needs_key: bool,
     /// A model that a first request may ask for.
     pub example_model: String,
+    /// Routes and models that may be asked for, routes first, as many as there is room for.
+    pub offers: Vec<String>,
 }
 
 /// What a reload has changed, or why it has changed nothing.

@@ -8,8 +8,10 @@ use super::{Answer, Dashboard};
 use crate::attach::News;
 use crate::telemetry::act::{Refused, Told};
 use crate::telemetry::event::Event;
+use crate::telemetry::snapshot::is_over;
 use crate::tui::dialog::Dialog;
 use crate::tui::model::Link;
+use crate::tui::pane::Wanted;
 use crate::tui::theme::Tone;
 
 impl Dashboard {
@@ -33,6 +35,7 @@ impl Dashboard {
             self.say("the gateway is back", Tone::Good);
         }
         self.model.link = Link::Live;
+        self.lost_ms = None;
         self.asked = None;
         self.is_dirty = true;
         self.ask_what_is_wanted(true);
@@ -45,7 +48,9 @@ impl Dashboard {
             _ => None,
         };
         let is_clock = matches!(event, Event::Tick { .. });
+        let is_news = self.is_asked_about(&event);
         self.model.link = Link::Live;
+        self.lost_ms = None;
         if let Some((behind, _)) = &mut self.behind {
             behind.apply(event);
         } else {
@@ -58,11 +63,31 @@ impl Dashboard {
                 .cast_signed()
                 .saturating_sub(self.local_ms.cast_signed());
         }
+        if is_news {
+            self.asked = None;
+            self.ask_what_is_wanted(true);
+        }
+    }
+
+    /// Whether `event` makes another answer of the one to what was asked last: a reload, the end of a request.
+    fn is_asked_about(&self, event: &Event) -> bool {
+        let Some((asked, _)) = &self.asked else {
+            return false;
+        };
+        match (asked, event) {
+            (Wanted::Config, Event::About(about)) => {
+                let known = &self.model.snapshot.about;
+                known.generation != about.generation || known.reloaded != about.reloaded
+            }
+            (Wanted::Request(number), Event::Request(row)) => row.number == *number && is_over(row),
+            _ => false,
+        }
     }
 
     fn lost(&mut self, reason: String, again_in: Duration) {
         if self.model.link == Link::Live {
             self.say("the gateway is gone", Tone::Bad);
+            self.lost_ms = Some(self.local_ms);
         }
         let wait = u64::try_from(again_in.as_millis()).unwrap_or(u64::MAX);
         self.again_at_ms = self.local_ms.saturating_add(wait);
@@ -93,6 +118,9 @@ impl Dashboard {
             self.asked = self.asked.take().map(|(wanted, _)| (wanted, false));
         }
         self.is_dirty = true;
+        if matches!(answer, Answer::Config(Err(_))) {
+            self.asked = None;
+        }
         let model = &mut self.model;
         let failed = match answer {
             Answer::Provider(Ok(detail)) => return model.provider = Some(*detail),

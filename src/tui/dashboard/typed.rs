@@ -23,6 +23,12 @@ impl Dashboard {
             return;
         }
         self.local_ms = local_ms;
+        // Terminals write Alt as Esc and the key: who is quick with Esc means both, one after the other.
+        if key.modifiers.contains(KeyModifiers::ALT) && !self.is_for_line(key) {
+            self.key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE), local_ms);
+            let modifiers = key.modifiers - KeyModifiers::ALT;
+            return self.key(KeyEvent { modifiers, ..key }, local_ms);
+        }
         if self.dialog.is_some() {
             self.key_for_dialog(key);
         } else if self.with_pane(|pane, _| pane.is_typing()) {
@@ -31,6 +37,20 @@ impl Dashboard {
         } else if let Some(command) = keymap::command(key, self.model.screen) {
             self.command(command);
         }
+    }
+
+    /// Whether a key with Alt edits the line that is typed: a word to the left, say, or a letter of AltGr.
+    fn is_for_line(&mut self, key: KeyEvent) -> bool {
+        let is_line = match &self.dialog {
+            Some(dialog) => matches!(dialog, Dialog::Prompt { .. }),
+            None => self.with_pane(|pane, _| pane.is_typing()),
+        };
+        let has_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let moves = match key.code {
+            KeyCode::Char(letter) => has_control || "bfd".contains(letter),
+            _ => true,
+        };
+        is_line && moves
     }
 
     /// Takes what is pasted: as letters, where letters are taken, and nowhere else.

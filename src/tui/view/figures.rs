@@ -96,6 +96,15 @@ pub fn money(dollars: f64) -> String {
     }
 }
 
+/// What something has cost; of what nobody knows a price, nothing is said.
+pub fn cost(dollars: f64) -> String {
+    if dollars > 0.0 {
+        money(dollars)
+    } else {
+        NOTHING.to_owned()
+    }
+}
+
 /// How long something lasts: `02:14`, `1:02:14`, `3d 04h`.
 pub fn lasting(ms: u64) -> String {
     let seconds = ms / 1_000;

@@ -11,7 +11,7 @@ use super::pen::Pen;
 use super::text::columns;
 use crate::tui::dashboard::Manners;
 use crate::tui::dialog::Dialog;
-use crate::tui::keymap;
+use crate::tui::keymap::{self, Binding, Command};
 use crate::tui::model::Screen;
 use crate::tui::pane::Look;
 use crate::tui::theme::{Theme, Tone};
@@ -24,7 +24,7 @@ pub const TABS_ROW: u16 = 1;
 const SMALLEST: (u16, u16) = (40, 10);
 
 /// See the module's head.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Shell<'a> {
     /// What is seen.
     pub look: &'a Look<'a>,
@@ -34,6 +34,24 @@ pub struct Shell<'a> {
     pub is_paused: bool,
     /// What is said in passing.
     pub toasts: &'a Toasts,
+    /// The keys that mean something, each with its word.
+    pub keys: Vec<(String, &'static str)>,
+    /// For how long the gateway is gone.
+    pub lost_ms: Option<u64>,
+}
+
+/// The keys for the footer: those of `screen` that are `offered` as it stands now.
+pub fn keys(
+    screen: Screen,
+    is_read_only: bool,
+    offered: impl Fn(Command) -> bool,
+) -> Vec<(String, &'static str)> {
+    let back = offered(Command::Back).then(|| ("esc".to_owned(), "back"));
+    let may = |one: &&Binding| !one.short.is_empty() && !(is_read_only && one.is_act());
+    let named = keymap::on(screen).filter(may);
+    let named = named.filter(|one| offered(one.command));
+    let named = named.filter_map(|one| Some((one.keys.first()?.name(), one.short)));
+    back.into_iter().chain(named).collect()
 }
 
 impl Shell<'_> {
@@ -94,7 +112,11 @@ impl Shell<'_> {
         let dropped = [lost.requests, lost.lines, lost.events];
         let dropped = dropped.iter().fold(0_u64, |all, n| all.saturating_add(*n));
         let dropped = format!("dropped {}", super::figures::count(dropped));
+        let old = self
+            .lost_ms
+            .map(|ms| format!("AS IT WAS {} AGO ", super::figures::lasting(ms)));
         let marks = [
+            (old.is_some(), old.unwrap_or_default(), Tone::Bad),
             (self.is_paused, "PAUSED ".to_owned(), Tone::Warn),
             (
                 self.manners.is_read_only,
@@ -117,14 +139,7 @@ impl Shell<'_> {
             }
             return;
         }
-        let bindings = keymap::on(self.look.model.screen);
-        let may = |binding: &&keymap::Binding| !(self.manners.is_read_only && binding.is_act());
-        let named = bindings
-            .filter(|binding| !binding.short.is_empty())
-            .filter(may);
-        let all: Vec<(String, &str)> = named
-            .filter_map(|binding| Some((binding.keys.first()?.name(), binding.short)))
-            .collect();
+        let all = &self.keys;
         // The way out and the list of all keys stand at the right, whatever else there is.
         let (last, first) = (all.len().saturating_sub(2), all.len());
         let needed: usize = all[last..first]

@@ -4,10 +4,12 @@
 //! boxes     traffic, latency, tokens and cost, with the course of five minutes
 //! marks     the strategy, and what was changed by hand
 //! table     a row per provider, sorted, filtered, with a selection that stays with its provider
+//! latest    the latest requests, where there is room
 //! warnings  the last lines of the log that matter
 //! ```
 
 mod boxes;
+mod latest;
 mod marks;
 mod rows;
 
@@ -185,7 +187,7 @@ impl Pane for Overview {
             page.draw(look, area, buffer);
             return;
         }
-        let parts = Parts::of(area, look);
+        let parts = Parts::of(area, look, self.shown(look).len());
         boxes::draw(look, parts.boxes, buffer);
         marks::draw(look, parts.marks, buffer);
         self.draw_note(look, parts.marks, buffer);
@@ -193,6 +195,7 @@ impl Pane for Overview {
         if self.is_filtering || !self.filter.is_empty() {
             self.draw_filter(look, parts.filter(), buffer);
         }
+        latest::draw(look, parts.latest, buffer);
         marks::draw_warnings(look, parts.warnings, buffer);
     }
 
@@ -277,11 +280,28 @@ impl Pane for Overview {
         Effect::Changed
     }
 
+    fn offers(&self, command: Command, look: &Look<'_>) -> bool {
+        let is_page = self.page.is_some();
+        match command {
+            Command::Back => is_page || !self.filter.is_empty(),
+            Command::Open | Command::Filter | Command::Sort | Command::Invert => !is_page,
+            // Nobody has keys to take back where all of them are well.
+            Command::Revive => {
+                let mut rows = look.model.snapshot.providers.iter();
+                rows.any(|row| row.keys_ready < row.keys)
+            }
+            _ => true,
+        }
+    }
+
     fn wanted(&self, _: &Look<'_>) -> Option<Wanted> {
         let page = self.page.as_ref()?;
         Some(Wanted::Provider(page.name().to_owned()))
     }
 }
+
+/// Rows that the latest requests need to be worth a look: a title, their columns, two of them.
+const LATEST: u16 = 4;
 
 /// Where what is drawn; parts for which there is no room are empty.
 #[derive(Debug, Clone, Copy)]
@@ -289,17 +309,19 @@ struct Parts {
     boxes: Rect,
     marks: Rect,
     table: Rect,
+    latest: Rect,
     warnings: Rect,
 }
 
 impl Parts {
-    fn of(area: Rect, look: &Look<'_>) -> Self {
+    /// The parts of `area`, for so many providers.
+    fn of(area: Rect, look: &Look<'_>, providers: usize) -> Self {
         // The frame around takes three rows: below 80 columns or 24 rows there is the table alone.
         let is_small = area.width < 80 || area.height < 21;
         let (boxes, warnings) = match area.height {
             _ if is_small => (0, 0),
-            40.. => (9, 6),
-            30.. => (7, 4),
+            40.. => (9, 2),
+            30.. => (7, 2),
             _ => (5, 2),
         };
         let lines = marks::lines(look).min(2);
@@ -308,7 +330,19 @@ impl Parts {
         } else {
             u16::try_from(lines).unwrap_or(1)
         };
-        let table = area.height.saturating_sub(boxes + warnings + marks);
+        let room = area.height.saturating_sub(boxes + warnings + marks);
+        // Providers come first, with a row for the filter; what they leave is for what happens.
+        let needed = u16::try_from(providers.max(1)).unwrap_or(u16::MAX);
+        let table = needed.saturating_add(2).min(room);
+        let rest = room - table;
+        let (table, rest) = if is_small || rest < LATEST {
+            (room, 0)
+        } else {
+            (table, rest)
+        };
+        let more = marks::warnings(look, rest / 3 + warnings).saturating_sub(warnings);
+        let warnings = warnings + more;
+        let latest = rest - more;
         let mut y = area.y;
         let mut part = |height: u16| {
             let part = Rect { y, height, ..area };
@@ -319,6 +353,7 @@ impl Parts {
             boxes: part(boxes),
             marks: part(marks),
             table: part(table),
+            latest: part(latest),
             warnings: part(warnings),
         }
     }

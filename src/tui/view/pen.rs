@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 
 use super::text::{columns as width_of, cut};
 use crate::telemetry::foreign::is_treacherous;
@@ -159,6 +159,17 @@ fn in_ascii(symbol: &str) -> &'static str {
         "█" | "▓" | "▒" | "■" => "#",
         "µ" => "u",
         _ => "?",
+    }
+}
+
+/// Makes what stands in `area` pale: it is not what is now.
+pub fn dimmed(buffer: &mut Buffer, area: Rect) {
+    let area = area.intersection(buffer.area);
+    for (x, y) in area.positions().map(|place| (place.x, place.y)) {
+        if let Some(cell) = buffer.cell_mut((x, y)) {
+            cell.modifier.remove(Modifier::BOLD);
+            cell.modifier.insert(Modifier::DIM);
+        }
     }
 }
 

@@ -278,11 +278,12 @@ fn head(row: &ProviderRow, look: &Look<'_>) -> Vec<Line> {
     let address = row.address.as_deref().unwrap_or("");
     first.push((format!("{} {address}", row.kind), theme.style(Tone::Quiet)));
     let ms = |ms: Option<u64>| ms.map_or_else(|| NOTHING.to_owned(), figures::millis);
-    let errors = row
-        .errors
-        .map_or_else(|| NOTHING.to_owned(), figures::percent);
+    let errors = row.errors.map_or_else(
+        || NOTHING.to_owned(),
+        |share| format!("{}%", figures::percent(share)),
+    );
     let second = format!(
-        "{}/s  errors {errors}%  p50 {}  p95 {}  ttft {}  {} tok/s",
+        "{}/s  errors {errors}  p50 {}  p95 {}  ttft {}  {} tok/s",
         figures::rate(row.rate),
         ms(row.p50_ms),
         ms(row.p95_ms),
@@ -295,7 +296,7 @@ fn head(row: &ProviderRow, look: &Look<'_>) -> Vec<Line> {
         figures::count(row.failures),
         figures::count(row.input_tokens),
         figures::count(row.output_tokens),
-        figures::money(row.cost),
+        figures::cost(row.cost),
     );
     let first = Line {
         pieces: first,
@@ -313,7 +314,8 @@ fn items(detail: &ProviderDetail, look: &Look<'_>) -> Vec<Line> {
     }
     let keys = detail.keys.iter().enumerate();
     lines.extend(keys.map(|(at, key)| key_line(at, key, look)));
-    lines.push(title("MODELS", theme));
+    let legend = "MODELS              KEY HEALTH BREAKER      AVG   P95";
+    lines.push(title(legend, theme));
     if detail.targets.is_empty() {
         lines.push(quiet(
             "  none is listed, none was tried: any is asked",
@@ -330,25 +332,25 @@ fn key_line(at: usize, key: &KeyDetail, look: &Look<'_>) -> Line {
     let tone = standing::tone(&key.state);
     let alias = key.alias.as_deref().unwrap_or("");
     let mut why = String::new();
-    if let Some(class) = &key.class {
-        why = format!("  {class} ×{}", key.failures.max(1));
-    }
     if let Some(until) = key.until_ms {
-        why = format!("{why}  back in {}", figures::countdown(until, look.now_ms));
+        why = format!("  back in {}", figures::countdown(until, look.now_ms));
+    }
+    if let Some(class) = &key.class {
+        why = format!("{why}  {class} ×{}", key.failures.max(1));
     }
     let cap = key.learned_cap.map(|cap| format!("/{cap}"));
     let live = format!("  {}{} live", key.in_flight, cap.unwrap_or_default());
     Line {
         pieces: vec![
             (
-                fitted(&format!("  key {} {alias}", key.place), 22, theme),
+                fitted(&format!("  key {} {alias}", key.place), 19, theme),
                 Style::new(),
             ),
             (
                 format!(" {} {:<8}", theme.glyph(tone), key.state),
                 theme.style(tone),
             ),
-            (live, theme.style(Tone::Quiet)),
+            (fitted(&live, 11, theme), theme.style(Tone::Quiet)),
             (why, theme.style(Tone::Warn)),
         ],
         item: Some(at),
@@ -362,15 +364,19 @@ fn target_line(at: usize, target: &TargetDetail, look: &Look<'_>) -> Line {
     let ms = |ms: Option<u64>| ms.map_or_else(|| NOTHING.to_owned(), figures::narrow_millis);
     let times = format!("{:>5} {:>5}", ms(target.latency_ms), ms(target.p95_ms));
     let (good, bad) = (target.successes, target.failures);
+    let key = target
+        .key
+        .map_or_else(|| "  ".to_owned(), |key| format!("{key:>2}"));
     let price = target.prices.map_or_else(String::new, |(read, written)| {
         format!("  {}/{}", figures::money(read), figures::money(written))
     });
     Line {
         pieces: vec![
             (
-                fitted(&format!("  {}", target.model), 22, theme),
+                fitted(&format!("  {}", target.model), 23, theme),
                 Style::new(),
             ),
+            (key, theme.style(Tone::Quiet)),
             (
                 format!(
                     " {} {:>3} ",
@@ -380,7 +386,7 @@ fn target_line(at: usize, target: &TargetDetail, look: &Look<'_>) -> Line {
                 theme.style(tone),
             ),
             (format!("{breaker:<10}"), theme.style(breaker_tone)),
-            (format!(" {times} ms  {good}✓ {bad}✗"), Style::new()),
+            (format!(" {times}  {good}✓ {bad}✗"), Style::new()),
             (price, theme.style(Tone::Quiet)),
         ],
         item: Some(at),
@@ -424,12 +430,6 @@ fn figures_told(detail: &ProviderDetail, look: &Look<'_>) -> Vec<Line> {
         let words = standing::failure(error, look.now_ms);
         quiet(&format!("  {words}  {}", error.model), theme)
     }));
-    lines.push(title("LATENCY 5m", theme));
-    let latency = chart(&course(&detail.row.history.latency_ms), 50, COURSE, theme);
-    lines.extend(latency.into_iter().map(|row| Line {
-        pieces: vec![(format!("   {row}"), theme.style(Tone::Busy))],
-        item: None,
-    }));
     let dialects = detail.dialects.join(", ");
     let region = detail.region.as_deref().unwrap_or("any");
     lines.push(quiet(
@@ -439,6 +439,12 @@ fn figures_told(detail: &ProviderDetail, look: &Look<'_>) -> Vec<Line> {
         ),
         theme,
     ));
+    lines.push(title("LATENCY 5m", theme));
+    let latency = chart(&course(&detail.row.history.latency_ms), 50, COURSE, theme);
+    lines.extend(latency.into_iter().map(|row| Line {
+        pieces: vec![(format!("   {row}"), theme.style(Tone::Busy))],
+        item: None,
+    }));
     lines
 }
 
@@ -453,11 +459,11 @@ fn limit_line(limit: &Limit, look: &Look<'_>) -> Line {
         .map(|all| figures::real(limit.remaining) / figures::real(all));
     let of = limit.limit.map(|all| format!("/{}", figures::count(all)));
     let bar = share
-        .map(|share| gauge(share, 10, theme))
+        .map(|share| gauge(share, 8, theme))
         .unwrap_or_default();
     let resets = limit
         .resets_ms
-        .map(|at| format!("  full in {}", figures::countdown(at, look.now_ms)));
+        .map(|at| format!("  full {}", figures::countdown(at, look.now_ms)));
     let tone = match share {
         Some(share) if share < 0.1 => Tone::Warn,
         _ => Tone::Good,
@@ -465,7 +471,7 @@ fn limit_line(limit: &Limit, look: &Look<'_>) -> Line {
     Line {
         pieces: vec![
             (
-                fitted(&format!("   {key}{}", limit.what), 20, theme),
+                fitted(&format!("   {key}{}", limit.what), 22, theme),
                 Style::new(),
             ),
             (format!(" {bar} "), theme.style(tone)),

@@ -118,10 +118,12 @@ fn candidates(page: &mut Page<'_>, detail: &RequestDetail) {
     page.heading("Why this target", &by);
     let quiet = page.theme().style(Tone::Quiet);
     if detail.candidates.is_empty() {
-        page.text(
-            "Nobody watched when it was planned: candidates are kept while a dashboard is open.",
-            quiet,
-        );
+        let words = if is_over(&detail.row) {
+            "Nobody watched when it was planned: candidates are kept while a dashboard is open."
+        } else {
+            "That is told as soon as the request is over."
+        };
+        page.text(words, quiet);
     }
     let mut candidates: Vec<&CandidateRow> = detail.candidates.iter().collect();
     candidates.sort_by_key(|one| one.rank.unwrap_or(usize::MAX));
@@ -197,7 +199,12 @@ fn attempts(page: &mut Page<'_>, detail: &RequestDetail) {
     page.heading("Attempts", &count.to_string());
     if count == 0 {
         let quiet = page.theme().style(Tone::Quiet);
-        page.text("Nobody was asked yet.", quiet);
+        let words = match (&detail.row.provider, is_over(&detail.row)) {
+            (Some(provider), false) => format!("{} is asked now.", plain(provider)),
+            (None, false) => "Nobody was asked yet.".to_owned(),
+            (_, true) => "Nobody was asked.".to_owned(),
+        };
+        page.text(&words, quiet);
     }
     for (place, one) in detail.attempts.iter().enumerate() {
         let branch = if place + 1 == count {

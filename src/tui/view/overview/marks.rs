@@ -84,10 +84,19 @@ pub(in crate::tui) fn fault(fault: &Fault) -> String {
     }
 }
 
+fn matters(line: &&LogLine) -> bool {
+    line.level == "warn" || line.level == "error"
+}
+
+/// How many lines of the log matter, `most` at most.
+pub(super) fn warnings(look: &Look<'_>, most: u16) -> u16 {
+    let lines = look.model.snapshot.log.iter().rev().filter(matters);
+    u16::try_from(lines.take(most.into()).count()).unwrap_or(most)
+}
+
 /// The last lines of the log that matter, the latest below.
 pub(super) fn draw_warnings(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, area);
-    let matters = |line: &&LogLine| line.level == "warn" || line.level == "error";
     let lines = look.model.snapshot.log.iter().rev().filter(matters);
     let lines: Vec<&LogLine> = lines.take(area.height.into()).collect();
     for (y, line) in (0..).zip(lines.iter().rev()) {

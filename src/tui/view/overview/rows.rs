@@ -72,7 +72,7 @@ pub(super) fn cells(row: &ProviderRow, look: &Look<'_>) -> Vec<Cell> {
         last_error(row, look),
         trend(row, theme),
         figures::count(row.attempts).into(),
-        figures::money(row.cost).into(),
+        figures::cost(row.cost).into(),
     ]
 }
 
@@ -154,6 +154,12 @@ fn last_error(row: &ProviderRow, look: &Look<'_>) -> Cell {
 
 fn trend(row: &ProviderRow, theme: &Theme) -> Cell {
     let latency = course(&row.history.latency_ms);
+    // A course of one or two samples says nothing yet.
+    let latency = if latency.len() < 3 {
+        Vec::new()
+    } else {
+        latency
+    };
     let line = sparkline(&latency, TREND.into(), theme);
     Cell::new(line, theme.style(Tone::Busy))
 }

@@ -134,6 +134,20 @@ impl Pane for Requests {
         }
     }
 
+    fn offers(&self, command: Command, _look: &Look<'_>) -> bool {
+        let is_page = self.inspector.is_some();
+        match command {
+            Command::Back => is_page || !self.finder.text().is_empty(),
+            Command::Follow => is_page,
+            Command::Open
+            | Command::ErrorsOnly
+            | Command::Filter
+            | Command::Sort
+            | Command::Invert => !is_page,
+            _ => true,
+        }
+    }
+
     fn wanted(&self, look: &Look<'_>) -> Option<Wanted> {
         self.inspector
             .as_ref()
@@ -294,6 +308,18 @@ impl Requests {
             pen.write(2, y, &line, look.theme.style(Tone::Accent));
         }
     }
+}
+
+/// Draws the latest requests, as many as there is room for.
+pub(super) fn draw_latest(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
+    let room = usize::from(area.height.saturating_sub(1));
+    let rows = look.model.snapshot.requests.values().rev().take(room);
+    let cells = rows.map(|row| row::cells(row, look.now_ms, look.theme));
+    let table = Table {
+        columns: COLUMNS,
+        sorted: None,
+    };
+    table.draw(cells, None, area, buffer, look.theme);
 }
 
 /// The line on top, and the table.

@@ -184,7 +184,7 @@ pub(super) fn progress(row: &RequestRow, theme: &Theme) -> &'static str {
 pub(super) fn way(row: &RequestRow) -> String {
     let steps = row.route.iter().map(|(name, word)| {
         let mark = match word.as_str() {
-            "ok" | "" => "",
+            "ok" | "before" | "" => "",
             "open" => "…",
             "lost" | "slow" => "~",
             "left_out" | "circuit_open" | "resting" | "full" => "⊘",

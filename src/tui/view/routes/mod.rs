@@ -4,7 +4,7 @@
 
 mod decision;
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -25,7 +25,7 @@ use crate::tui::theme::Tone;
 use decision::{COLUMNS, Candidate};
 
 /// Models that are offered where none was typed.
-const MOST_OFFERED: usize = 40;
+const MOST_OFFERED: usize = 120;
 
 /// Lines of reasons below the table.
 const REASONS: u16 = 9;
@@ -42,6 +42,8 @@ pub struct Routes {
     /// What was asked for last; what the gateway offers as an example, if `None`.
     model: Option<String>,
     typing: Option<Input>,
+    /// Which of the offers is chosen, while one types.
+    chosen: Option<usize>,
     at: usize,
     scroll: Scroll,
     reasons: Scroll,
@@ -58,6 +60,7 @@ impl Pane for Routes {
         self.shown = decision.map(decision::candidates).unwrap_or_default();
         self.at = self.at.min(self.shown.len().saturating_sub(1));
         match decision {
+            _ if self.typing.is_some() => self.draw_choice(look, rest, buffer),
             Some(decision) if !self.shown.is_empty() => {
                 let below = REASONS.min(rest.height / 2);
                 // The reasons stand right below, where there is room.
@@ -82,6 +85,7 @@ impl Pane for Routes {
         match command {
             Command::Filter | Command::Edit | Command::Open => {
                 self.typing = Some(Input::new(&self.asked(look).unwrap_or_default()));
+                self.chosen = None;
                 Effect::Changed
             }
             Command::Right => self.next_model(look, 1),
@@ -95,16 +99,31 @@ impl Pane for Routes {
         }
     }
 
-    fn typed(&mut self, key: KeyEvent, _look: &Look<'_>) -> Effect {
+    fn typed(&mut self, key: KeyEvent, look: &Look<'_>) -> Effect {
+        let chosen = self.choice(look);
         let Some(input) = &mut self.typing else {
             return Effect::Ignored;
         };
+        match (key.code, self.chosen) {
+            (KeyCode::Down, at) => {
+                let next = at.map_or(0, |at| at + 1);
+                self.chosen = Some(next.min(chosen.len().saturating_sub(1)));
+                return Effect::Changed;
+            }
+            (KeyCode::Up, at) => {
+                self.chosen = at.and_then(|at| at.checked_sub(1));
+                return Effect::Changed;
+            }
+            _ => {}
+        }
         match input.key(key) {
             Typed::Ignored => return Effect::Ignored,
-            Typed::Moved | Typed::Changed => {}
+            Typed::Moved => {}
+            Typed::Changed => self.chosen = None,
             Typed::Left => self.typing = None,
             Typed::Done => {
-                let model = input.text().trim().to_owned();
+                let picked = self.chosen.and_then(|at| chosen.get(at).cloned());
+                let model = picked.unwrap_or_else(|| input.text().trim().to_owned());
                 self.typing = None;
                 self.ask(Some(model).filter(|model| !model.is_empty()));
             }
@@ -126,6 +145,17 @@ impl Pane for Routes {
         }
         self.at = at;
         Effect::Changed
+    }
+
+    fn offers(&self, command: Command, _look: &Look<'_>) -> bool {
+        match command {
+            // Enter types as well, which its own key says better.
+            Command::Open | Command::Back => false,
+            Command::Pin | Command::Drain | Command::ResetBreaker | Command::Copy => {
+                !self.shown.is_empty()
+            }
+            _ => true,
+        }
     }
 
     fn wanted(&self, look: &Look<'_>) -> Option<Wanted> {
@@ -161,10 +191,11 @@ impl Routes {
         is_its.then_some(told)
     }
 
-    /// Models that were asked for of late, and those that could be.
+    /// Models that could be asked for, and those that were of late.
     fn offers(look: &Look<'_>) -> Vec<String> {
         let snapshot = &look.model.snapshot;
         let example = std::iter::once(&snapshot.about.example_model);
+        let offered = snapshot.about.offers.iter();
         let asked = snapshot.requests.values().rev().map(|row| &row.model);
         let served = snapshot
             .requests
@@ -172,7 +203,7 @@ impl Routes {
             .rev()
             .filter_map(|row| row.served.as_ref());
         let mut offers: Vec<String> = Vec::new();
-        for model in example.chain(asked).chain(served) {
+        for model in example.chain(offered).chain(asked).chain(served) {
             if offers.len() >= MOST_OFFERED {
                 break;
             }
@@ -181,6 +212,42 @@ impl Routes {
             }
         }
         offers
+    }
+
+    /// The offers that go with what is typed.
+    fn choice(&self, look: &Look<'_>) -> Vec<String> {
+        let typed = self.typing.as_ref().map(Input::text).unwrap_or_default();
+        let mut offers = Self::offers(look);
+        if Some(&typed) == self.asked(look).as_ref() {
+            // Nobody has typed yet.
+            return offers;
+        }
+        let typed = typed.trim().to_lowercase();
+        offers.retain(|model| model.to_lowercase().contains(&typed));
+        offers
+    }
+
+    /// What there is to choose from, while one types.
+    fn draw_choice(&self, look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
+        let theme = look.theme;
+        let mut pen = Pen::new(buffer, area);
+        let choice = self.choice(look);
+        let words = if choice.is_empty() {
+            "nothing on offer is called that; enter asks all the same"
+        } else {
+            "enter asks for what is typed; down chooses one of these"
+        };
+        pen.write(2, 0, words, theme.style(Tone::Quiet));
+        let page = usize::from(area.height.saturating_sub(1));
+        let top = self.chosen.map_or(0, |at| (at + 1).saturating_sub(page));
+        for (y, (at, model)) in (1..area.height).zip(choice.iter().enumerate().skip(top)) {
+            let is_chosen = self.chosen == Some(at);
+            pen.write(2, y, &plain(model), Style::new());
+            if is_chosen {
+                pen.write(0, y, ">", theme.style(Tone::Accent));
+                pen.paint(0, y, area.width, theme.selected());
+            }
+        }
     }
 
     fn next_model(&mut self, look: &Look<'_>, step: isize) -> Effect {
@@ -282,7 +349,7 @@ impl Routes {
         page.text(&words, style);
         let offers = Self::offers(look);
         if !offers.is_empty() {
-            page.heading("Models asked for of late", "left and right go through them");
+            page.heading("Models on offer", "left and right go through them");
         }
         for model in offers {
             page.text(&plain(&model), Style::new());

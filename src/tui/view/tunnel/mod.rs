@@ -112,6 +112,20 @@ impl Pane for Tunnel {
         }
     }
 
+    fn offers(&self, command: Command, look: &Look<'_>) -> bool {
+        let rows = rows(look);
+        let row = rows.get(self.at);
+        let is_open = row.is_some_and(|row| !matches!(row.state.as_str(), "" | "stopped"));
+        match command {
+            Command::Back => self.is_large,
+            Command::Open => false,
+            Command::Picture | Command::Copy => row.is_some_and(|row| row.url.is_some()),
+            Command::TunnelClose | Command::TunnelRestart => is_open,
+            Command::TunnelOpen => !is_open,
+            _ => true,
+        }
+    }
+
     fn wanted(&self, _look: &Look<'_>) -> Option<Wanted> {
         None
     }
