@@ -228,14 +228,22 @@ pub(super) async fn accompany(
     match left {
         Some(ended) => ended.map(drop),
         // The signal was for both, and each ends in its own time.
-        None => match tokio::time::timeout(FAREWELL, shown.ended()).await {
-            Ok(ended) => ended.map(|farewell| say(&farewell)),
-            // It waits for a terminal that takes nothing any more, which can still be given back its modes.
-            Err(_) => {
-                tui::abandon();
-                Ok(())
-            }
-        },
+        None => {
+            let ended = tokio::time::timeout(FAREWELL, shown.ended()).await;
+            ended
+                .unwrap_or_else(|_| Ok(abandoned()))
+                .map(|farewell| say(&farewell))
+        }
+    }
+}
+
+/// The farewell of a dashboard that waits for a terminal which takes nothing any more; that still gets its modes back.
+fn abandoned() -> tui::Farewell {
+    tui::abandon();
+    tui::Farewell {
+        why: tui::Leaving::Signal,
+        summary: Vec::new(),
+        panics: Vec::new(),
     }
 }
 
