@@ -114,7 +114,7 @@ impl Shell<'_> {
         let dropped = format!("dropped {}", super::figures::count(dropped));
         let old = self
             .lost_ms
-            .map(|ms| format!("AS IT WAS {} AGO ", super::figures::lasting(ms)));
+            .map(|ms| format!("STALE {} ", super::figures::lasting(ms)));
         let marks = [
             (old.is_some(), old.unwrap_or_default(), Tone::Bad),
             (self.is_paused, "PAUSED ".to_owned(), Tone::Warn),
