@@ -39,7 +39,7 @@ impl Dashboard {
         }
     }
 
-    /// Whether a key with Alt edits the line that is typed: a word to the left, say, or a letter of AltGr.
+    /// Whether a key with Alt edits the line that is typed: a word to the left, say, or a letter of `AltGr`.
     fn is_for_line(&mut self, key: KeyEvent) -> bool {
         let is_line = match &self.dialog {
             Some(dialog) => matches!(dialog, Dialog::Prompt { .. }),

@@ -47,7 +47,7 @@ pub fn keys(
     offered: impl Fn(Command) -> bool,
 ) -> Vec<(String, &'static str)> {
     let back = offered(Command::Back).then(|| ("esc".to_owned(), "back"));
-    let may = |one: &&Binding| !one.short.is_empty() && !(is_read_only && one.is_act());
+    let may = |one: &&Binding| !(one.short.is_empty() || is_read_only && one.is_act());
     let named = keymap::on(screen).filter(may);
     let named = named.filter(|one| offered(one.command));
     let named = named.filter_map(|one| Some((one.keys.first()?.name(), one.short)));
@@ -114,7 +114,7 @@ impl Shell<'_> {
         let dropped = format!("dropped {}", super::figures::count(dropped));
         let old = self
             .lost_ms
-            .map(|ms| format!("AS IT WAS {} AGO ", super::figures::lasting(ms)));
+            .map(|ms| format!("STALE {} ", super::figures::lasting(ms)));
         let marks = [
             (old.is_some(), old.unwrap_or_default(), Tone::Bad),
             (self.is_paused, "PAUSED ".to_owned(), Tone::Warn),

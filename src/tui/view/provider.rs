@@ -363,7 +363,8 @@ fn target_line(at: usize, target: &TargetDetail, look: &Look<'_>) -> Line {
     let (breaker, breaker_tone) = standing::breaker(&target.circuit, look.now_ms);
     let ms = |ms: Option<u64>| ms.map_or_else(|| NOTHING.to_owned(), figures::narrow_millis);
     let times = format!("{:>5} {:>5}", ms(target.latency_ms), ms(target.p95_ms));
-    let (good, bad) = (target.successes, target.failures);
+    let counted = |n: u32| figures::count(n.into());
+    let (good, bad) = (counted(target.successes), counted(target.failures));
     let key = target
         .key
         .map_or_else(|| "  ".to_owned(), |key| format!("{key:>2}"));

@@ -174,6 +174,10 @@ fn fate(
             Tone::Good,
             "it answered".to_owned(),
         ),
+        (Some(attempt), _) if is_skipped(attempt) => {
+            let words = format!("not asked: {}", plain(&attempt.verdict).replace('_', " "));
+            ("⊘", Tone::Off, words)
+        }
         (Some(attempt), _) => {
             let words = format!("asked: {}", plain(&attempt.verdict).replace('_', " "));
             (theme.glyph(Tone::Busy), Tone::Busy, words)
@@ -236,8 +240,16 @@ fn attempt(page: &mut Page<'_>, one: &AttemptRow, branch: &str) {
     page.text_behind(&format!("{below}  "), &story(one), theme.style(tone));
 }
 
+/// Whether nobody was asked: a breaker was open, a key rests.
+pub(super) fn is_skipped(one: &AttemptRow) -> bool {
+    one.elapsed_ms.is_none() && one.verdict != "open" && one.verdict != "ok"
+}
+
 /// How an attempt went, in a sentence.
 fn story(one: &AttemptRow) -> String {
+    if is_skipped(one) {
+        return format!("not asked: {}", plain(&one.verdict).replace('_', " "));
+    }
     let cause = match one.cause.as_str() {
         "first" => "first choice",
         "failover" => "because the one before failed",

@@ -2,6 +2,7 @@
 
 use ratatui::style::Style;
 
+use super::page::is_skipped;
 use crate::telemetry::snapshot::RequestDetail;
 use crate::tui::theme::{Theme, Tone};
 use crate::tui::view::figures::millis;
@@ -51,7 +52,8 @@ fn bars(detail: &RequestDetail, total_ms: u64) -> Vec<Bar> {
         tone: Tone::Quiet,
         glyph: "░",
     }];
-    for (place, attempt) in detail.attempts.iter().enumerate() {
+    let made = detail.attempts.iter().enumerate();
+    for (place, attempt) in made.filter(|(_, one)| !is_skipped(one)) {
         let end = attempt
             .elapsed_ms
             .map(|ms| attempt.began_ms.saturating_add(ms));

@@ -10,6 +10,7 @@ use crate::tui::pane::Look;
 use crate::tui::theme::Tone;
 use crate::tui::view::figures;
 use crate::tui::view::pen::Pen;
+use crate::tui::view::text::columns;
 
 /// Rows that the marks take: one more where something was changed by hand.
 pub(super) fn lines(look: &Look<'_>) -> usize {
@@ -36,8 +37,18 @@ pub(super) fn draw(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
         (others > 0).then(|| format!("{others} more watching")),
         about.captures.then(|| "bodies are captured".to_owned()),
     ];
+    // In a narrow terminal the right half is the last failure's.
+    let end = if area.width < super::WITH_ERRORS {
+        area.width / 2
+    } else {
+        area.width
+    };
     for words in told.into_iter().flatten() {
-        x = pen.write(x, 0, &format!("  ·  {words}"), quiet);
+        let words = format!("  ·  {words}");
+        let taken = u16::try_from(columns(&words)).unwrap_or(end);
+        if x.saturating_add(taken) < end {
+            x = pen.write(x, 0, &words, quiet);
+        }
     }
     let mut x = 1;
     for (words, tone) in by_hand_told(look) {
