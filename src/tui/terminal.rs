@@ -86,8 +86,12 @@ impl Terminal {
     }
 
     /// Forgets what is on the screen: the next frame draws everything.
+    ///
+    /// The terminal is not asked anything: `ratatui`'s own way asks where the cursor is and waits two seconds for an
+    /// answer, which the reader of keys may take away, and which not every terminal gives.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.screen.clear()
+        let area = self.screen.size()?.into();
+        self.screen.resize(area)
     }
 
     /// Takes the mouse, or leaves it to the terminal.
@@ -123,7 +127,7 @@ impl Terminal {
         if self.has_mouse {
             execute!(out, EnableMouseCapture)?;
         }
-        self.screen.clear()
+        self.clear()
     }
 
     /// Gives it back for good; returns what other threads said as they panicked.
