@@ -147,7 +147,7 @@ fn faults(screen: &vt100::Screen) -> Vec<String> {
     );
     expect(rows[1].starts_with(TABS), format!("tabs: {}", rows[1]));
     let footer = rows.last().expect("a screen has rows");
-    let has_keys = ["q quit", "esc close", "esc none", "n no"];
+    let has_keys = ["q quit", "j k scroll", "esc none", "n no", "esc leave"];
     expect(
         has_keys
             .iter()

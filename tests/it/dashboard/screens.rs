@@ -19,7 +19,7 @@ const WALK: [(&str, &[&str]); 6] = [
         "2",
         &["0 under way", "MODEL", "ROUTE", "STATUS", "demo-fast"],
     ),
-    ("3", &["WARN", "demo-flaky"]),
+    ("3", &["WARN", "attempt failed", "lines"]),
     ("4", &["model ", "demo-fast"]),
     ("5", &["cloudflared", "ngrok", "not open"]),
     ("6", &["SETTING", "server.port", "test.json:1"]),

@@ -32,16 +32,6 @@ async fn a_provider_that_dies_is_open_for_a_while_and_recovers() {
     let counts = |screen: &vt100::Screen| countdown(screen).filter(|now| *now < from);
     screen.find("it to count down", counts).await;
     is_right(&screen).await;
-    let recovers = async {
-        while stage.ask().await.provider() != "a" {
-            tokio::task::yield_now().await;
-        }
-        stage.answers().await
-    };
-    let recovered = tokio::time::timeout(PATIENCE, recovers).await;
-    assert_eq!(recovered.as_deref(), Ok("a"));
-    screen.hides("OPEN").await;
-    screen.hides("half ").await;
     // Why was it b that answered the first one?
     screen.types("2/first\r");
     screen.shows("1 shown").await;
@@ -57,5 +47,17 @@ async fn a_provider_that_dies_is_open_for_a_while_and_recovers() {
     ] {
         screen.shows(words).await;
     }
+    is_right(&screen).await;
+    screen.types("1");
+    let recovers = async {
+        while stage.ask().await.provider() != "a" {
+            tokio::task::yield_now().await;
+        }
+        stage.answers().await
+    };
+    let recovered = tokio::time::timeout(PATIENCE, recovers).await;
+    assert_eq!(recovered.as_deref(), Ok("a"));
+    screen.hides("OPEN").await;
+    screen.hides("half ").await;
     is_right(&screen).await;
 }
