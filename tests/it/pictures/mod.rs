@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use autogw::telemetry::snapshot::Snapshot;
+use futures_util::future::join_all;
+use serde_json::json;
 
 use crate::support::client::Endpoint;
 use crate::support::{Binary, Client, Screen, chat, patiently};
@@ -52,50 +54,58 @@ impl Demo {
         }
     }
 
-    /// Requests of all kinds, some of which fail at first.
-    async fn serve(&self) {
-        let mut all = Vec::new();
-        for number in 0..36 {
-            let model = ["auto", "demo-chat"][number % 2];
-            let body = if number % 3 == 0 {
-                chat::ask_stream(model)
-            } else {
-                chat::ask(model)
-            };
-            let call = self.client.chat(body);
-            let call = match number % 4 {
-                0 => call.header("x-autogw-provider", "demo-flaky"),
-                _ => call,
-            };
-            all.push(call.send());
+    /// Requests of all kinds, by a strategy that asks everybody, so that some fail at first.
+    async fn serve(&self, rounds: usize) {
+        let weighted = json!({"act": "strategy", "name": "weighted"});
+        let acts = self.admin.post("/v1/acts", weighted);
+        acts.send().await.expect_status(200);
+        for round in 0..rounds {
+            let calls = (0..6 + round % 7).map(|number| {
+                let model = ["auto", "demo-chat"][number % 2];
+                let body = if number % 3 == 0 {
+                    chat::ask(model)
+                } else {
+                    chat::ask_stream(model)
+                };
+                self.client.chat(body).send()
+            });
+            patiently("the demo to answer", join_all(calls)).await;
         }
-        patiently("the demo to answer", futures_util::future::join_all(all)).await;
     }
 
     /// The number of a request that was answered by another one than was asked first.
     async fn failed_over(&self) -> Option<String> {
         let snapshot = self.admin.get("/v1/snapshot").send().await.json();
         let snapshot: Snapshot = serde_json::from_value(snapshot).expect("a snapshot");
-        let mut rows = snapshot.requests.values();
-        let found = rows.find(|row| row.route.len() > 1 && row.status == Some(200));
+        let mut rows = snapshot.requests.values().rev();
+        let found = rows.find(|row| {
+            let moved = row.route.first().zip(row.route.last());
+            row.status == Some(200) && moved.is_some_and(|(first, last)| first.0 != last.0)
+        });
         found.map(|row| row.id.clone())
     }
 
     /// Makes the picture `name` once the screen shows `words`.
     async fn picture(&self, name: &str, words: &[&str]) {
-        for word in words {
-            self.screen.shows(word).await;
-        }
-        let title = "autogw tui";
-        let svg = self.screen.look(|screen| svg::picture(screen, title));
+        let drawn = self.screen.find(name, |screen| {
+            let shown = screen.contents();
+            let is_there = words.iter().all(|word| shown.contains(word));
+            is_there.then(|| svg::picture(screen, "autogw tui"))
+        });
+        let svg = drawn.await;
         let svg = svg.replace(&format!(":{}", self.port), &format!(":{PORT}"));
         check(name, &svg, words);
-        if std::env::var_os("UPDATE_PICTURES").is_some() {
+        if is_update() {
             let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
             let file = place.join(format!("dashboard-{name}.svg"));
             std::fs::write(file, svg).expect("a writable directory");
         }
     }
+}
+
+/// Whether the pictures are to be written.
+fn is_update() -> bool {
+    std::env::var_os("UPDATE_PICTURES").is_some()
 }
 
 #[track_caller]
@@ -129,7 +139,8 @@ fn check(name: &str, svg: &str, words: &[&str]) {
 #[tokio::test]
 async fn the_dashboard_can_be_drawn_for_the_readme() {
     let demo = Demo::start().await;
-    demo.serve().await;
+    // What is written shows the course of some minutes.
+    demo.serve(if is_update() { 45 } else { 2 }).await;
     demo.screen.shows("demo-slow").await;
     demo.picture("overview", &["PROVIDER", "demo-flaky", "Traffic"])
         .await;

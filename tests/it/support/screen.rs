@@ -128,8 +128,11 @@ impl Screen {
         let finding = async {
             loop {
                 let ended = drawn.borrow_and_update().ended;
-                if let Some(found) = pick(lock(&self.tube.parser).screen()) {
-                    return Some(found);
+                // Half a picture is none: what is looked for may stand beside what is about to go.
+                if ended || self.is_whole() {
+                    if let Some(found) = pick(lock(&self.tube.parser).screen()) {
+                        return Some(found);
+                    }
                 }
                 if ended || drawn.changed().await.is_err() {
                     return None;
@@ -141,6 +144,13 @@ impl Screen {
         let found = found
             .unwrap_or_else(|_| panic!("waited {limit:?} in vain for {what} on\n{}", self.text()));
         found.unwrap_or_else(|| panic!("the program ended without {what}:\n{}", self.text()))
+    }
+
+    /// Whether the last picture has been drawn to its end, as far as the program says where pictures begin and end.
+    fn is_whole(&self) -> bool {
+        let bytes = lock(&self.tube.bytes);
+        let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|at| at == mark);
+        last(b"\x1b[?2026h") <= last(b"\x1b[?2026l")
     }
 
     /// Waits until the screen shows `text`; returns the whole screen.
