@@ -129,10 +129,10 @@ impl Screen {
             loop {
                 let ended = drawn.borrow_and_update().ended;
                 // Half a picture is none: what is looked for may stand beside what is about to go.
-                if ended || self.is_whole() {
-                    if let Some(found) = pick(lock(&self.tube.parser).screen()) {
-                        return Some(found);
-                    }
+                if (ended || self.is_whole())
+                    && let Some(found) = pick(lock(&self.tube.parser).screen())
+                {
+                    return Some(found);
                 }
                 if ended || drawn.changed().await.is_err() {
                     return None;
