@@ -11,8 +11,8 @@ const TITLE: f64 = 30.0;
 
 /// The sixteen colours of the terminal that is drawn.
 const PALETTE: [&str; 16] = [
-    "#1d2021", "#e5675f", "#8ec07c", "#e0af4c", "#6f9fd8", "#c58ac9", "#62b3b2", "#d5d0c4", "#7c7a74",
-    "#f0837b", "#a5d593", "#f0c674", "#8fb8e8", "#d9a7dc", "#7fcccb", "#f5f1e6",
+    "#1d2021", "#e5675f", "#8ec07c", "#e0af4c", "#6f9fd8", "#c58ac9", "#62b3b2", "#d5d0c4",
+    "#7c7a74", "#f0837b", "#a5d593", "#f0c674", "#8fb8e8", "#d9a7dc", "#7fcccb", "#f5f1e6",
 ];
 
 /// The picture of `screen`, under `title`.
@@ -61,7 +61,10 @@ struct Run {
 fn runs(screen: &vt100::Screen, row: u16, columns: u16) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for column in 0..columns {
-        let Some(cell) = screen.cell(row, column).filter(|cell| !cell.is_wide_continuation()) else {
+        let Some(cell) = screen
+            .cell(row, column)
+            .filter(|cell| !cell.is_wide_continuation())
+        else {
             continue;
         };
         let run = Run::of(cell, column);
@@ -77,14 +80,21 @@ impl Run {
     fn of(cell: &vt100::Cell, column: u16) -> Self {
         let colours = (colour(cell.fgcolor()), colour(cell.bgcolor()));
         let (front, ground) = if cell.inverse() {
-            (colours.1.or(Some(PALETTE[0].to_owned())), colours.0.or(Some(PALETTE[7].to_owned())))
+            (
+                colours.1.or(Some(PALETTE[0].to_owned())),
+                colours.0.or(Some(PALETTE[7].to_owned())),
+            )
         } else {
             colours
         };
         Self {
             column,
             cells: if cell.is_wide() { 2 } else { 1 },
-            text: if cell.has_contents() { cell.contents().to_owned() } else { " ".to_owned() },
+            text: if cell.has_contents() {
+                cell.contents().to_owned()
+            } else {
+                " ".to_owned()
+            },
             colour: front.unwrap_or_else(|| PALETTE[7].to_owned()),
             ground,
             is_bold: cell.bold(),
@@ -117,7 +127,11 @@ impl Run {
         if self.text.trim().is_empty() {
             return;
         }
-        let weight = if self.is_bold { " font-weight=\"bold\"" } else { "" };
+        let weight = if self.is_bold {
+            " font-weight=\"bold\""
+        } else {
+            ""
+        };
         let opacity = if self.is_dim { " opacity=\"0.6\"" } else { "" };
         _ = writeln!(
             svg,
@@ -150,5 +164,7 @@ fn colour(colour: vt100::Color) -> Option<String> {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

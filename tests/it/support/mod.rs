@@ -14,6 +14,7 @@ pub(crate) mod http;
 pub(crate) mod ngrok_edge;
 pub(crate) mod public;
 pub(crate) mod reply;
+pub(crate) mod screen;
 mod shim;
 pub(crate) mod standin;
 pub(crate) mod talk;
@@ -30,6 +31,7 @@ pub(crate) use config::Config;
 pub(crate) use gateway::Gateway;
 pub(crate) use public::Public;
 pub(crate) use reply::{Gate, Reply};
+pub(crate) use screen::Screen;
 pub(crate) use upstream::Upstream;
 
 /// How long a test waits for something that must happen: long enough for a loaded machine.

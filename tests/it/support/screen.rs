@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,14 +24,24 @@ pub(crate) struct Screen {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keyboard: Mutex<Box<dyn Write + Send>>,
-    parser: Arc<Mutex<vt100::Parser>>,
+    tube: Arc<Tube>,
     drawn: watch::Receiver<Drawn>,
+}
+
+/// What stands between the program and the eyes of the test.
+struct Tube {
+    parser: Mutex<vt100::Parser>,
+    /// Everything that came, for what a parser does not show.
+    bytes: Mutex<Vec<u8>>,
+    /// Whether nothing is read for now, as of a terminal that is slow or held.
+    is_held: Mutex<bool>,
+    released: Condvar,
 }
 
 /// How much was drawn, and whether that was all.
 #[derive(Clone, Copy, Default)]
 struct Drawn {
-    bytes: usize,
+    reads: usize,
     ended: bool,
 }
 
@@ -76,7 +86,10 @@ impl Screen {
             ("TERM", "xterm-256color"),
             ("LANG", "C.UTF-8"),
         ];
-        for (name, value) in usual.into_iter().chain(variables) {
+        for (name, value) in usual {
+            command.env(name, value);
+        }
+        for (name, value) in variables {
             command.env(name, value);
         }
         for name in ["HOME", "AUTOGW_HOME"] {
@@ -89,14 +102,19 @@ impl Screen {
         let reader = pair.master.try_clone_reader().expect("a reader");
         let keyboard = pair.master.take_writer().expect("a writer");
         let (rows, columns) = cells(at);
-        let parser = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let tube = Arc::new(Tube {
+            parser: Mutex::new(vt100::Parser::new(rows, columns, 0)),
+            bytes: Mutex::default(),
+            is_held: Mutex::default(),
+            released: Condvar::new(),
+        });
         Self {
             home,
             child,
             master: pair.master,
             keyboard: Mutex::new(keyboard),
-            drawn: follow(reader, parser.clone()),
-            parser,
+            drawn: follow(reader, tube.clone()),
+            tube,
         }
     }
 
@@ -110,7 +128,10 @@ impl Screen {
         let finding = async {
             loop {
                 let ended = drawn.borrow_and_update().ended;
-                if let Some(found) = pick(lock(&self.parser).screen()) {
+                // Half a picture is none: what is looked for may stand beside what is about to go.
+                if (ended || self.is_whole())
+                    && let Some(found) = pick(lock(&self.tube.parser).screen())
+                {
                     return Some(found);
                 }
                 if ended || drawn.changed().await.is_err() {
@@ -120,10 +141,16 @@ impl Screen {
         };
         let limit = super::PATIENCE;
         let found = tokio::time::timeout(limit, finding).await;
-        let found = found.unwrap_or_else(|_| {
-            panic!("waited {limit:?} in vain for {what} on\n{}", self.text())
-        });
+        let found = found
+            .unwrap_or_else(|_| panic!("waited {limit:?} in vain for {what} on\n{}", self.text()));
         found.unwrap_or_else(|| panic!("the program ended without {what}:\n{}", self.text()))
+    }
+
+    /// Whether the last picture has been drawn to its end, as far as the program says where pictures begin and end.
+    fn is_whole(&self) -> bool {
+        let bytes = lock(&self.tube.bytes);
+        let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|at| at == mark);
+        last(b"\x1b[?2026h") <= last(b"\x1b[?2026l")
     }
 
     /// Waits until the screen shows `text`; returns the whole screen.
@@ -144,6 +171,27 @@ impl Screen {
         self.find(&format!("`{text}` to go"), pick).await
     }
 
+    /// Waits until the program has sent `bytes`, since it began.
+    pub(crate) async fn sends(&self, bytes: &str) {
+        let sent = |_: &vt100::Screen| {
+            let all = lock(&self.tube.bytes);
+            let mut places = all.windows(bytes.len());
+            places.any(|at| at == bytes.as_bytes()).then_some(())
+        };
+        self.find(&format!("the bytes {bytes:?}"), sent).await;
+    }
+
+    /// Forgets what was sent so far.
+    pub(crate) fn forget(&self) {
+        lock(&self.tube.bytes).clear();
+    }
+
+    /// Reads nothing more of what the program draws, or goes on.
+    pub(crate) fn hold(&self, is_held: bool) {
+        *lock(&self.tube.is_held) = is_held;
+        self.tube.released.notify_all();
+    }
+
     /// Types `keys`, escape sequences included.
     pub(crate) fn types(&self, keys: &str) {
         let mut keyboard = lock(&self.keyboard);
@@ -156,23 +204,18 @@ impl Screen {
     /// Gives the terminal another size, which the program is told by a signal.
     pub(crate) fn resize(&self, at: (u16, u16)) {
         let (rows, columns) = cells(at);
-        lock(&self.parser).set_size(rows, columns);
+        lock(&self.tube.parser).set_size(rows, columns);
         self.master.resize(size(at)).expect("a size");
     }
 
     /// Looks at the terminal as it is.
     pub(crate) fn look<T>(&self, at: impl FnOnce(&vt100::Screen) -> T) -> T {
-        at(lock(&self.parser).screen())
+        at(lock(&self.tube.parser).screen())
     }
 
     /// What is on it.
     pub(crate) fn text(&self) -> String {
         self.look(vt100::Screen::contents)
-    }
-
-    /// Bytes that were drawn so far.
-    pub(crate) fn drawn(&self) -> usize {
-        self.drawn.borrow().bytes
     }
 
     /// The home directory of the program.
@@ -201,18 +244,19 @@ impl Screen {
     }
 }
 
-/// Feeds `parser` with what the program draws, to the end.
-fn follow(
-    mut reader: Box<dyn Read + Send>,
-    parser: Arc<Mutex<vt100::Parser>>,
-) -> watch::Receiver<Drawn> {
+/// Shows what the program draws, to the end.
+fn follow(mut reader: Box<dyn Read + Send>, tube: Arc<Tube>) -> watch::Receiver<Drawn> {
     let (sender, drawn) = watch::channel(Drawn::default());
     std::thread::spawn(move || {
         let mut buffer = [0; 16 * 1024];
         // A terminal whose program has gone answers with an error.
         while let Ok(read @ 1..) = reader.read(&mut buffer) {
-            lock(&parser).process(&buffer[..read]);
-            sender.send_modify(|drawn| drawn.bytes += read);
+            let held = lock(&tube.is_held);
+            // An error means that the test has panicked.
+            drop(tube.released.wait_while(held, |is_held| *is_held));
+            lock(&tube.bytes).extend(&buffer[..read]);
+            lock(&tube.parser).process(&buffer[..read]);
+            sender.send_modify(|drawn| drawn.reads += 1);
         }
         sender.send_modify(|drawn| drawn.ended = true);
     });
@@ -221,6 +265,7 @@ fn follow(
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        self.hold(false);
         // An error means that it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
