@@ -32,7 +32,7 @@ async fn where_nothing_runs_a_gateway_is_started_and_ends_with_the_dashboard() {
     let home = Arc::new(tempfile::tempdir().expect("a temporary directory"));
     let args = ["tui", "--demo", "--port", "0"];
     let mut screen = Screen::run(home, SIZES[0], args, []);
-    screen.shows("demo-fast").await;
+    screen.shows("> demo-fast").await;
     is_right(&screen).await;
     screen.types("q");
     let status = screen.exit().await;
