@@ -225,16 +225,13 @@ pub(super) async fn accompany(
         "the dashboard was left"
     };
     running.wait_for_end(signals, leaving).await;
-    match left {
-        Some(ended) => ended.map(drop),
-        // The signal was for both, and each ends in its own time.
-        None => {
-            let ended = tokio::time::timeout(FAREWELL, shown.ended()).await;
-            ended
-                .unwrap_or_else(|_| Ok(abandoned()))
-                .map(|farewell| say(&farewell))
-        }
+    if let Some(ended) = left {
+        return ended.map(drop);
     }
+    // The signal was for both, and each ends in its own time.
+    let ended = tokio::time::timeout(FAREWELL, shown.ended()).await;
+    let ended = ended.unwrap_or_else(|_| Ok(abandoned()));
+    ended.map(|farewell| say(&farewell))
 }
 
 /// The farewell of a dashboard that waits for a terminal which takes nothing any more; that still gets its modes back.

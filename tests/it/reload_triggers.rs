@@ -145,20 +145,20 @@ async fn a_directory_that_is_replaced_is_watched_again() {
     fill("next", 2);
     let next = home.path().join("next");
     let old = home.path().join("old");
-    let file = place.join("gw.json");
-    let named = file.display().to_string();
+    let config = place.join("gw.json");
+    let named = config.display().to_string();
     let args = ["start", "--json", "--port", "0", "--config", &named];
     let binary = Binary::run(tempfile::tempdir().expect("a home"), args, []);
     binary.client().await;
     fs::rename(&place, old).expect("renamed");
     fs::rename(next, &place).expect("renamed");
     binary.says("generation=2").await;
-    fs::write(&file, with(3)).expect("written");
+    fs::write(&config, with(3)).expect("written");
     binary.says("generation=3").await;
     fs::remove_dir_all(&place).expect("removed");
     binary.says("not reloaded").await;
     fs::create_dir(&place).expect("made");
-    fs::write(&file, with(4)).expect("written");
+    fs::write(&config, with(4)).expect("written");
     binary.says("generation=4").await;
 }
 
@@ -170,8 +170,8 @@ async fn a_file_that_is_not_watched_is_left_alone_until_it_is_asked_for() {
         config.router("hot_reload", watched).text()
     };
     let (binary, _client) = Binary::start(&with(1, true)).await;
-    let file = binary.home().join("test.json");
-    rename_over(&file, &with(1, false));
+    let config = binary.home().join("test.json");
+    rename_over(&config, &with(1, false));
     binary.says("generation=2").await;
     rename_over(&file, &with(2, false));
     // Whoever watches the same directory has seen it, and more.

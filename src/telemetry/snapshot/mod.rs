@@ -32,8 +32,8 @@ use super::event::Event;
 /// The language of snapshots, events and acts; who speaks another one is told so.
 pub const VERSION: u32 = 1;
 
-/// Requests that a snapshot holds, those under way not counted.
-pub const MOST_REQUESTS: usize = 256;
+/// Requests that a snapshot holds, those under way not counted: as many as are remembered with their attempts.
+pub const MOST_REQUESTS: usize = 128;
 
 /// Requests under way that a snapshot holds.
 pub const MOST_LIVE: usize = 1_000;
