@@ -125,6 +125,13 @@ impl Dashboard {
         self.is_dirty
     }
 
+    /// The terminal has another size, or had one for a moment: what was cut off then is drawn again, although the size
+    /// may be what it was.
+    pub fn resized(&mut self) {
+        self.jobs.push(Job::Redraw);
+        self.is_dirty = true;
+    }
+
     /// Has it drawn anew.
     pub fn touch(&mut self) {
         self.is_dirty = true;

@@ -246,7 +246,7 @@ fn heard(dashboard: &mut Dashboard, event: &Event) {
         Event::Key(key) => dashboard.key(*key, now_ms()),
         Event::Mouse(mouse) => dashboard.mouse(*mouse, now_ms()),
         Event::Paste(text) => dashboard.paste(text, now_ms()),
-        Event::Resize(..) => dashboard.touch(),
+        Event::Resize(..) => dashboard.resized(),
         Event::FocusGained | Event::FocusLost => {}
     }
 }

@@ -170,8 +170,8 @@ async fn a_file_that_is_not_watched_is_left_alone_until_it_is_asked_for() {
         config.router("hot_reload", watched).text()
     };
     let (binary, _client) = Binary::start(&with(1, true)).await;
-    let config = binary.home().join("test.json");
-    rename_over(&config, &with(1, false));
+    let file = binary.home().join("test.json");
+    rename_over(&file, &with(1, false));
     binary.says("generation=2").await;
     rename_over(&file, &with(2, false));
     // Whoever watches the same directory has seen it, and more.

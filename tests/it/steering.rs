@@ -378,7 +378,8 @@ async fn breakers_are_reset_and_keys_revived() {
 #[tokio::test]
 async fn nobody_is_drained_under_a_name_that_cannot_be_asked_for() {
     let a = serving("A").await;
-    let gateway = Config::new().provider("open", &a, json!({})).start().await;
+    let config = Config::new().provider("open", &a, json!({"models": "*"}));
+    let gateway = config.start().await;
     for name in ["m\u{1b}[2J", "m\n", "m\u{202e}", ""] {
         gateway
             .refuses(drain(&whom("open", None, Some(name))))

@@ -37,8 +37,9 @@ pub(super) fn draw(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
         (others > 0).then(|| format!("{others} more watching")),
         about.captures.then(|| "bodies are captured".to_owned()),
     ];
-    // In a narrow terminal the right half is the last failure's.
-    let end = if area.width < super::WITH_ERRORS {
+    // In a narrow terminal the right half is the last failure's, if there is one.
+    let mut rows = look.model.snapshot.providers.iter();
+    let end = if area.width < super::WITH_ERRORS && rows.any(|row| row.last_error.is_some()) {
         area.width / 2
     } else {
         area.width
