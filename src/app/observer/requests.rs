@@ -1,6 +1,6 @@
 //! The requests: those under way from their table, those that have ended from the ring of traces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::moment::Moment;
@@ -98,14 +98,15 @@ impl Requests {
     }
 
     fn ended(&mut self, gateway: &Gateway, moment: Moment, found: &mut Found) {
-        let redactor = gateway.redactor();
-        let tell = |trace: &Trace| ended(trace, redactor, moment);
-        let (rows, count) = gateway.traces().since(self.ended, tell);
+        // Only copied there: requests that end meanwhile wait for the ring.
+        let (traces, count) = gateway.traces().since(self.ended, Trace::clone);
         let new = count.saturating_sub(self.ended);
-        let seen = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let seen = u64::try_from(traces.len()).unwrap_or(u64::MAX);
         found.lost = new.saturating_sub(seen);
         self.ended = count;
-        for row in rows {
+        let mut names = Names::new(gateway.redactor());
+        for trace in traces {
+            let row = ended(&trace, &mut names, moment);
             self.told.remove(&row.number);
             found.rows.push(row);
         }
@@ -171,8 +172,33 @@ fn asked(row: &LiveRow) -> Vec<(String, String)> {
     before.chain(now).collect()
 }
 
+/// Names of models, made fit for people. Those of one look are mostly the same, and to look for secrets in each
+/// would be what watching costs most.
+struct Names<'a> {
+    redactor: &'a Redactor,
+    shown: HashMap<Arc<str>, String>,
+}
+
+impl<'a> Names<'a> {
+    fn new(redactor: &'a Redactor) -> Self {
+        Self {
+            redactor,
+            shown: HashMap::new(),
+        }
+    }
+
+    fn shown(&mut self, name: &Arc<str>) -> String {
+        if let Some(shown) = self.shown.get(name) {
+            return shown.clone();
+        }
+        let shown = foreign::shown(name, self.redactor, LONGEST_MODEL);
+        self.shown.insert(name.clone(), shown.clone());
+        shown
+    }
+}
+
 /// A request that has ended, as a row.
-pub(super) fn ended(trace: &Trace, redactor: &Redactor, moment: Moment) -> RequestRow {
+fn ended(trace: &Trace, names: &mut Names<'_>, moment: Moment) -> RequestRow {
     let served = trace.tries.iter().rev();
     let served = served.clone().find(|one| one.verdict == Verdict::Served);
     let last = served.or_else(|| trace.tries.iter().rev().find(|one| one.verdict.is_made()));
@@ -188,10 +214,10 @@ pub(super) fn ended(trace: &Trace, redactor: &Redactor, moment: Moment) -> Reque
         client: trace.client.to_string(),
         door: trace.door.map(str::to_owned),
         endpoint: trace.endpoint.to_owned(),
-        model: foreign::shown(&trace.asked, redactor, LONGEST_MODEL),
+        model: names.shown(&trace.asked),
         phase: Phase::Over,
         provider: last.map(|one| one.provider.to_string()),
-        served: served.and_then(|one| name(Some(&one.model), redactor)),
+        served: served.map(|one| names.shown(&one.model)),
         route: route
             .map(|one| (one.provider.to_string(), one.verdict.name().to_owned()))
             .collect(),
@@ -239,7 +265,7 @@ fn told(gateway: &Gateway, id: &str, moment: Moment) -> Option<RequestDetail> {
 fn detail(trace: &Trace, redactor: &Redactor, moment: Moment) -> RequestDetail {
     let losses = trace.losses.iter();
     RequestDetail {
-        row: ended(trace, redactor, moment),
+        row: ended(trace, &mut Names::new(redactor), moment),
         strategy: trace.strategy.to_owned(),
         candidates: trace.candidates.clone(),
         attempts: trace
