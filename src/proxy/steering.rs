@@ -5,7 +5,7 @@
 //! costs one load of a flag. What has a time ends by itself: it is looked at when it is used, and there is no timer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
@@ -19,6 +19,9 @@ use crate::telemetry::act::{Fault, Whom};
 use crate::telemetry::clock::{now_ms, unix_ms};
 use crate::telemetry::snapshot;
 
+/// Requests of which it is noted between two looks why they went where they did: more than anybody can read.
+const MOST_NOTES: u32 = 64;
+
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Steering {
@@ -26,8 +29,8 @@ pub struct Steering {
     steers: AtomicBool,
     /// Whether faults are played.
     plays: AtomicBool,
-    /// Whether somebody watches what is planned.
-    is_watched: AtomicBool,
+    /// Requests whose candidates are still noted until the next look of who watches; none while nobody does.
+    notes: AtomicU32,
     hand: ArcSwap<Hand>,
     /// Held by whoever changes it.
     turn: Mutex<()>,
@@ -234,14 +237,20 @@ impl Steering {
             .flatten()
     }
 
-    /// Whether somebody watches, so that the candidates of requests are noted.
+    /// Whether somebody watches, and there is room for one more request whose candidates are noted.
     pub fn is_watched(&self) -> bool {
-        self.is_watched.load(Ordering::Relaxed)
+        let one_less = |left: u32| left.checked_sub(1);
+        self.notes.load(Ordering::Relaxed) > 0
+            && self
+                .notes
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+                .is_ok()
     }
 
-    /// Whether somebody watches from now on.
+    /// Whether somebody watches; said again at every look, which makes room for more.
     pub fn set_watched(&self, is_watched: bool) {
-        self.is_watched.store(is_watched, Ordering::Relaxed);
+        let notes = if is_watched { MOST_NOTES } else { 0 };
+        self.notes.store(notes, Ordering::Relaxed);
     }
 
     /// One change at a time; what is over by now is cleared away with it.
