@@ -13,7 +13,7 @@
 //! | 6 | [`tui`]: the dashboard, which sees what [`telemetry`] tells, through [`attach`] | the gateway |
 //! | 5 | [`server`]: listeners, doors, guards · [`tunnel`]: public doors opened from inside · [`attach`]: the admin API's other end | each other, terminals |
 //! | 4 | [`proxy`]: the request path | axum's routes, listeners |
-//! | 3 | [`route`] · [`telemetry`] · [`demo`] | HTTP clients, sockets |
+//! | 3 | [`route`] · [`telemetry`] · [`demo`] · [`clients`]: what programs that ask us read | HTTP clients, sockets |
 //! | 2 | [`codec`] · [`health`] · [`memory`]: state machines, `now` is an argument | async |
 //! | 1 | [`provider`] → [`config`] | requests |
 //! | 0 | [`json`] · [`sse`] → [`chat`]: the vocabulary | vendors, time, IO |
@@ -159,6 +159,7 @@ pub mod app;
 pub mod attach;
 pub mod chat;
 pub mod cli;
+pub mod clients;
 pub mod codec;
 pub mod config;
 pub mod demo;

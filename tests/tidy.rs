@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 10] = [
     &["provider"],
     &["config"],
     &["codec", "health", "memory", "quota", "cache"],
-    &["route", "telemetry", "demo"],
+    &["route", "telemetry", "demo", "clients"],
     &["proxy"],
     &["server", "tunnel", "attach"],
     &["tui"],
