@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::config::discover::local_server;
 use crate::config::{Discovery, Environment, Found, Probe};
 use crate::provider::Preset;
+use crate::proxy::upstream::Tls;
 
 /// How long a local server has for its answers.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -25,7 +26,7 @@ const MAX_ANSWER: usize = 1 << 20;
 /// Dropping the future closes its connections and has no other effect.
 pub async fn confirm(discovery: Discovery) -> Vec<Found> {
     let Discovery { found, probes, .. } = discovery;
-    let Ok(client) = client() else {
+    let Ok(client) = client().await else {
         return found;
     };
     let answers = join_all(probes.iter().map(|probe| ask(&client, probe))).await;
@@ -90,8 +91,11 @@ pub fn asleep(env: &Environment) -> Option<&'static str> {
         .map(|(_, command)| *command)
 }
 
-fn client() -> reqwest::Result<reqwest::Client> {
+/// With the bundled roots: where a machine has none of its own, as an empty container, there would be no client at all.
+async fn client() -> reqwest::Result<reqwest::Client> {
+    let tls = (*Tls::default().client_config().await).clone();
     reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(PATIENCE)

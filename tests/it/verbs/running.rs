@@ -7,6 +7,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{Binary, chat, patiently};
+use autogw::attach::{Client, Door};
+use autogw::config::Home;
+use autogw::telemetry::act::{Act, Whom};
 
 /// A gateway of simulated providers, and the home that it shares with whoever asks it.
 async fn demo() -> (Arc<TempDir>, Binary) {
@@ -74,6 +77,27 @@ async fn a_request_that_ends_is_followed_and_then_told_in_full() {
     let (code, out, err) = run(&home, "requests").await;
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains(id), "{out}");
+}
+
+#[tokio::test]
+async fn a_health_check_is_quiet_and_fails_when_nobody_can_be_asked() {
+    let (home, _gateway) = demo().await;
+    let (code, out, err) = run(&home, "status --ready").await;
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+    let owner = Client::new(Door::of(&Home::at(home.path()), None));
+    for provider in ["demo-fast", "demo-flaky", "demo-slow"] {
+        let whom = Whom {
+            provider: provider.to_owned(),
+            key: None,
+            model: None,
+        };
+        owner.act(&Act::Drain { whom }).await.expect("a drain");
+    }
+    let (code, out, err) = run(&home, "status --ready").await;
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("no provider"), "{err}");
+    let (code, out, err) = run(&home, "status --ready --name other").await;
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
 }
 
 #[tokio::test]
