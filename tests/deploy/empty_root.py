@@ -7,6 +7,7 @@ process 1 of its own where the machine allows that, and is asked from outside.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import urllib.error
@@ -23,6 +25,7 @@ from pathlib import Path
 
 CANNOT = 77
 HOME = "/var/lib/autogw"
+CONFIG_MAP = Path(__file__).parents[2] / "assets/deploy/kubernetes/config.yaml"
 NAMESERVER = ("127.0.0.77", 53)
 # The user of the image.
 NOBODY = 65532
@@ -67,8 +70,8 @@ class Root:
     def command(self, *args):
         return [*self.enter, "/autogw", *args]
 
-    def run(self, home, *args):
-        env = {"PATH": os.environ["PATH"], "AUTOGW_HOME": home}
+    def run(self, home, *args, **env):
+        env = {"PATH": os.environ["PATH"], "AUTOGW_HOME": home, **env}
         return subprocess.run(self.command(*args), env=env, capture_output=True, text=True, timeout=PATIENCE)
 
 
@@ -167,6 +170,16 @@ def health_check(root, gateway):
     print(f"the health check took {took * 1000:.0f} ms")
     nobody = root.run("/nowhere", "status", "--ready")
     assert nobody.returncode == 1 and nobody.stdout == "" and nobody.stderr, nobody
+
+
+def the_config_map_is_taken(root):
+    """What the manifest holds as `config.json`, with what its secret would give."""
+    _, text = CONFIG_MAP.read_text().split("  config.json: |\n")
+    (root.path / "etc/manifest.json").write_text(textwrap.dedent(text))
+    keys = {name: f"{name.lower()}-of-some-length" for name in re.findall(r"\$\{(\w+)\}", text)}
+    keys |= {"OPENAI_API_KEY": "sk-one", "ANTHROPIC_API_KEY": "sk-two"}
+    checked = root.run("/home", "check", "--config", "/etc/manifest.json", **keys)
+    assert checked.returncode == 0, checked.stderr
 
 
 class Nameserver(threading.Thread):
@@ -282,6 +295,15 @@ def providers_are_found_by_name(root, upstream, folder):
             assert gateway.end() == 0
 
 
+def the_environment_is_enough(root):
+    """Without a file: whoever is named there is asked whether it is a gateway, which takes a client of HTTP."""
+    home = "/home/zero"
+    root.home(home)
+    with Gateway(root, home, OPENAI_API_KEY="sk-one", OPENAI_BASE_URL="http://127.0.0.1:9/v1") as gateway:
+        assert json.load(gateway.ask("/health"))["providers"] == 1
+        assert gateway.end() == 0
+
+
 def follows_a_configmap(gateway, etc, config):
     def providers():
         return json.load(gateway.ask("/health"))["providers"]
@@ -306,6 +328,8 @@ def main(binary):
         with Gateway(root, HOME, "--host", "0.0.0.0", "--demo") as gateway:
             demo_answers(gateway, home)
             health_check(root, gateway)
+            the_config_map_is_taken(root)
+            the_environment_is_enough(root)
             providers_are_found_by_name(root, gateway, folder)
             assert gateway.end() == 0, "SIGTERM"
             assert gateway.is_ready().returncode == 1, "ready after its end"
