@@ -225,7 +225,11 @@ def nameserver(root):
 
 @contextlib.contextmanager
 def tls_upstream(folder):
-    """A server with a certificate that no authority of this world has signed; counts who comes."""
+    """A server with a certificate that no authority of this world has signed: its port, if one can be made."""
+    if not shutil.which("openssl"):
+        print("SKIPPED: no openssl, hence no TLS")
+        yield 0
+        return
     made = subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=hosts.test"]
         + ["-addext", "subjectAltName=DNS:hosts.test", "-addext", "basicConstraints=critical,CA:FALSE"]
@@ -287,10 +291,11 @@ def providers_are_found_by_name(root, upstream, folder):
             for name in ["hosts", *(["dns"] if has_dns else [])]:
                 answer = gateway.chat(f"{name}/demo-chat")
                 assert answer.status == 200, (name, answer.read())
-            # The bundled authorities are asked, and know nothing of this one.
-            refused = gateway.chat("tls/demo-chat")
-            text = refused.read().decode()
-            assert refused.status >= 500 and "UnknownIssuer" in text, text
+            if tls_port:
+                # The bundled authorities are asked, and know nothing of this one.
+                refused = gateway.chat("tls/demo-chat")
+                text = refused.read().decode()
+                assert refused.status >= 500 and "UnknownIssuer" in text, text
             follows_a_configmap(gateway, etc, config)
             assert gateway.end() == 0
 
