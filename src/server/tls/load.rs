@@ -45,11 +45,8 @@ impl Identity {
     pub fn load(tls: &Tls, now: SystemTime) -> Result<Self, TlsError> {
         let cert = read(CERT, &tls.cert)?;
         let key = read(KEY, &tls.key)?;
-        let chain = chain(&cert.bytes, &tls.cert)?;
-        let leaf = chain.first().ok_or_else(|| TlsError::NoCertificate {
-            path: tls.cert.clone(),
-        })?;
-        let mut certificate = Certificate::read(leaf, &tls.cert, now)?;
+        let (leaf, chain) = chain(&cert.bytes, &tls.cert)?;
+        let mut certificate = Certificate::read(&leaf, &tls.cert, now)?;
         certificate.warnings.extend(open_to_others(&key, &tls.key));
         let mut context = Context::new(&SHA256);
         context.update(&cert.bytes);
@@ -109,9 +106,21 @@ fn read_file(path: &Path) -> io::Result<File> {
     })
 }
 
-fn chain(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
-    chain.map_err(|error| malformed(CERT, path, &error))
+/// The certificate in the file at `path`, without those of its issuers.
+pub(super) fn leaf(path: &Path) -> Result<CertificateDer<'static>, TlsError> {
+    let cert = read(CERT, path)?;
+    chain(&cert.bytes, path).map(|(leaf, _)| leaf)
+}
+
+type Chain = Vec<CertificateDer<'static>>;
+
+/// The first certificate in `bytes`, and all of them.
+fn chain(bytes: &[u8], path: &Path) -> Result<(CertificateDer<'static>, Chain), TlsError> {
+    let chain = CertificateDer::pem_slice_iter(bytes).collect::<Result<Chain, _>>();
+    let chain = chain.map_err(|error| malformed(CERT, path, &error))?;
+    let path = path.to_owned();
+    let leaf = chain.first().ok_or(TlsError::NoCertificate { path })?;
+    Ok((leaf.clone(), chain))
 }
 
 fn private_key(bytes: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {

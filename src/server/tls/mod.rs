@@ -11,6 +11,9 @@ mod certificate;
 mod error;
 mod greet;
 mod load;
+mod pinned;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,6 +31,7 @@ use crate::config::{self, Listen, Server};
 pub use certificate::Certificate;
 pub use error::TlsError;
 pub use load::Identity;
+pub use pinned::client_config;
 
 /// What is known of the certificate and the key that `tls` names.
 ///
