@@ -1,3 +1,5 @@
+//! Certificates as they are read, and what a listener becomes behind one.
+
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -41,11 +41,11 @@ pub(crate) struct Secure {
 
 impl Secure {
     /// The connection, or why there is none.
-    pub(crate) async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect(&self, stream: TcpStream) -> io::Result<Box<TlsStream<TcpStream>>> {
         let name = ServerName::try_from(self.name.clone()).expect("a name or an address");
-        TlsConnector::from(self.config.clone())
-            .connect(name, stream)
-            .await
+        let connecting = TlsConnector::from(self.config.clone()).connect(name, stream);
+        // Boxed: it is large, and every test holds a client.
+        Box::pin(connecting).await.map(Box::new)
     }
 }
 
@@ -125,7 +125,7 @@ impl Client {
             Endpoint::Tls(address, secure) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                Box::new(secure.connect(stream).await?)
+                secure.connect(stream).await?
             }
             Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
         })
