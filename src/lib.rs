@@ -25,7 +25,8 @@
 //! # One streaming request
 //!
 //! ```text
-//! server::accept   a connection, with its clock (head, idle and write limits)
+//! server::accept   a connection, behind its handshake (server::tls) where that is configured, with its clock (head,
+//!                  idle and write limits)
 //! proxy::current   the generation in force: asked for once, and the request ends on it
 //! server::edge     of the door it came to: request id · host, origin, path · client key · a place in the house, and
 //!                  room there for its body (proxy::house) · body within size and pace
@@ -150,6 +151,7 @@
 //!   `admin::tells`)
 //! - The admin API answers nowhere else than at its own doors, and there only its owner. (`admin::doors`)
 //! - A bad configuration never replaces a good one, and every error of it is told. (`reload`)
+//! - A renewed certificate is shown to the next connection, and no open one ends by it. (`https::renewal`)
 //! - A request ends on the generation it began with, and what was learned outlives all of them. (`reload`)
 //! - While a public door is open nothing is captured. (`capture`, `tunnel`)
 //! - What comes through a tunnel is never taken for local, whatever it says, and asks for a key. (`doors`)

@@ -30,6 +30,7 @@ mod hedge;
 mod help;
 mod hostile;
 mod house;
+mod https;
 mod idempotency;
 mod keys;
 mod limits;

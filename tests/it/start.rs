@@ -230,16 +230,29 @@ fn a_home_that_cannot_be_written_is_no_reason_not_to_serve() {
 }
 
 #[tokio::test]
-async fn the_demo_listens_on_the_port_of_the_variable_and_on_no_other() {
+async fn every_start_listens_on_the_port_of_the_variable_and_on_no_other() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let demo = ["start", "--demo", "--json"];
-    let mut binary = Binary::run(home(), demo, [("PORT", port.as_str())]);
-    assert_eq!(binary.exit().await.code(), Some(1), "{}", binary.stderr());
-    assert!(binary.stderr().contains(&port), "{}", binary.stderr());
-
-    let mut binary = Binary::run(home(), demo, [("PORT", "http")]);
-    assert_eq!(binary.exit().await.code(), Some(2), "{}", binary.stderr());
+    let home = home();
+    let file = home.path().join("test.json");
+    let config = r#"{ "providers": [{ "type": "demo" }] }"#;
+    std::fs::write(&file, config).expect("written");
+    let home = std::sync::Arc::new(home);
+    let file = file.display().to_string();
+    let demo = ["--demo"].as_slice();
+    // The last finds its provider in the environment.
+    for args in [demo, &["--config", &file], &[]] {
+        for (variable, code) in [(port.as_str(), 1), ("http", 2), ("65536", 2)] {
+            let line = ["start", "--json"].into_iter().chain(args.iter().copied());
+            let variables = [("PORT", variable), ("OPENAI_API_KEY", "a-key")];
+            let mut binary = Binary::run(home.clone(), line, variables);
+            let status = binary.exit().await;
+            let said = binary.stderr();
+            assert_eq!(status.code(), Some(code), "{args:?} {variable}: {said}");
+            let named = if code == 1 { variable } else { "PORT" };
+            assert!(said.contains(named), "{args:?} {variable}: {said}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -10,8 +10,9 @@ use url::Url;
 use super::Subject;
 use crate::app::made_key_file;
 use crate::cli::setup::Setup;
-use crate::config::{Listen, Name};
+use crate::config::{Listen, Name, Tls};
 use crate::provider::Secret;
+use crate::server::tls;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -29,6 +30,8 @@ const USUAL: &str = "http://127.0.0.1:8000";
 pub(super) struct Place {
     root: Url,
     socket: Option<PathBuf>,
+    /// The certificate that it shows, where we know the file.
+    certificate: Option<Tls>,
     key: Option<Secret>,
     /// Whether somebody has named it. Else whoever answers has to be one of us before it is shown anything.
     is_named: bool,
@@ -70,6 +73,7 @@ impl Place {
         Ok(Self {
             root,
             socket: None,
+            certificate: None,
             key,
             is_named: true,
         })
@@ -96,6 +100,7 @@ impl Place {
             Ok(root) => Self {
                 root,
                 socket,
+                certificate: tls::files(server).cloned(),
                 key,
                 is_named: false,
             },
@@ -108,6 +113,7 @@ impl Place {
         Self {
             root: Url::parse(USUAL).expect("an address of ours"),
             socket: None,
+            certificate: None,
             key,
             is_named: false,
         }
@@ -168,6 +174,11 @@ impl Place {
             builder
         } else {
             builder.no_proxy()
+        };
+        let pinned = self.certificate.as_ref();
+        let builder = match pinned.and_then(|files| tls::client_config(files).ok()) {
+            Some(pinned) => builder.tls_backend_preconfigured(pinned),
+            None => builder,
         };
         match &self.socket {
             Some(path) => builder.unix_socket(path.as_path()).build(),
