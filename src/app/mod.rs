@@ -273,16 +273,12 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     running.serve(listener, edge, options.limits, keeper);
     #[cfg(feature = "otlp")]
     running.export(options.otlp);
-    match tunnel.map(|tunnel| running.tunnels.open(tunnel)) {
-        Some(Err(error)) => {
-            Box::pin(running.stop()).await;
-            Err(error)
-        }
-        _ => {
-            running.notifier.ready(&running.gateway(), &running.address);
-            Ok(running)
-        }
+    if let Some(Err(error)) = tunnel.map(|tunnel| running.tunnels.open(tunnel)) {
+        Box::pin(running.stop()).await;
+        return Err(error);
     }
+    running.notifier.ready(&running.gateway(), &running.address);
+    Ok(running)
 }
 
 /// What the owner is told of a reload.

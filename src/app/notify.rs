@@ -38,22 +38,19 @@ struct Inner {
 }
 
 impl Notifier {
-    /// The one that `env` names. One that cannot be reached is none: the gateway serves as well without.
-    pub fn of(env: &Environment) -> Self {
+    /// The one that `env` names, if it names one.
+    ///
+    /// # Errors
+    /// It cannot be reached.
+    pub fn of(env: &Environment) -> io::Result<Self> {
         let Some(name) = env.filled("NOTIFY_SOCKET") else {
-            return Self::default();
+            return Ok(Self::default());
         };
-        match connected(name) {
-            Ok(socket) => Self(Some(Arc::new(Inner {
-                socket,
-                watchdog: watchdog_time(env, std::process::id()),
-                address: OnceLock::new(),
-            }))),
-            Err(error) => {
-                tracing::warn!(target: "autogw::app", %error, socket = name, "the service manager cannot be told anything");
-                Self::default()
-            }
-        }
+        Ok(Self(Some(Arc::new(Inner {
+            socket: connected(name)?,
+            watchdog: watchdog_time(env, std::process::id()),
+            address: OnceLock::new(),
+        }))))
     }
 
     /// It answers from now on, at `address`.
@@ -214,12 +211,11 @@ mod tests {
 
     #[test]
     fn without_a_socket_nothing_is_told_and_nothing_fails() {
+        let notifier = Notifier::of(&Environment::empty()).expect("nobody to reach");
+        assert!(notifier.0.is_none());
+        notifier.stopping(Duration::MAX);
+        drop(notifier.reloading());
         let nobody = Environment::empty().with("NOTIFY_SOCKET", "/nowhere/at/all");
-        for env in [Environment::empty(), nobody] {
-            let notifier = Notifier::of(&env);
-            assert!(notifier.0.is_none());
-            notifier.stopping(Duration::MAX);
-            drop(notifier.reloading());
-        }
+        assert!(Notifier::of(&nobody).is_err());
     }
 }

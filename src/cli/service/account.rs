@@ -54,7 +54,9 @@ pub(super) async fn ensure(etc: &Path, env: &Environment) -> Result<u32, Problem
                 }
                 said = format!("{name} made no group `{USER}`");
             }
-            Ok(output) => said = String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            Ok(output) => {
+                said = format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
+            }
             Err(error) => said = format!("{name}: {error}"),
         }
     }

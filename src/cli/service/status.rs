@@ -1,6 +1,7 @@
 //! `service status`: whether it is installed, runs and answers.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -18,6 +19,10 @@ use crate::telemetry::snapshot::Snapshot;
 
 /// How a service stands.
 #[derive(Debug, Clone, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are what --json prints, and mean nothing together"
+)]
 pub struct State {
     /// Whose it is.
     pub scope: Scope,
@@ -222,10 +227,10 @@ impl State {
         if self.active {
             text.extend(self.since.iter().flat_map(|since| [" since ", since]));
             if let Some(pid) = self.pid {
-                text.push_str(&format!(", process {pid}"));
+                _ = write!(text, ", process {pid}");
             }
         } else if let Some(result) = &self.result {
-            text.push_str(&format!(", the last run: {result}"));
+            _ = write!(text, ", the last run: {result}");
         }
         text
     }

@@ -48,11 +48,16 @@ impl Look<'_> {
     /// # Errors
     /// It would not start: says why, and what to do.
     pub(super) fn look(&self) -> Result<Prospect, Problem> {
+        self.refuse_program()?;
         let home = self.home()?;
         let env_file = self.env_file(&home)?;
         let bare = self.bare(&home);
-        let inside = match self.machine.path(&env_file) {
+        let inside = match self.on_machine(&env_file) {
             path if path.is_file() => bare.with_file(&path).map_err(Problem::Config)?,
+            _ if self.args.env_file.is_some() => {
+                let message = format!("there is no file {}", env_file.display());
+                return Err(Problem::usage(message).hint("--env-file names lines of NAME=value"));
+            }
             _ => bare,
         };
         let source = self.source(&inside)?;
@@ -65,7 +70,7 @@ impl Look<'_> {
             Source::Environment => None,
         };
         Ok(Prospect {
-            unit: self.unit(&config, file.as_deref(), home, env_file, &inside),
+            unit: self.unit(&config, file.as_deref(), &home, env_file, &inside),
             warnings,
             config: file,
         })
@@ -110,7 +115,7 @@ impl Look<'_> {
         &self,
         config: &Config,
         file: Option<&Path>,
-        home: Home,
+        home: &Home,
         env_file: PathBuf,
         inside: &Environment,
     ) -> Unit {
@@ -125,7 +130,7 @@ impl Look<'_> {
             program: self.machine.program.clone(),
             arguments: self.arguments(file, inside),
             writes_to: writes_to.collect(),
-            home: self.unusual(&home),
+            home: self.unusual(home),
             env_file,
             needs_env_file: self.args.env_file.is_some(),
             has_config: file.is_some(),
@@ -173,6 +178,29 @@ impl Look<'_> {
         })
     }
 
+    /// Where the file is to be read now: that of the administrator lies on the machine the service is for.
+    fn on_machine(&self, env_file: &Path) -> PathBuf {
+        if env_file.starts_with(SYSTEM_CONFIG) {
+            return self.machine.path(env_file);
+        }
+        env_file.to_owned()
+    }
+
+    /// Systemd runs no program with such a path, however it is written.
+    fn refuse_program(&self) -> Result<(), Problem> {
+        let program = self.machine.program.to_string_lossy();
+        let is_odd = |c: char| c.is_control() || matches!(c, '"' | '\'' | '\\' | '\u{fffd}');
+        if program.contains(is_odd) {
+            let message = format!(
+                "systemd runs no program with quotes, backslashes or the like in its path: {program}"
+            );
+            return Err(
+                Problem::failed(message).hint("put it elsewhere, /usr/local/bin for example")
+            );
+        }
+        Ok(())
+    }
+
     /// What the service has of variables before it reads a file.
     fn bare(&self, home: &Home) -> Environment {
         let env = self.given.clone().with_home(match self.scope {
@@ -195,7 +223,7 @@ impl Look<'_> {
         }
         let system = self.machine.path(SYSTEM_CONFIG);
         if let (Scope::System, Some(name)) = (self.scope, &self.args.scope.name) {
-            return self.named(name, &system);
+            return named(name, &system);
         }
         let choice = Choice {
             config: None,
@@ -206,27 +234,6 @@ impl Look<'_> {
             return locate_with(&choice, self.shell, &system).map_err(Problem::Config);
         }
         Ok(own)
-    }
-
-    /// `config.X.json` of the administrator.
-    fn named(&self, name: &Name, system: &Path) -> Result<Source, Problem> {
-        let found = existing_formats(&Home::at(system), Some(name));
-        match found.as_slice() {
-            [one] => Ok(Source::File(one.clone())),
-            [] => {
-                let file = Home::at(SYSTEM_CONFIG).config_file(Some(name), "json");
-                let message = format!("there is no configuration {}", file.display());
-                Err(Problem::usage(message).hint("put it there, or name it with --config"))
-            }
-            [..] => {
-                let message = format!(
-                    "two configurations side by side: {} and {}",
-                    found[0].display(),
-                    found[1].display()
-                );
-                Err(Problem::usage(message).hint("remove one, or choose with --config"))
-            }
-        }
     }
 
     /// A file that a service of the system can see.
@@ -415,6 +422,27 @@ fn read(source: &Source, env: &Environment) -> Result<(Config, Vec<Diagnostic>),
             let discovery = config::discover(env)?;
             let config = config::zero_config(discovery.found, env)?;
             Ok((config, discovery.warnings))
+        }
+    }
+}
+
+/// `config.X.json` of the administrator.
+fn named(name: &Name, system: &Path) -> Result<Source, Problem> {
+    let found = existing_formats(&Home::at(system), Some(name));
+    match found.as_slice() {
+        [one] => Ok(Source::File(one.clone())),
+        [] => {
+            let file = Home::at(SYSTEM_CONFIG).config_file(Some(name), "json");
+            let message = format!("there is no configuration {}", file.display());
+            Err(Problem::usage(message).hint("put it there, or name it with --config"))
+        }
+        [..] => {
+            let message = format!(
+                "two configurations side by side: {} and {}",
+                found[0].display(),
+                found[1].display()
+            );
+            Err(Problem::usage(message).hint("remove one, or choose with --config"))
         }
     }
 }
