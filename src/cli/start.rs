@@ -157,14 +157,16 @@ pub(super) async fn run_seen(
     let setup = args.setup(env.clone()).await;
     #[cfg(feature = "otlp")]
     let (setup, otlp) = with_traces(setup, traces);
-    let setup = match setup {
+    let mut setup = match setup {
         Ok(setup) => setup,
         Err(error) => return tell(&error.into(), console),
     };
+    let notifier = notifier(&env, &mut setup);
     let warnings = setup.warnings.clone();
     let options = app::Options {
         #[cfg(feature = "otlp")]
         otlp,
+        notifier,
         source: Again::of(args, env, &setup.origin),
         ..app::Options::new(setup.home.clone())
     };
@@ -176,6 +178,15 @@ pub(super) async fn run_seen(
             tell(&problem, console)
         }
     }
+}
+
+/// The service manager, and a warning if it cannot be told anything: the gateway serves as well without.
+fn notifier(env: &Environment, setup: &mut Setup) -> app::Notifier {
+    app::Notifier::of(env).unwrap_or_else(|error| {
+        let message = format!("the service manager cannot be told anything: {error}");
+        setup.warnings.push(Diagnostic::warning(message));
+        app::Notifier::default()
+    })
 }
 
 /// Where spans go, and a warning if that cannot be made out: requests are more important than their traces.

@@ -50,6 +50,7 @@ mod reload;
 mod reload_triggers;
 mod route_fallbacks;
 mod secrets;
+mod service;
 mod sessions;
 mod shutdown;
 mod start;
