@@ -23,6 +23,7 @@ pub mod local;
 pub mod logs;
 mod page;
 mod process;
+mod question;
 pub mod reach;
 pub mod reload;
 pub mod requests;
