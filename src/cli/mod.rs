@@ -12,6 +12,7 @@ pub mod completions;
 pub mod config;
 pub mod console;
 mod dashboard;
+pub mod doctor;
 mod door;
 pub mod exit;
 pub mod explain;
@@ -53,6 +54,7 @@ use check::CheckArgs;
 use completions::CompletionsArgs;
 use config::ConfigArgs;
 use console::Console;
+use doctor::DoctorArgs;
 use exit::Exit;
 use explain::ExplainArgs;
 use init::InitArgs;
@@ -106,6 +108,7 @@ enum Verb {
     Logs(LogsArgs),
     Reload(ReloadArgs),
     Check(CheckArgs),
+    Doctor(DoctorArgs),
     Config(ConfigArgs),
     Explain(ExplainArgs),
     SaveGlobal(SaveGlobalArgs),
@@ -179,6 +182,8 @@ impl Verb {
             Verb::Logs(args) => logs::run(args, &env, console).await,
             Verb::Reload(args) => reload::run(args, &env, console).await,
             Verb::Check(args) => check::run(args, env, console).await,
+            // Boxed: it does many things at once.
+            Verb::Doctor(args) => Box::pin(doctor::run(args, env, console)).await,
             Verb::Config(args) => config::run(args, env, console).await,
             // Boxed: a rehearsal is large.
             Verb::Explain(args) => Box::pin(explain::run(args, env, console)).await,
