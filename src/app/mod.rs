@@ -19,6 +19,7 @@ mod observer;
 pub mod otlp;
 pub mod reload;
 mod run_files;
+mod secured;
 mod shutdown;
 mod state;
 mod steward;
@@ -52,6 +53,7 @@ use crate::server::door::Door;
 use crate::server::edge::{Edge, Rule};
 use crate::server::guard::Guard;
 use crate::server::listen::{ListenError, Listener};
+use crate::server::tls::{Tls, TlsError};
 use crate::telemetry::act::{Act, Refused, Told};
 use crate::telemetry::bus::Bus;
 use crate::telemetry::log::Redaction;
@@ -124,6 +126,9 @@ pub enum StartError {
     /// A provider cannot be reached as configured.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// The listener's certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Nothing can be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -148,6 +153,7 @@ impl StartError {
             StartError::Tunnel(TunnelError::Impossible(_))
                 | StartError::NoProviders
                 | StartError::Gateway(_)
+                | StartError::Tls(_)
         )
     }
 
@@ -156,6 +162,7 @@ impl StartError {
         match self {
             StartError::Tunnel(error) => error.hint(),
             StartError::NoProviders => Some("add a provider, or try `autogw start --demo`"),
+            StartError::Tls(error) => Some(error.hint()),
             StartError::Listen(error) => Some(&error.hint),
             StartError::ClientKey { .. } => {
                 Some("set `server.api_key`, or make the directory writable")
@@ -170,7 +177,7 @@ pub struct Running {
     current: Arc<Current>,
     address: Address,
     keys: Arc<RunKeys>,
-    /// What a person should be told of the state file.
+    /// What a person should be told of the state file and the certificate.
     notes: Vec<String>,
     tunnels: Tunnels,
     reloader: Reloader,
@@ -195,6 +202,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     if let Some(tunnel) = tunnel {
         tunnels::check(tunnel, &config.tunnels)?;
     }
+    let secured = secured::open(&config.server)?;
     let written = config.clone();
     let keys = Arc::new(RunKeys::make()?);
     let needs_made_key = client_key::is_needed_locally(&config);
@@ -211,7 +219,8 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         gateway.metrics().follow_log(tail.clone());
     }
     let listen = &gateway.config().server.listen;
-    let (listener, address) = Listener::bind(listen, options.may_change_port).await?;
+    let bound = Listener::bind(listen, options.may_change_port).await?;
+    let (listener, address) = secured.cover(bound);
     // Not before there is a run: the file may be that of a gateway that has the address already.
     if needs_made_key {
         keys.hand_over(&options)?;
@@ -224,7 +233,8 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         board.clone(),
         seed,
     );
-    let rule = local_rule(keys.clone(), address.clone());
+    let tls = secured.tls;
+    let rule = local_rule(keys.clone(), address.clone(), tls.clone());
     let edge = Arc::new(Edge::new(
         current.clone(),
         rule,
@@ -235,7 +245,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
     let reloader = Reloader::new(
         written,
         current.clone(),
-        edge.clone(),
+        (edge.clone(), tls),
         tunnels.clone(),
         keys.clone(),
         options.clone(),
@@ -244,6 +254,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         Some(opened) => (Some(opened.keeper), opened.notes),
         None => (None, Vec::new()),
     };
+    notes.extend(secured.notes);
     let (over, background) = (CancellationToken::new(), TaskTracker::new());
     let facts = Facts::new(&current, &tunnels, &address, &options);
     let grounds = admin::Grounds::new(&options, &over, &background, reloading(&reloader));
@@ -311,10 +322,11 @@ fn restore(current: &Arc<Current>, options: &Options) -> Result<Option<state::Op
 }
 
 /// How the door behind the configured listener follows the configuration.
-fn local_rule(keys: Arc<RunKeys>, address: Address) -> Rule {
+fn local_rule(keys: Arc<RunKeys>, address: Address, tls: Option<Arc<Tls>>) -> Rule {
     Box::new(move |gateway, _| {
         let server = &gateway.config().server;
-        let guard = Guard::new(&address, &server.allowed_hosts, &server.cors);
+        let hosts = secured::hosts(server, &address, tls.as_deref());
+        let guard = Guard::new(&address, &hosts, &server.cors);
         Door::local(guard, keys.local(server))
     })
 }
@@ -355,7 +367,7 @@ impl Running {
         self.keys.made()
     }
 
-    /// What a person should be told of what was kept of the last run.
+    /// What a person should be told of what was kept of the last run, and of the certificate.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

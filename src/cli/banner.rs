@@ -133,7 +133,7 @@ impl Banner {
     /// The banner for programs. `url` is null on a Unix socket.
     pub fn to_json(&self) -> serde_json::Value {
         let socket = match &self.address {
-            Address::Tcp(_) => None,
+            Address::Tcp(_) | Address::Tls(..) => None,
             Address::Unix(path) => Some(path),
         };
         let (state, file) = match &self.client_key {

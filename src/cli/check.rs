@@ -1,6 +1,7 @@
 //! `autogw check`: validates a configuration and says what it amounts to.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::Args;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use crate::config::{
     zero_config,
 };
 use crate::provider::{Models, Provider};
+use crate::server::tls::{self, Certificate, TlsError};
 
 /// Validate a configuration and say what it amounts to
 #[derive(Debug, Clone, Default, Args)]
@@ -50,8 +52,12 @@ pub struct CheckArgs {
 
 /// Runs the verb.
 pub async fn run(args: &CheckArgs, env: Environment, console: &mut Console<'_>) -> Exit {
-    let loaded = match read(args, env).await {
-        Ok(loaded) => loaded,
+    let checked = match read(args, env).await {
+        Ok(mut loaded) => certificate(&mut loaded).map(|certificate| (loaded, certificate)),
+        Err(error) => Err(error),
+    };
+    let (loaded, certificate) = match checked {
+        Ok(checked) => checked,
         Err(error) => {
             report_invalid(args, &error, console);
             return Exit::Usage;
@@ -62,6 +68,9 @@ pub async fn run(args: &CheckArgs, env: Environment, console: &mut Console<'_>) 
         for line in describe(&loaded.config) {
             console.data(line);
         }
+        if let Some(certificate) = &certificate {
+            console.data(describe_certificate(certificate));
+        }
     }
     let outcomes = if args.live {
         Some(live::ask_all(&loaded.config).await)
@@ -69,7 +78,8 @@ pub async fn run(args: &CheckArgs, env: Environment, console: &mut Console<'_>) 
         None
     };
     if args.json {
-        console.json(&Summary::new(&loaded, outcomes.as_deref()));
+        let certificate = certificate.as_ref();
+        console.json(&Summary::new(&loaded, certificate, outcomes.as_deref()));
     } else {
         for outcome in outcomes.iter().flatten() {
             console.data(outcome);
@@ -107,6 +117,34 @@ async fn read(args: &CheckArgs, env: Environment) -> Result<Loaded, ConfigError>
             })
         }
     }
+}
+
+/// The certificate that the start would serve with, if any. What there is to say of it is added to `loaded`.
+fn certificate(loaded: &mut Loaded) -> Result<Option<Certificate>, ConfigError> {
+    let server = &loaded.config.server;
+    let unused = tls::unused(server).map(Diagnostic::warning);
+    let inspected = tls::files(server).map(|files| tls::inspect(files, SystemTime::now()));
+    loaded.warnings.extend(unused);
+    let bad = |error: TlsError| {
+        let error_of_it = Diagnostic::error(error.to_string()).with_hint(error.hint().to_owned());
+        ConfigError::from(error_of_it).after(loaded.warnings.clone())
+    };
+    let certificate = inspected.transpose().map_err(bad)?;
+    if let Some(certificate) = &certificate {
+        let warnings = certificate.warnings.iter().map(Diagnostic::warning);
+        loaded.warnings.extend(warnings);
+    }
+    Ok(certificate)
+}
+
+fn describe_certificate(certificate: &Certificate) -> String {
+    let signed = if certificate.is_self_signed {
+        ", self-signed"
+    } else {
+        ""
+    };
+    let (names, day) = (certificate.names_told(), certificate.last_day());
+    format!("- tls: names=[{names}], until={day}{signed}")
 }
 
 fn report_invalid(args: &CheckArgs, error: &ConfigError, console: &mut Console<'_>) {
@@ -165,6 +203,8 @@ struct Summary<'a> {
     file: Option<String>,
     strategy: &'static str,
     tunnel: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsSummary<'a>>,
     providers: Vec<ProviderSummary<'a>>,
     diagnostics: &'a [Diagnostic],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,14 +221,30 @@ struct ProviderSummary<'a> {
     models: Vec<&'a str>,
 }
 
+#[derive(Serialize)]
+struct TlsSummary<'a> {
+    names: &'a [String],
+    not_after: String,
+    self_signed: bool,
+}
+
 impl<'a> Summary<'a> {
-    fn new(loaded: &'a Loaded, live: Option<&'a [Outcome]>) -> Self {
+    fn new(
+        loaded: &'a Loaded,
+        certificate: Option<&'a Certificate>,
+        live: Option<&'a [Outcome]>,
+    ) -> Self {
         let config = &loaded.config;
         Self {
             ok: live.is_none_or(|outcomes| outcomes.iter().all(|outcome| outcome.ok)),
             file: loaded.path.as_ref().map(|path| path.display().to_string()),
             strategy: config.router.strategy.name(),
             tunnel: config.server.tunnel.map_or("none", Tunnel::name),
+            tls: certificate.map(|certificate| TlsSummary {
+                names: &certificate.names,
+                not_after: humantime::format_rfc3339_seconds(certificate.not_after).to_string(),
+                self_signed: certificate.is_self_signed,
+            }),
             providers: config.providers.iter().map(ProviderSummary::new).collect(),
             diagnostics: &loaded.warnings,
             live,

@@ -360,10 +360,8 @@ fn stderr_kind() -> log::Stderr {
 
 /// A port that was stepped over is said: somebody may have pointed a client at it.
 fn other_port(config: &Config, address: &Address) -> Option<Diagnostic> {
-    match (&config.server.listen, address) {
-        (Listen::Tcp { port, .. }, Address::Tcp(address))
-            if ![0, address.port()].contains(port) =>
-        {
+    match (&config.server.listen, address.tcp()) {
+        (Listen::Tcp { port, .. }, Some(address)) if ![0, address.port()].contains(port) => {
             let message = format!("port {port} is taken, so it is {}", address.port());
             Some(Diagnostic::warning(message))
         }

@@ -65,11 +65,6 @@ impl Report {
         self.add(Severity::Error, None, message.into())
     }
 
-    /// A part of the schema that this build accepts and does not act on.
-    pub(super) fn not_available(&mut self, place: &Place, what: &str) {
-        self.warning(place, format!("{what} is not available yet"));
-    }
-
     /// Keeps the text at `span` out of every excerpt.
     pub(super) fn hide(&mut self, span: Span) {
         self.secrets.push(span);

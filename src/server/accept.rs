@@ -22,6 +22,7 @@ use super::crowd::{Crowd, Place, network};
 use super::edge::Edge;
 use super::listen::{Listener, Stream};
 use super::peer::Peer;
+use super::tls::Tls;
 
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
@@ -45,6 +46,7 @@ pub async fn run(
 ) {
     let room = Arc::new(Semaphore::new(limits.connections));
     let crowd = Arc::new(Crowd::default());
+    let tls = listener.tls();
     let mut complained = None;
     loop {
         let accepted = tokio::select! {
@@ -58,9 +60,16 @@ pub async fn run(
                 };
                 let presence = Arc::new(Presence::default());
                 let peer = Arc::new(Peer::new(address, presence, place));
-                let serve = serve(stream, peer, edge.clone(), limits, drain.clone());
+                let (tls, edge, drain) = (tls.clone(), edge.clone(), drain.clone());
                 tasks.spawn(async move {
-                    serve.await;
+                    // Boxed, as a handshake is over soon and takes kilobytes.
+                    let stream = match tls {
+                        Some(tls) => Box::pin(greeted(stream, &tls, limits, &drain)).await,
+                        None => Some(stream),
+                    };
+                    if let Some(stream) = stream {
+                        serve(stream, peer, edge, limits, drain).await;
+                    }
                     drop(permit);
                 });
             }
@@ -113,6 +122,26 @@ async fn pause(error: &io::Error, complained: &mut Option<std::time::Instant>) {
         *complained = Some(std::time::Instant::now());
     }
     tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+/// The connection behind its handshake; `None` if it did not come to that, or is not wanted any more.
+async fn greeted(
+    stream: Stream,
+    tls: &Tls,
+    limits: Limits,
+    drain: &CancellationToken,
+) -> Option<Stream> {
+    let Stream::Tcp(stream) = stream else {
+        return Some(stream);
+    };
+    let greeting = tls.greet(stream, limits.handshake);
+    match drain.run_until_cancelled(greeting).await? {
+        Ok(greeted) => greeted.map(|stream| Stream::Tls(Box::new(stream))),
+        Err(error) => {
+            tracing::debug!(target: "autogw::server", %error, "no TLS was agreed on");
+            None
+        }
+    }
 }
 
 async fn serve(

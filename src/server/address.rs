@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub enum Address {
     /// TCP.
     Tcp(SocketAddr),
+    /// TCP behind TLS, and the host for which the certificate is, as it stands in a URL.
+    Tls(SocketAddr, String),
     /// A Unix socket.
     Unix(PathBuf),
 }
@@ -16,8 +18,12 @@ pub enum Address {
 impl Address {
     /// The base URL a client on this machine would use; `None` for a Unix socket.
     pub fn url(&self) -> Option<String> {
-        let Address::Tcp(address) = self else {
-            return None;
+        let address = match self {
+            Address::Tcp(address) => address,
+            Address::Tls(address, host) => {
+                return Some(format!("https://{host}:{}", address.port()));
+            }
+            Address::Unix(_) => return None,
         };
         let ip = match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -29,9 +35,14 @@ impl Address {
 
     /// Whether only this machine can reach it over TCP.
     pub fn is_loopback(&self) -> bool {
+        self.tcp().is_some_and(|address| address.ip().is_loopback())
+    }
+
+    /// Address and port; `None` for a Unix socket.
+    pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
-            Address::Tcp(address) => address.ip().is_loopback(),
-            Address::Unix(_) => false,
+            Address::Tcp(address) | Address::Tls(address, _) => Some(*address),
+            Address::Unix(_) => None,
         }
     }
 }
@@ -39,7 +50,7 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Address::Tcp(address) => write!(f, "{address}"),
+            Address::Tcp(address) | Address::Tls(address, _) => write!(f, "{address}"),
             Address::Unix(path) => write!(f, "{}", path.display()),
         }
     }

@@ -131,7 +131,7 @@ impl Timed {
     /// hyper does that by reading on, but not while it holds bytes of a second request that the client
     /// sent without waiting. Then this look is all that would notice.
     fn poll_left(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let Stream::Tcp(stream) = &self.stream else {
+        let Some(stream) = self.stream.tcp() else {
             return Ok(());
         };
         if self.is_watched || self.phase != Phase::Busy {
@@ -192,6 +192,10 @@ macro_rules! on_stream {
     ($timed:expr, $io:ident => $call:expr) => {
         match &mut $timed.stream {
             Stream::Tcp(io) => {
+                let $io = Pin::new(io);
+                $call
+            }
+            Stream::Tls(io) => {
                 let $io = Pin::new(io);
                 $call
             }
@@ -266,10 +270,13 @@ impl AsyncWrite for Timed {
         {
             return Poll::Ready(Err(error));
         }
-        on_stream!(self, io => io.poll_flush(cx))
+        // Only behind TLS, where what was written may still be here.
+        let polled = on_stream!(self, io => io.poll_flush(cx));
+        self.poll_stall(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on_stream!(self, io => io.poll_shutdown(cx))
+        let polled = on_stream!(self, io => io.poll_shutdown(cx));
+        self.poll_stall(cx, polled)
     }
 }

@@ -33,7 +33,7 @@ impl Guard {
         let named = allowed_hosts.iter().map(|host| host.to_ascii_lowercase());
         let hosts = if address.is_loopback() {
             Some(["localhost".to_owned()].into_iter().chain(named).collect())
-        } else if matches!(address, Address::Tcp(_)) && !allowed_hosts.is_empty() {
+        } else if address.tcp().is_some() && !allowed_hosts.is_empty() {
             Some(named.collect())
         } else {
             None

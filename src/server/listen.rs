@@ -7,12 +7,15 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
+use tokio_rustls::server::TlsStream;
 
 use super::address::Address;
+use super::tls::Tls;
 use crate::config::Listen;
 
 /// Longest queue of connections that wait to be accepted.
@@ -56,6 +59,8 @@ impl<T: Duplex + 'static> From<(T, SocketAddr)> for Arrival {
 pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
+    /// TCP, whose connections have to be greeted before anything else.
+    Tls(TcpListener, Arc<Tls>),
     /// A Unix socket, and its file.
     Unix(UnixListener, SocketFile),
     /// Whoever accepts connections in our place and hands them over.
@@ -66,16 +71,30 @@ pub enum Listener {
 pub enum Stream {
     /// TCP.
     Tcp(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream<TcpStream>>),
     /// A Unix socket.
     Unix(UnixStream),
     /// Accepted elsewhere.
     Handed(Box<dyn Duplex>),
 }
 
+impl Stream {
+    /// The connection under it, if that is TCP.
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Stream::Tcp(stream) => Some(stream),
+            Stream::Tls(stream) => Some(stream.get_ref().0),
+            Stream::Unix(_) | Stream::Handed(_) => None,
+        }
+    }
+}
+
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Stream::Tcp(stream) => stream.fmt(f),
+            Stream::Tls(stream) => stream.get_ref().0.fmt(f),
             Stream::Unix(stream) => stream.fmt(f),
             Stream::Handed(_) => f.write_str("Handed"),
         }
@@ -115,13 +134,33 @@ impl Listener {
         bind_unix(path)
     }
 
-    /// The next connection and the address it comes from; `None` for a Unix socket.
+    /// The same behind `tls`, if it is on TCP, and how it is called then.
+    #[must_use]
+    pub fn behind(self, address: Address, tls: Arc<Tls>) -> (Self, Address) {
+        match (self, address) {
+            (Listener::Tcp(listener), Address::Tcp(address)) => {
+                let address = tls.address(address);
+                (Listener::Tls(listener, tls), address)
+            }
+            plain => plain,
+        }
+    }
+
+    /// What its connections have to be greeted with.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        match self {
+            Listener::Tls(_, tls) => Some(tls.clone()),
+            _ => None,
+        }
+    }
+
+    /// The next connection, before any greeting, and the address it comes from; `None` for a Unix socket.
     ///
     /// # Cancel safety
     /// A connection is lost only with the listener.
     pub async fn accept(&mut self) -> io::Result<(Stream, Option<SocketAddr>)> {
         match self {
-            Listener::Tcp(listener) => {
+            Listener::Tcp(listener) | Listener::Tls(listener, _) => {
                 let (stream, peer) = listener.accept().await?;
                 // A stream's events are small: without this they wait for the acknowledgement of the last.
                 stream.set_nodelay(true)?;

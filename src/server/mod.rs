@@ -1,7 +1,7 @@
 //! The edge: listeners, connections, and the guards a request passes before it is anybody's business.
 //!
 //! ```text
-//! listen ─ accept ─ clock (header, idle and write limits) ─ hyper
+//! listen ─ accept ─ tls (where configured) ─ clock (header, idle and write limits) ─ hyper
 //!                                                             └─ edge of this door: request id · host and origin · client key
 //!                                                                  ├─ proxied endpoint ── body (size, pace) ── proxy::handle
 //!                                                                  └─ everything else ─── pages (axum)
@@ -30,6 +30,7 @@ pub mod peer;
 pub mod probe;
 pub mod rate;
 pub mod request_id;
+pub mod tls;
 pub mod tongue;
 pub mod turned_away;
 
@@ -38,6 +39,8 @@ use std::time::Duration;
 /// What a client may take its time for, and how much of us it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// From the beginning of a connection behind TLS to the end of its handshake.
+    pub handshake: Duration,
     /// From the first byte of a request's head to its last.
     pub head: Duration,
     /// Grace for a body, beside [`Limits::body_rate`].
@@ -81,6 +84,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),
             body_rate: 64 * 1024,

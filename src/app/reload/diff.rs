@@ -11,6 +11,7 @@ mod tests;
 use std::fmt::Debug;
 
 use crate::config::{Config, Route, Router, Server};
+use crate::server::tls::Certificate;
 
 use keys::Keys;
 use summary::Counts;
@@ -36,6 +37,8 @@ pub(super) struct Difference {
     pub(super) changes: Vec<String>,
     /// What changed and stays as it runs, a line each.
     pub(super) needs_restart: Vec<String>,
+    /// What deserves a look, beside what the configuration itself says.
+    pub(super) warnings: Vec<String>,
     counts: Counts,
 }
 
@@ -43,6 +46,14 @@ impl Difference {
     /// All of it in one line.
     pub(super) fn summary(&self) -> String {
         self.counts.told(self.needs_restart.len())
+    }
+
+    /// Notes that connections are met with another certificate from now on.
+    pub(super) fn renew(&mut self, certificate: &Certificate) {
+        let (names, day) = (certificate.names_told(), certificate.last_day());
+        self.counts.has_new_certificate = true;
+        self.changes
+            .push(format!("certificate renewed: {names}, until {day}"));
     }
 
     fn setting(&mut self, line: String) {
@@ -134,7 +145,10 @@ fn server(before: &Server, after: &Server, told: &mut Difference) {
             "listen" => told
                 .needs_restart
                 .push("server.host, port or socket".to_owned()),
-            "tls" | "tunnel" => told.needs_restart.push(format!("server.{name}")),
+            "tunnel" => told.needs_restart.push("server.tunnel".to_owned()),
+            "tls" if before.tls.is_some() != after.tls.is_some() => {
+                told.needs_restart.push("server.tls".to_owned());
+            }
             name => told.setting(format!("server.{name}")),
         }
     }

@@ -16,6 +16,7 @@ mod watch;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use parking_lot::Mutex as Lock;
 use tokio::sync::Mutex;
@@ -28,6 +29,7 @@ use crate::config::{Config, ConfigError, Diagnostic, Severity, Style};
 use crate::provider::{Redactor, Secret};
 use crate::proxy::current::Current;
 use crate::server::edge::Edge;
+use crate::server::tls::{self, Identity, Tls};
 use crate::telemetry::clock::now_ms;
 use crate::telemetry::snapshot::Reloaded;
 
@@ -68,6 +70,8 @@ struct Inner {
     current: Arc<Current>,
     /// The edge behind the configured listener.
     edge: Arc<Edge>,
+    /// What it is behind.
+    tls: Option<Arc<Tls>>,
     tunnels: Tunnels,
     keys: Arc<RunKeys>,
     options: Options,
@@ -99,7 +103,7 @@ impl Reloader {
     pub(super) fn new(
         written: Config,
         current: Arc<Current>,
-        edge: Arc<Edge>,
+        (edge, tls): (Arc<Edge>, Option<Arc<Tls>>),
         tunnels: Tunnels,
         keys: Arc<RunKeys>,
         options: Options,
@@ -107,11 +111,10 @@ impl Reloader {
         let mut secrets = vec![keys.spare().clone()];
         secrets.extend(written.secrets());
         let redactor = current.load().redactor().clone();
-        let files = options.source.as_ref().map(|source| source.files());
-        let seen = Fingerprint::of(&files.unwrap_or_default());
-        Self(Arc::new(Inner {
+        let mut inner = Inner {
             current,
             edge,
+            tls,
             tunnels,
             keys,
             options,
@@ -120,8 +123,10 @@ impl Reloader {
                 secrets,
                 redactor,
             }),
-            seen: Lock::new(seen),
-        }))
+            seen: Lock::default(),
+        };
+        inner.seen = Lock::new(Fingerprint::of(&inner.files()));
+        Self(Arc::new(inner))
     }
 
     /// Reloads when the file changes, and on SIGHUP, until `over`.
@@ -161,9 +166,18 @@ impl Reloader {
 }
 
 impl Inner {
+    /// Those of the configuration, and of the certificate that it names.
     fn files(&self) -> Vec<std::path::PathBuf> {
-        let source = self.options.source.as_ref();
-        source.map(|source| source.files()).unwrap_or_default()
+        let Some(source) = &self.options.source else {
+            return Vec::new();
+        };
+        let mut files = source.files();
+        if self.tls.is_some()
+            && let Some(tls) = &self.current.load().config().server.tls
+        {
+            files.extend([tls.cert.clone(), tls.key.clone()]);
+        }
+        files
     }
 
     async fn turn(&self, turn: &mut Turn, cause: Cause) -> Reloaded {
@@ -178,7 +192,7 @@ impl Inner {
             return reloaded;
         };
         // Before it is read: what changes meanwhile is news again.
-        *self.seen.lock() = Fingerprint::of(&source.files());
+        *self.seen.lock() = Fingerprint::of(&self.files());
         let replaced = match source.read().await {
             Ok(fresh) => {
                 let warnings = fresh.warnings.iter().map(Diagnostic::headline);
@@ -193,6 +207,7 @@ impl Inner {
                 reloaded.summary = difference.summary();
                 reloaded.changes = difference.changes;
                 reloaded.needs_restart = difference.needs_restart;
+                reloaded.warnings.extend(difference.warnings);
             }
             Err(bad) => {
                 "the configuration cannot be used; the one before stays in force"
@@ -214,6 +229,7 @@ impl Inner {
         }
         let mut difference = diff::diff(&turn.written, &fresh);
         stay(&mut fresh, &turn.written);
+        let renewed = self.renewed(&fresh, &mut difference)?;
         if difference.changes.is_empty() {
             return Ok(difference);
         }
@@ -223,11 +239,34 @@ impl Inner {
         difference.changes.extend(note);
         let next = last.next(config, redactor);
         let next = next.map_err(|error| Bad::Start(error.into()))?;
+        if let (Some(tls), Some(identity)) = (&self.tls, renewed) {
+            tls.renew(identity);
+        }
         self.current.store(Arc::new(next));
         turn.written = fresh;
         self.edge.refresh();
         self.tunnels.refresh();
         Ok(difference)
+    }
+
+    /// The certificate that `fresh` names, if that is another than the one in force.
+    fn renewed(
+        &self,
+        fresh: &Config,
+        difference: &mut Difference,
+    ) -> Result<Option<Identity>, Bad> {
+        let (Some(tls), Some(files)) = (&self.tls, tls::files(&fresh.server)) else {
+            return Ok(None);
+        };
+        let identity = Identity::load(files, SystemTime::now());
+        let identity = identity.map_err(|error| Bad::Start(error.into()))?;
+        let certificate = identity.certificate();
+        difference.warnings.clone_from(&certificate.warnings);
+        if tls.is(&identity) {
+            return Ok(None);
+        }
+        difference.renew(certificate);
+        Ok(Some(identity))
     }
 
     /// Hides the secrets of `fresh` wherever something is shown, beside those that were there before.
@@ -299,7 +338,9 @@ fn errors(bad: &Bad, redactor: &Redactor) -> Vec<String> {
 fn stay(fresh: &mut Config, running: &Config) {
     let (server, runs) = (&mut fresh.server, &running.server);
     server.listen = runs.listen.clone();
-    server.tls.clone_from(&runs.tls);
+    if server.tls.is_some() != runs.tls.is_some() {
+        server.tls.clone_from(&runs.tls);
+    }
     server.tunnel = runs.tunnel;
     server.admin.clone_from(&runs.admin);
     fresh

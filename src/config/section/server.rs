@@ -44,24 +44,10 @@ impl Section for ServerFile {
             max_body: object.take("max_body", report),
             drain: object.take("drain", report),
             allowed_hosts: object.take("allowed_hosts", report),
-            tls: take_later(object, "tls", report),
+            tls: object.take("tls", report),
             admin: object.take("admin", report),
         })
     }
-}
-
-/// A part that is read and checked, and warned about when it is switched on.
-fn take_later<T: Read>(
-    object: &mut Object<'_>,
-    key: &'static str,
-    report: &mut Report,
-) -> Option<Switch<T>> {
-    let (part, place) = object.take_at(key, report)?;
-    if matches!(part, Switch::On(_)) {
-        let path = object.path_of(key);
-        report.not_available(&place, &path);
-    }
-    Some(part)
 }
 
 impl ServerFile {

@@ -134,7 +134,7 @@ fn is_stranger(stream: &Stream) -> bool {
     match stream {
         Stream::Unix(stream) => !gate::is_owner(stream),
         Stream::Tcp(_) => false,
-        Stream::Handed(_) => true,
+        Stream::Handed(_) | Stream::Tls(_) => true,
     }
 }
 

@@ -6,10 +6,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::http::{Body, Headers, Incoming, Payload, header};
 use super::{chat, patiently};
@@ -19,8 +24,29 @@ use super::{chat, patiently};
 pub(crate) enum Endpoint {
     /// On TCP.
     Tcp(SocketAddr),
+    /// On TCP behind TLS.
+    Tls(SocketAddr, Secure),
     /// On a Unix socket.
     Unix(PathBuf),
+}
+
+/// How a client speaks TLS: whom it trusts, and by which name it calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Secure {
+    /// What it trusts and speaks.
+    pub(crate) config: Arc<ClientConfig>,
+    /// The name that the certificate has to be for.
+    pub(crate) name: String,
+}
+
+impl Secure {
+    /// The connection, or why there is none.
+    pub(crate) async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from(self.name.clone()).expect("a name or an address");
+        TlsConnector::from(self.config.clone())
+            .connect(name, stream)
+            .await
+    }
 }
 
 /// Both directions of a connection.
@@ -96,6 +122,11 @@ impl Client {
                 stream.set_nodelay(true)?;
                 Box::new(stream)
             }
+            Endpoint::Tls(address, secure) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Box::new(secure.connect(stream).await?)
+            }
             Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
         })
     }
@@ -103,6 +134,7 @@ impl Client {
     fn host(&self) -> String {
         match &self.endpoint {
             Endpoint::Tcp(address) => address.to_string(),
+            Endpoint::Tls(address, secure) => format!("{}:{}", secure.name, address.port()),
             Endpoint::Unix(_) => "localhost".to_owned(),
         }
     }

@@ -78,7 +78,7 @@ impl Gateway {
     /// The port that it listens on.
     pub(crate) fn port(&self) -> Option<u16> {
         match self.running.endpoint() {
-            Endpoint::Tcp(address) => Some(address.port()),
+            Endpoint::Tcp(address) | Endpoint::Tls(address, _) => Some(address.port()),
             Endpoint::Unix(_) => None,
         }
     }

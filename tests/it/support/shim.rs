@@ -25,7 +25,7 @@ impl Running {
     /// Where it listens.
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self.running.address() {
-            app::Address::Tcp(address) => Endpoint::Tcp(*address),
+            app::Address::Tcp(address) | app::Address::Tls(address, _) => Endpoint::Tcp(*address),
             app::Address::Unix(path) => Endpoint::Unix(path.clone()),
         }
     }

@@ -28,6 +28,7 @@ pub(super) struct Counts {
     pub(super) keys: Count,
     pub(super) client_keys: Count,
     pub(super) routes: Count,
+    pub(super) has_new_certificate: bool,
     pub(super) strategy: Option<&'static str>,
     pub(super) settings: usize,
 }
@@ -51,6 +52,9 @@ impl Counts {
             ];
             let verbs = verbs.iter().filter(|(number, _)| *number > 0);
             parts.extend(verbs.map(|(number, verb)| format!("{} {verb}", so_many(*number, what))));
+        }
+        if self.has_new_certificate {
+            parts.push("certificate renewed".to_owned());
         }
         parts.extend(self.strategy.map(|name| format!("strategy is {name}")));
         if self.settings > 0 {
