@@ -14,6 +14,7 @@ mod acts;
 mod admin;
 mod background;
 mod client_key;
+mod notify;
 mod observer;
 #[cfg(feature = "otlp")]
 pub mod otlp;
@@ -35,6 +36,8 @@ use tokio_util::task::TaskTracker;
 
 use self::client_key::RunKeys;
 pub use self::client_key::{MadeKey, made_key_file};
+pub use self::notify::Notifier;
+use self::notify::Pulse;
 use self::observer::Facts;
 use self::reload::{Cause, Reloader, Source};
 pub use self::shutdown::Signals;
@@ -82,6 +85,8 @@ pub struct Options {
     pub source: Option<Arc<dyn Source>>,
     /// What has to know of secrets that a reload brings, beside the gateway itself.
     pub redaction: Option<Redaction>,
+    /// The service manager that is told how it goes, if there is one.
+    pub notifier: Notifier,
     /// Where requests are exported to as spans, if anywhere.
     #[cfg(feature = "otlp")]
     pub otlp: Option<otlp::Settings>,
@@ -100,6 +105,7 @@ impl Options {
             tail: None,
             source: None,
             redaction: None,
+            notifier: Notifier::default(),
             #[cfg(feature = "otlp")]
             otlp: None,
         }
@@ -190,6 +196,7 @@ pub struct Running {
     background: TaskTracker,
     /// What is open of the admin API.
     admin: admin::Opened,
+    notifier: Notifier,
 }
 
 /// Starts a gateway; it answers when the future is ready. A tunnel that was asked for is being opened
@@ -272,6 +279,7 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
         over,
         background,
         admin,
+        notifier: options.notifier.clone(),
     };
     running.serve(listener, edge, options.limits, keeper);
     #[cfg(feature = "otlp")]
@@ -281,7 +289,10 @@ pub async fn start(mut config: Config, options: Options) -> Result<Running, Star
             Box::pin(running.stop()).await;
             Err(error)
         }
-        _ => Ok(running),
+        _ => {
+            running.notifier.ready(&running.gateway(), &running.address);
+            Ok(running)
+        }
     }
 }
 
@@ -333,6 +344,12 @@ fn local_rule(keys: Arc<RunKeys>, address: Address, tls: Option<Arc<Tls>>) -> Ru
 
 impl Running {
     fn serve(&self, listener: Listener, edge: Arc<Edge>, limits: Limits, keeper: Option<Keeper>) {
+        let pulse = Pulse {
+            notifier: self.notifier.clone(),
+            edge: edge.clone(),
+            limits,
+        };
+        pulse.spawn(&self.background, &self.over);
         self.connections.spawn(accept::run(
             listener,
             edge,

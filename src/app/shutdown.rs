@@ -69,11 +69,12 @@ impl Signals {
 /// every load balancer understands at the first try, an idle gateway ends without delay, and the
 /// address is free for whoever comes next. `/ready` says 503 to a request that was on its way already.
 pub(super) async fn drain(running: &Running) {
+    let patience = running.gateway().config().server.drain;
+    running.notifier.stopping(patience);
     running.gateway().drain();
     running.drain.cancel();
     running.tunnels.drain();
     running.connections.close();
-    let patience = running.gateway().config().server.drain;
     if tokio::time::timeout(patience, empty(running)).await.is_ok() {
         return;
     }

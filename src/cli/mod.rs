@@ -28,6 +28,7 @@ pub mod reach;
 pub mod reload;
 pub mod requests;
 pub mod save_global;
+pub mod service;
 pub mod setup;
 pub mod shell;
 pub mod source;
@@ -62,6 +63,7 @@ use logs::LogsArgs;
 use reload::ReloadArgs;
 use requests::RequestsArgs;
 use save_global::SaveGlobalArgs;
+use service::ServiceArgs;
 use start::StartArgs;
 use status::StatusArgs;
 use tui::TuiArgs;
@@ -113,6 +115,7 @@ enum Verb {
     Explain(ExplainArgs),
     SaveGlobal(SaveGlobalArgs),
     Init(InitArgs),
+    Service(ServiceArgs),
     Version(VersionArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
@@ -197,6 +200,7 @@ impl Verb {
                 };
                 init::run(args, env, person, console).await
             }
+            Verb::Service(args) => Box::pin(service::run(args, &env, console)).await,
             Verb::Version(args) => version::run(args, console),
             Verb::Completions(args) => completions::run(args, &Cli::command(), console),
             Verb::TunnelChild(args) => tunnel_child::run(args, console),

@@ -165,6 +165,7 @@ pub(super) async fn run_seen(
     let options = app::Options {
         #[cfg(feature = "otlp")]
         otlp,
+        notifier: app::Notifier::of(&env),
         source: Again::of(args, env, &setup.origin),
         ..app::Options::new(setup.home.clone())
     };

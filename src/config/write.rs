@@ -21,15 +21,35 @@ pub fn create_private_directory(directory: &Path) -> io::Result<()> {
 /// (dotfiles) is replaced there and the link stays.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = resolve_link(path)?;
-    let directory = match target.parent() {
+    let directory = parent(&target);
+    create_private_directory(directory)?;
+    let file = NamedTempFile::new_in(directory)?;
+    replace(file, bytes, &target)
+}
+
+/// The same for what everybody may read (0644), in a directory that is there.
+#[cfg(unix)]
+pub fn write_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let target = resolve_link(path)?;
+    let file = NamedTempFile::new_in(parent(&target))?;
+    file.as_file()
+        .set_permissions(fs::Permissions::from_mode(0o644))?;
+    replace(file, bytes, &target)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    create_private_directory(directory)?;
-    let mut file = NamedTempFile::new_in(directory)?;
+    }
+}
+
+fn replace(mut file: NamedTempFile, bytes: &[u8], target: &Path) -> io::Result<()> {
+    let directory = parent(target);
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(&target).map_err(|error| error.error)?;
+    file.persist(target).map_err(|error| error.error)?;
     sync_directory(directory)
 }
 

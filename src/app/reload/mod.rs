@@ -150,8 +150,10 @@ impl Reloader {
     /// What is dropped has changed nothing.
     pub async fn reload(&self, cause: Cause) -> Reloaded {
         let mut turn = self.0.turn.lock().await;
+        let under_way = self.0.options.notifier.reloading();
         let reloaded = self.0.turn(&mut turn, cause).await;
         let gateway = self.0.current.load();
+        under_way.end(&gateway, reloaded.is_good);
         gateway.metrics().reloaded(reloaded.is_good);
         tell(&reloaded, gateway.generation());
         self.0.current.told(reloaded.clone());

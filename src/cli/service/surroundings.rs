@@ -1,0 +1,448 @@
+//! The service as it will find itself: its variables are not those of your shell, and it does not look into
+//! your home. What it would not start with is said before anything is installed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::InstallArgs;
+use super::Problem;
+use super::place::{self, Machine, Scope};
+use super::unit::Unit;
+use crate::config::locate::{existing_formats, locate_with};
+use crate::config::{
+    self, Choice, Config, ConfigError, Diagnostic, Environment, Home, Listen, Name, Source,
+};
+
+/// Where the administrator puts a configuration.
+const SYSTEM_CONFIG: &str = "/etc/auto-gateway";
+
+/// How long a gateway drains that says nothing else.
+const USUAL_DRAIN: Duration = Duration::from_secs(30);
+
+/// Ports below need a capability.
+const FIRST_FREE_PORT: u16 = 1024;
+
+/// A unit that will start, and what is to be said of it.
+#[derive(Debug)]
+pub(super) struct Prospect {
+    pub(super) unit: Unit,
+    pub(super) warnings: Vec<Diagnostic>,
+    /// The configuration, if there is a file.
+    pub(super) config: Option<PathBuf>,
+}
+
+/// What is looked at.
+pub(super) struct Look<'a> {
+    pub(super) args: &'a InstallArgs,
+    pub(super) scope: Scope,
+    pub(super) shell: &'a Environment,
+    /// What the manager gives to its services.
+    pub(super) given: Environment,
+    pub(super) machine: &'a Machine,
+    pub(super) systemd: Option<u32>,
+}
+
+impl Look<'_> {
+    /// Reads the configuration as the service would.
+    ///
+    /// # Errors
+    /// It would not start: says why, and what to do.
+    pub(super) fn look(&self) -> Result<Prospect, Problem> {
+        let home = self.home()?;
+        let env_file = self.env_file(&home)?;
+        let bare = self.bare(&home);
+        let inside = match self.machine.path(&env_file) {
+            path if path.is_file() => bare.with_file(&path).map_err(Problem::Config)?,
+            _ => bare,
+        };
+        let source = self.source(&inside)?;
+        let loaded = self.load(&source, &inside, &env_file)?;
+        let mut warnings = loaded.1;
+        let config = loaded.0;
+        warnings.extend(self.hidden_program());
+        let file = match source {
+            Source::File(path) => Some(path),
+            Source::Environment => None,
+        };
+        Ok(Prospect {
+            unit: self.unit(&config, file.as_deref(), home, env_file, &inside),
+            warnings,
+            config: file,
+        })
+    }
+
+    /// The unit for a machine whose configuration is not here.
+    pub(super) fn blind(&self) -> Result<Unit, Problem> {
+        let home = self.home()?;
+        let arguments = match (&self.args.config, &self.args.scope.name, self.scope) {
+            (Some(path), ..) => vec!["--config".to_owned(), path.to_string_lossy().into_owned()],
+            (None, Some(name), Scope::User) => vec!["--name".to_owned(), name.as_str().to_owned()],
+            (None, Some(name), Scope::System) => {
+                let file = Home::at(SYSTEM_CONFIG).config_file(Some(name), "json");
+                vec!["--config".to_owned(), file.to_string_lossy().into_owned()]
+            }
+            (None, None, _) => Vec::new(),
+        };
+        Ok(Unit {
+            scope: self.scope,
+            name: self.unit_name(),
+            program: self.machine.program.clone(),
+            arguments,
+            env_file: self.env_file(&home)?,
+            home: self.unusual(&home),
+            needs_env_file: self.args.env_file.is_some(),
+            has_config: true,
+            drain: USUAL_DRAIN,
+            has_low_port: false,
+            writes_to: Vec::new(),
+            systemd: self.systemd,
+        })
+    }
+
+    /// The home, where it is not what a service finds by itself.
+    fn unusual(&self, home: &Home) -> Option<PathBuf> {
+        let usual = Home::of(&Environment::empty().with_home(self.person()));
+        let is_usual = self.scope == Scope::User && usual.is_ok_and(|usual| usual == *home);
+        (!is_usual).then(|| home.directory().to_owned())
+    }
+
+    fn unit(
+        &self,
+        config: &Config,
+        file: Option<&Path>,
+        home: Home,
+        env_file: PathBuf,
+        inside: &Environment,
+    ) -> Unit {
+        let is_own = |directory: &Path| {
+            directory.starts_with(home.directory())
+                || directory.starts_with(format!("/run/{}", self.unit_name()))
+        };
+        let writes_to = outside(config).filter(|directory| !is_own(directory));
+        Unit {
+            scope: self.scope,
+            name: self.unit_name(),
+            program: self.machine.program.clone(),
+            arguments: self.arguments(file, inside),
+            writes_to: writes_to.collect(),
+            home: self.unusual(&home),
+            env_file,
+            needs_env_file: self.args.env_file.is_some(),
+            has_config: file.is_some(),
+            drain: config.server.drain,
+            has_low_port: matches!(
+                config.server.listen,
+                Listen::Tcp {
+                    port: 1..FIRST_FREE_PORT,
+                    ..
+                }
+            ),
+            systemd: self.systemd,
+        }
+    }
+
+    fn unit_name(&self) -> String {
+        place::unit_name(self.args.scope.name.as_ref())
+    }
+
+    fn person(&self) -> PathBuf {
+        self.shell.home().map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// The directory of autogw's files. That of a person may have been chosen in the shell.
+    fn home(&self) -> Result<Home, Problem> {
+        match self.scope {
+            Scope::System => Ok(Home::at(format!("/var/lib/{}", self.unit_name()))),
+            Scope::User => Home::of(self.shell)
+                .map(|home| Home::at(home.directory()))
+                .map_err(|error| Problem::failed(error.to_string())),
+        }
+    }
+
+    fn env_file(&self, home: &Home) -> Result<PathBuf, Problem> {
+        if let Some(path) = &self.args.env_file {
+            return absolute(path);
+        }
+        let name = match &self.args.scope.name {
+            Some(name) => format!("env.{}", name.as_str()),
+            None => "env".to_owned(),
+        };
+        Ok(match self.scope {
+            Scope::System => Path::new(SYSTEM_CONFIG).join(name),
+            Scope::User => home.directory().join(name),
+        })
+    }
+
+    /// What the service has of variables before it reads a file.
+    fn bare(&self, home: &Home) -> Environment {
+        let env = self.given.clone().with_home(match self.scope {
+            Scope::System => home.directory().to_owned(),
+            Scope::User => self.person(),
+        });
+        env.with("AUTOGW_HOME", home.directory().to_string_lossy())
+    }
+
+    /// The configuration that is meant: what the service finds by itself, or what was named here.
+    fn source(&self, inside: &Environment) -> Result<Source, Problem> {
+        if let Some(path) = &self.args.config {
+            if self.scope == Scope::User && self.args.scope.name.is_some() {
+                let hint = "`autogw save-global FILE --name X` saves it under the name; then leave out --config";
+                return Err(
+                    Problem::usage("--config and --name at once are for --system").hint(hint),
+                );
+            }
+            return self.visible(absolute(path)?);
+        }
+        let system = self.machine.path(SYSTEM_CONFIG);
+        if let (Scope::System, Some(name)) = (self.scope, &self.args.scope.name) {
+            return self.named(name, &system);
+        }
+        let choice = Choice {
+            config: None,
+            name: self.args.scope.name.clone(),
+        };
+        let own = locate_with(&choice, inside, &system).map_err(Problem::Config)?;
+        if self.scope == Scope::User && own == Source::Environment {
+            return locate_with(&choice, self.shell, &system).map_err(Problem::Config);
+        }
+        Ok(own)
+    }
+
+    /// `config.X.json` of the administrator.
+    fn named(&self, name: &Name, system: &Path) -> Result<Source, Problem> {
+        let found = existing_formats(&Home::at(system), Some(name));
+        match found.as_slice() {
+            [one] => Ok(Source::File(one.clone())),
+            [] => {
+                let file = Home::at(SYSTEM_CONFIG).config_file(Some(name), "json");
+                let message = format!("there is no configuration {}", file.display());
+                Err(Problem::usage(message).hint("put it there, or name it with --config"))
+            }
+            [..] => {
+                let message = format!(
+                    "two configurations side by side: {} and {}",
+                    found[0].display(),
+                    found[1].display()
+                );
+                Err(Problem::usage(message).hint("remove one, or choose with --config"))
+            }
+        }
+    }
+
+    /// A file that a service of the system can see.
+    fn visible(&self, path: PathBuf) -> Result<Source, Problem> {
+        if !path.is_file() {
+            return Err(Problem::usage(format!(
+                "there is no file {} (given with --config)",
+                path.display()
+            )));
+        }
+        if self.scope == Scope::System && place::is_hidden(&path) && !self.args.print {
+            let message = format!(
+                "a service of the system does not see {}: homes and /tmp are hidden from it",
+                path.display()
+            );
+            let hint = format!(
+                "sudo install -D -m 640 {} {SYSTEM_CONFIG}/config.json",
+                path.display()
+            );
+            return Err(Problem::usage(message).hint(&hint));
+        }
+        Ok(Source::File(path))
+    }
+
+    /// What is started beside `start`, so that the service finds `file` too.
+    fn arguments(&self, file: Option<&Path>, inside: &Environment) -> Vec<String> {
+        let choice = Choice {
+            config: None,
+            name: self
+                .args
+                .scope
+                .name
+                .clone()
+                .filter(|_| self.scope == Scope::User),
+        };
+        let system = self.machine.path(SYSTEM_CONFIG);
+        let found = locate_with(&choice, inside, &system).ok();
+        let finds_it = match (&found, file) {
+            (Some(Source::File(found)), Some(file)) => found == file,
+            (_, None) => true,
+            _ => false,
+        };
+        match (choice.name, file) {
+            (Some(name), _) => vec!["--name".to_owned(), name.as_str().to_owned()],
+            (None, Some(file)) if !finds_it => {
+                vec!["--config".to_owned(), file.to_string_lossy().into_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn load(
+        &self,
+        source: &Source,
+        inside: &Environment,
+        env_file: &Path,
+    ) -> Result<(Config, Vec<Diagnostic>), Problem> {
+        let read = |env: &Environment| read(source, env);
+        match read(inside) {
+            Ok(loaded) => {
+                let missed = if *source == Source::Environment {
+                    self.offered(inside)
+                } else {
+                    Vec::new()
+                };
+                let mut warnings = loaded.1;
+                if !missed.is_empty() {
+                    let message = format!(
+                        "your shell has {}, which the service will not have",
+                        missed.join(", ")
+                    );
+                    warnings.push(Diagnostic::warning(message).with_hint(into_file(env_file)));
+                }
+                Ok((loaded.0, warnings))
+            }
+            Err(error) => Err(self.without(source, inside, env_file, error)),
+        }
+    }
+
+    /// Why it does not start, seen beside what the shell has.
+    fn without(
+        &self,
+        source: &Source,
+        inside: &Environment,
+        env_file: &Path,
+        error: ConfigError,
+    ) -> Problem {
+        let missing = match source {
+            Source::Environment => self.offered(inside),
+            Source::File(_) => self.missing(source, inside),
+        };
+        if missing.is_empty() {
+            return match source {
+                Source::File(_) => Problem::Config(error),
+                Source::Environment => Problem::usage(
+                    "there is no configuration, and the service has no variables to go by",
+                )
+                .hint(&self.beginning(env_file)),
+            };
+        }
+        let names = missing.join(", ");
+        let message = match source {
+            Source::File(path) => format!(
+                "{} needs {names}, which your shell has and the service has not",
+                path.display()
+            ),
+            Source::Environment => format!(
+                "there is no configuration, and the service does not have what your shell has: {names}"
+            ),
+        };
+        Problem::usage(message).hint(&into_file(env_file))
+    }
+
+    /// How somebody begins who has nothing.
+    fn beginning(&self, env_file: &Path) -> String {
+        let config = match self.scope {
+            Scope::System => format!(
+                "write {SYSTEM_CONFIG}/config.json (`autogw init` writes one to begin with)"
+            ),
+            Scope::User => "`autogw init` writes one".to_owned(),
+        };
+        format!(
+            "{config}, or put OPENAI_API_KEY=… and the like into {}",
+            env_file.display()
+        )
+    }
+
+    /// Variables of the shell without which `source` cannot be used.
+    fn missing(&self, source: &Source, inside: &Environment) -> Vec<String> {
+        let of_shell: Vec<(&str, &str)> = self.only_in_shell(inside).collect();
+        let all_but = |left_out: Option<&str>| {
+            let rest = of_shell.iter().filter(|(name, _)| Some(*name) != left_out);
+            rest.fold(inside.clone(), |env, (name, value)| env.with(*name, *value))
+        };
+        if read(source, &all_but(None)).is_err() {
+            return Vec::new();
+        }
+        let is_needed = |name: &&str| read(source, &all_but(Some(name))).is_err();
+        let names = of_shell.iter().map(|(name, _)| *name);
+        names.filter(is_needed).map(str::to_owned).collect()
+    }
+
+    /// Variables of the shell that bring a provider.
+    fn offered(&self, inside: &Environment) -> Vec<String> {
+        let count = |env: &Environment| config::discover(env).map_or(0, |found| found.found.len());
+        let before = count(inside);
+        let brings =
+            |(name, value): &(&str, &str)| count(&inside.clone().with(*name, *value)) > before;
+        let bringing = self.only_in_shell(inside).filter(brings);
+        bringing.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    fn only_in_shell<'a>(
+        &'a self,
+        inside: &'a Environment,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let names = self.shell.names().filter(|name| inside.get(name).is_none());
+        names.filter_map(|name| Some((name, self.shell.get(name)?)))
+    }
+
+    fn hidden_program(&self) -> Option<Diagnostic> {
+        let program = &self.machine.program;
+        (self.scope == Scope::System && place::is_hidden(program)).then(|| {
+            let message = format!(
+                "a service of the system cannot run {}: homes and /tmp are hidden from it",
+                program.display()
+            );
+            let hint = format!(
+                "sudo install -m 755 {} /usr/local/bin/autogw, then install the service with that",
+                program.display()
+            );
+            Diagnostic::warning(message).with_hint(hint)
+        })
+    }
+}
+
+/// The configuration as the service would have it. Of local servers nobody is asked: what a port offers now
+/// says nothing of the next boot.
+fn read(source: &Source, env: &Environment) -> Result<(Config, Vec<Diagnostic>), ConfigError> {
+    match source {
+        Source::File(path) => {
+            let loaded = config::load(path, env)?;
+            Ok((loaded.config, loaded.warnings))
+        }
+        Source::Environment => {
+            let discovery = config::discover(env)?;
+            let config = config::zero_config(discovery.found, env)?;
+            Ok((config, discovery.warnings))
+        }
+    }
+}
+
+/// Directories beside its own that a gateway with `config` writes to.
+fn outside(config: &Config) -> impl Iterator<Item = PathBuf> {
+    let socket = match &config.server.listen {
+        Listen::Unix(path) => path.parent(),
+        Listen::Tcp { .. } => None,
+    };
+    let state = config.router.persistence_path.as_deref();
+    let state = state.and_then(Path::parent);
+    let found: Vec<PathBuf> = socket
+        .into_iter()
+        .chain(state)
+        .map(Path::to_owned)
+        .collect();
+    found.into_iter()
+}
+
+fn into_file(env_file: &Path) -> String {
+    format!(
+        "write them to {} (mode 600, a line NAME=value each), or name a file with --env-file",
+        env_file.display()
+    )
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Problem> {
+    std::path::absolute(path)
+        .map_err(|error| Problem::failed(format!("{}: {error}", path.display())))
+}
