@@ -20,6 +20,7 @@ mod patient;
 mod port;
 mod providers;
 mod running;
+mod service;
 mod system;
 mod told;
 mod trust;
@@ -79,13 +80,14 @@ pub struct DoctorArgs {
 type Check = for<'a> fn(&'a Patient) -> LocalBoxFuture<'a, Vec<Finding>>;
 
 /// Every check under the name of its group, in the order in which they are told.
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("configuration", |it| at_once(configuration::check(it))),
     ("files", |it| at_once(files::check(it))),
     ("system", |it| at_once(system::check(it))),
     ("listener", |it| at_once(listener::check(it))),
     ("port", |it| port::check(it).boxed_local()),
     ("gateway", |it| running::check(it).boxed_local()),
+    ("service", |it| service::check(it).boxed_local()),
     ("providers", |it| providers::check(it).boxed_local()),
     ("tunnels", |it| tunnels::check(it).boxed_local()),
     ("clients", |it| variables::check(it).boxed_local()),

@@ -25,10 +25,6 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     }
     findings.extend(patient.file().and_then(written_by_others));
     findings.extend(patient.env_file.as_deref().and_then(read_by_others));
-    let tls = patient
-        .config()
-        .and_then(|config| config.server.tls.as_ref());
-    findings.extend(tls.and_then(|tls| read_by_others(&tls.key)));
     findings
 }
 
