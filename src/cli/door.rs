@@ -181,7 +181,7 @@ pub(super) fn cursor_model(config: &Config, example: &str) -> String {
 
 /// Cursor sends the names that it knows to its own servers, whatever the base URL says. It knows none with
 /// such a beginning, which is dropped here.
-fn unknown_to_cursor(name: &str) -> String {
+pub(super) fn unknown_to_cursor(name: &str) -> String {
     if name.contains('/') {
         name.to_owned()
     } else {

@@ -10,6 +10,7 @@ pub mod banner;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod connect;
 pub mod console;
 mod dashboard;
 pub mod doctor;
@@ -24,6 +25,7 @@ pub mod local;
 pub mod logs;
 mod page;
 mod process;
+mod question;
 pub mod reach;
 pub mod reload;
 pub mod requests;
@@ -54,6 +56,7 @@ use ask::Ask;
 use check::CheckArgs;
 use completions::CompletionsArgs;
 use config::ConfigArgs;
+use connect::ConnectArgs;
 use console::Console;
 use doctor::DoctorArgs;
 use exit::Exit;
@@ -79,6 +82,7 @@ use version::VersionArgs;
 Examples:
   autogw start --demo      try it: simulated providers, no key, no network
   autogw tui --demo        the same, seen and steered in a dashboard
+  autogw connect codex     point a coding agent here, and back again with --undo
   autogw start             serve what the environment offers (OPENAI_API_KEY, Ollama, …)
   autogw init              write a commented configuration
   autogw check --live      ask every key for every model once
@@ -105,6 +109,7 @@ pub struct Cli {
 enum Verb {
     Start(StartArgs),
     Tui(TuiArgs),
+    Connect(ConnectArgs),
     Status(StatusArgs),
     Requests(RequestsArgs),
     Logs(LogsArgs),
@@ -138,7 +143,7 @@ const STYLES: Styles = Styles::styled()
 
 /// The whole program: parses the arguments of the process, does what they ask, says how it went.
 pub fn main() -> ExitCode {
-    prepare_process();
+    let umask = prepare_process();
     let cli = Cli::parse();
     cli.color.apply();
     let (mut out, mut err) = (anstream::stdout(), anstream::stderr());
@@ -151,19 +156,20 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let exit = runtime.block_on(cli.verb.run(Environment::of_process(), &mut console));
+    let exit = runtime.block_on(cli.verb.run(Environment::of_process(), umask, &mut console));
     // A name lookup that hangs in a thread of its own must not hold up the end.
     runtime.shutdown_background();
     exit.into()
 }
 
-/// What has to hold before anything opens a file, a connection or panics.
-fn prepare_process() {
+/// What has to hold before anything opens a file, a connection or panics. Returns the umask that there was.
+fn prepare_process() -> Mode {
     // Configurations, logs and sockets are nobody else's business.
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    let umask = rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // Fails only if a provider is installed already, which is all that is wanted.
     let _ = rustls::crypto::ring::default_provider().install_default();
     log::install_panic_hook();
+    umask
 }
 
 impl Verb {
@@ -176,10 +182,11 @@ impl Verb {
         builder.enable_all().build()
     }
 
-    async fn run(&self, env: Environment, console: &mut Console<'_>) -> Exit {
+    async fn run(&self, env: Environment, umask: Mode, console: &mut Console<'_>) -> Exit {
         match self {
             Verb::Start(args) => Box::pin(start::run(args, env, console)).await,
             Verb::Tui(args) => Box::pin(tui::run(args, env, console)).await,
+            Verb::Connect(args) => Box::pin(connect::run(args, env, umask, console)).await,
             Verb::Status(args) => status::run(args, &env, console).await,
             Verb::Requests(args) => requests::run(args, &env, console).await,
             Verb::Logs(args) => logs::run(args, &env, console).await,

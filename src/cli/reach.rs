@@ -1,4 +1,5 @@
-//! The options that say which running gateway is meant, and how it is told that none answers.
+//! The options that say which running gateway is meant, how it is told that none answers, and where its listener is
+//! reached.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use super::exit::Exit;
 use super::table::plain;
 use crate::attach::{Client, Door, Trouble};
 use crate::config::{Environment, Home, Name};
+use crate::provider::Secret;
 
 /// Which running gateway is meant.
 #[derive(Debug, Clone, Default, Args)]
@@ -121,6 +123,23 @@ pub(super) fn tell(trouble: &Trouble, console: &mut Console<'_>) -> Exit {
     Exit::Failed
 }
 
+/// Where a host that is bound can be reached from here.
+pub(super) fn reachable(host: &str) -> String {
+    match host.trim_matches(['[', ']']) {
+        "0.0.0.0" => "127.0.0.1".to_owned(),
+        "::" => "[::1]".to_owned(),
+        ip if ip.contains(':') => format!("[{ip}]"),
+        name => name.to_owned(),
+    }
+}
+
+/// The key that a running gateway has left for programs of its owner.
+pub(super) fn made_key(path: &Path) -> Option<Secret> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let key = text.trim();
+    (!key.is_empty()).then(|| Secret::new(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +188,18 @@ mod tests {
         for text in ["", "two words", "line\nline", &"x".repeat(5000)] {
             std::fs::write(&file, text).expect("a file");
             assert!(read_token(&file).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_bound_everywhere_is_reached_here() {
+        for (host, name) in [
+            ("0.0.0.0", "127.0.0.1"),
+            ("::", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("localhost", "localhost"),
+        ] {
+            assert_eq!(reachable(host), name);
         }
     }
 }

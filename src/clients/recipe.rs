@@ -4,7 +4,7 @@
 //! `/v1`, `{v1beta}` that and `/v1beta`, `{key}` the client key, `{model}` the model to ask for. What
 //! contains `{model}` is left out where the client keeps its own model. In an object the one key
 //! `{models}`, and in a list an item `{"{models}": …}`, stand for an entry per model that may be asked for,
-//! whose name is `{each}` below it.
+//! whose name is `{each}` below it. So does an item that is put into a list of the client's own.
 
 use std::sync::LazyLock;
 
@@ -97,7 +97,8 @@ pub struct Template {
     pub at: Vec<String>,
     /// What is to be there; its strings are templates.
     pub to: Value,
-    /// `at` leads to a list, and `to` is an item of it: the one whose field of this name is the same.
+    /// `at` leads to a list, and `to` is an item of it, or one per model: the one whose field of this name
+    /// is the same.
     #[serde(default)]
     pub by: Option<String>,
 }
@@ -124,4 +125,159 @@ fn dialect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dialect, D::Err
     let mut all = Dialect::ALL.into_iter();
     all.find(|dialect| dialect.name() == name)
         .ok_or_else(|| de::Error::custom(format!("`{name}` is no dialect")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// What may stand in braces.
+    const WORDS: [&str; 7] = ["origin", "v1", "v1beta", "key", "model", "models", "each"];
+
+    /// Every template of a row, wherever it stands.
+    fn templates(recipe: &Recipe) -> Vec<String> {
+        let lists = [&recipe.arguments, &recipe.steps, &recipe.notes];
+        let mut all: Vec<String> = lists.into_iter().flatten().cloned().collect();
+        all.extend(
+            recipe
+                .variables
+                .iter()
+                .map(|variable| variable.value.clone()),
+        );
+        for change in recipe.files.iter().flat_map(|file| &file.changes) {
+            all.extend(change.at.iter().cloned());
+            strings(&change.to, &mut all);
+        }
+        all
+    }
+
+    fn strings(value: &Value, all: &mut Vec<String>) {
+        match value {
+            Value::String(text) => all.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| strings(item, all)),
+            Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+                all.push(name.clone());
+                strings(field, all);
+            }),
+            _ => {}
+        }
+    }
+
+    /// What stands in braces in `text` and is written like a word.
+    fn words(text: &str) -> Vec<&str> {
+        let parts = text.split('{').skip(1);
+        let words = parts.filter_map(|part| part.split_once('}').map(|(word, _)| word));
+        words
+            .filter(|word| !word.is_empty() && word.chars().all(char::is_alphanumeric))
+            .collect()
+    }
+
+    #[test]
+    fn every_client_that_was_promised_has_a_row_of_its_own() {
+        let names: Vec<&str> = recipes().iter().map(|recipe| &*recipe.name).collect();
+        let promised = [
+            "claude-code",
+            "codex",
+            "gemini-cli",
+            "cursor",
+            "opencode",
+            "aider",
+            "continue",
+            "cline",
+            "zed",
+            "llm",
+            "open-webui",
+            "openai-sdk",
+            "anthropic-sdk",
+            "gemini-sdk",
+        ];
+        assert_eq!(names, promised);
+        assert!(Recipe::of("codex").is_some_and(|recipe| recipe.title == "Codex"));
+        assert!(Recipe::of("Codex").is_none());
+    }
+
+    #[test]
+    fn every_row_connects_by_something_and_presents_the_key_at_the_address() {
+        for recipe in recipes() {
+            let name = &recipe.name;
+            let all = templates(recipe);
+            let mentions = |word: &str| all.iter().any(|text| words(text).contains(&word));
+            assert!(mentions("key"), "{name}");
+            assert!(mentions("origin") || mentions("v1"), "{name}");
+            let by_hand = recipe.steps.iter().any(|step| step.contains("{key}"));
+            assert!(
+                by_hand || !recipe.files.is_empty() || !recipe.variables.is_empty(),
+                "{name}"
+            );
+            let started = !recipe.arguments.is_empty() || !recipe.variables.is_empty();
+            assert!(
+                recipe.arguments.is_empty() || recipe.program.is_some(),
+                "{name}"
+            );
+            assert!(
+                started || recipe.program.is_none() || !recipe.files.is_empty(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_known_words_stand_in_braces() {
+        for recipe in recipes() {
+            for text in templates(recipe) {
+                let unknown: Vec<&str> = words(&text)
+                    .into_iter()
+                    .filter(|word| !WORDS.contains(word))
+                    .collect();
+                assert!(unknown.is_empty(), "{}: {text}: {unknown:?}", recipe.name);
+            }
+        }
+    }
+
+    #[test]
+    fn files_are_where_every_user_has_them_and_no_place_is_changed_twice() {
+        for recipe in recipes() {
+            let mut places = HashSet::new();
+            for file in &recipe.files {
+                for path in [Some(&file.path), file.macos_path.as_ref()]
+                    .into_iter()
+                    .flatten()
+                {
+                    assert!(path.starts_with("~/") || path.starts_with("${"), "{path}");
+                }
+                assert!(!file.changes.is_empty(), "{}", file.path);
+                for change in &file.changes {
+                    let list = change.by.is_some();
+                    assert!(list || !change.at.is_empty(), "{}: a whole file", file.path);
+                    assert!(places.insert((&file.path, &change.at)), "{:?}", change.at);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_item_of_a_list_has_the_field_that_it_is_known_by() {
+        let changes = recipes().iter().flat_map(|recipe| &recipe.files);
+        let mut seen = 0;
+        for change in changes.flat_map(|file| &file.changes) {
+            let Some(by) = &change.by else { continue };
+            seen += 1;
+            let item = change.to.get("{models}").unwrap_or(&change.to);
+            assert!(item.get(by).is_some_and(Value::is_string), "{by}: {item}");
+        }
+        assert!(seen > 0);
+    }
+
+    #[test]
+    fn how_it_is_known_has_a_version_or_a_month() {
+        for recipe in recipes() {
+            let is_fit = match &recipe.known {
+                Known::Tried(version) => version.contains('.'),
+                Known::Documented(month) => month.len() == 7 && month.as_bytes()[4] == b'-',
+            };
+            assert!(is_fit, "{}", recipe.name);
+        }
+    }
 }

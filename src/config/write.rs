@@ -20,6 +20,15 @@ pub fn create_private_directory(directory: &Path) -> io::Result<()> {
 /// A crash leaves the old file or the new one. A symbolic link is followed, so that a file kept elsewhere
 /// (dotfiles) is replaced there and the link stays.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, None)
+}
+
+/// The same with the permissions `mode`, which the file has from its first moment on.
+pub fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    replace(path, bytes, Some(mode))
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     let target = resolve_link(path)?;
     let directory = parent(&target);
     create_private_directory(directory)?;
@@ -48,6 +57,11 @@ fn parent(path: &Path) -> &Path {
 fn replace(mut file: NamedTempFile, bytes: &[u8], target: &Path) -> io::Result<()> {
     let directory = parent(target);
     file.write_all(bytes)?;
+    #[cfg(unix)]
+    if let Some(mode) = mode {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        file.as_file().set_permissions(permissions)?;
+    }
     file.as_file().sync_all()?;
     file.persist(target).map_err(|error| error.error)?;
     sync_directory(directory)
@@ -66,7 +80,7 @@ pub fn back_up(path: &Path) -> io::Result<PathBuf> {
 const MAX_LINKS: usize = 40;
 
 /// Where a chain of links ends, even if nothing is there yet.
-fn resolve_link(path: &Path) -> io::Result<PathBuf> {
+pub fn resolve_link(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&path) {
@@ -77,8 +91,8 @@ fn resolve_link(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many symbolic links"))
 }
 
-/// The rename itself is only durable once the directory is written.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+/// Makes what was done in `directory` durable: a rename is only once the directory is written.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(directory)?.sync_all()?;
     }

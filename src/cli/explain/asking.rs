@@ -1,6 +1,5 @@
 //! Asks the running gateway: where it is, with which key, and what it says.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use url::Url;
 
 use super::Subject;
 use crate::app::made_key_file;
+use crate::cli::reach::{made_key, reachable};
 use crate::cli::setup::Setup;
 use crate::config::{Listen, Name};
 use crate::provider::Secret;
@@ -247,23 +247,6 @@ async fn whole(mut response: reqwest::Response) -> reqwest::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// Where a host that is bound can be reached from here.
-fn reachable(host: &str) -> String {
-    match host.trim_matches(['[', ']']) {
-        "0.0.0.0" => "127.0.0.1".to_owned(),
-        "::" => "[::1]".to_owned(),
-        ip if ip.contains(':') => format!("[{ip}]"),
-        name => name.to_owned(),
-    }
-}
-
-/// The key that a running gateway has left for programs of its owner.
-fn made_key(path: &std::path::Path) -> Option<Secret> {
-    let text = fs::read_to_string(path).ok()?;
-    let key = text.trim();
-    (!key.is_empty()).then(|| Secret::new(key))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,18 +276,6 @@ mod tests {
         };
         let url = place.url(&["routing", "requests", "../a?b/c"]);
         assert_eq!(url.as_str(), "http://h/routing/requests/..%2Fa%3Fb%2Fc");
-    }
-
-    #[test]
-    fn what_is_bound_everywhere_is_reached_here() {
-        for (host, name) in [
-            ("0.0.0.0", "127.0.0.1"),
-            ("::", "[::1]"),
-            ("[::1]", "[::1]"),
-            ("localhost", "localhost"),
-        ] {
-            assert_eq!(reachable(host), name);
-        }
     }
 
     #[test]

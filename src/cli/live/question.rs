@@ -1,13 +1,11 @@
-//! The smallest useful request, in the dialect that a provider speaks.
+//! The smallest useful request to a provider, in the dialect that it speaks.
 
 use serde_json::{Map, Value, json};
 
 use crate::chat::Dialect;
+use crate::cli::question::smallest;
 use crate::provider::{Feature, Model, Provider};
 use crate::proxy::written::gemini_path;
-
-/// Tokens an answer may have. Some fail when one is all they may think with.
-const TOKENS: u32 = 16;
 
 /// Whether Anthropic's dialect is the one it is asked in, which wants a version.
 pub(super) fn is_anthropics(provider: &Provider) -> bool {
@@ -35,26 +33,12 @@ pub(in crate::cli) fn question(provider: &Provider, model: &Model) -> (String, V
             gemini_path(name, "embedContent"),
             json!({ "content": { "parts": [{ "text": "hi" }] } }),
         ),
-        (Dialect::Gemini, false) => (
-            gemini_path(name, "generateContent"),
-            json!({
-                "contents": [{ "role": "user", "parts": [{ "text": "hi" }] }],
-                "generationConfig": { "maxOutputTokens": TOKENS },
-            }),
-        ),
-        (Dialect::Anthropic, _) => (
-            "/messages".to_owned(),
-            json!({ "model": name, "max_tokens": TOKENS, "messages": said() }),
-        ),
         (Dialect::OpenAiChat | Dialect::OpenAiResponses, true) => (
             "/embeddings".to_owned(),
             json!({ "model": name, "input": "hi" }),
         ),
-        (Dialect::OpenAiResponses, false) => (
-            "/responses".to_owned(),
-            json!({ "model": name, "input": "hi", "max_output_tokens": TOKENS, "store": false }),
-        ),
-        (Dialect::OpenAiChat, false) => ("/chat/completions".to_owned(), chat(provider, name)),
+        (Dialect::OpenAiChat, false) => chat(provider, name),
+        (dialect, _) => smallest(dialect, name),
     };
     if let Value::Object(fields) = fields {
         body.extend(fields);
@@ -62,16 +46,17 @@ pub(in crate::cli) fn question(provider: &Provider, model: &Model) -> (String, V
     (path, Value::Object(body))
 }
 
-fn said() -> Value {
-    json!([{ "role": "user", "content": "hi" }])
-}
-
-fn chat(provider: &Provider, name: &str) -> Value {
-    let mut body = json!({ "model": name, "messages": said() });
+fn chat(provider: &Provider, name: &str) -> (String, Value) {
+    let (path, mut body) = smallest(Dialect::OpenAiChat, name);
     // OpenAI's reasoning models refuse `max_tokens`.
     match provider.preset.kind.as_str() {
-        "openai" | "azure_openai" => body["max_completion_tokens"] = json!(TOKENS),
+        "openai" | "azure_openai" => {
+            let tokens = body
+                .as_object_mut()
+                .and_then(|body| body.remove("max_tokens"));
+            body["max_completion_tokens"] = tokens.unwrap_or_default();
+        }
         _ => body["max_tokens"] = json!(1),
     }
-    body
+    (path, body)
 }

@@ -1,5 +1,20 @@
 //! Changes of a file at the places that matter, and nowhere else: comments, order, indentation and line
 //! ends stay as a person wrote them.
+//!
+//! ```text
+//! change   what a change means, the same for every format: what is there, what is in the way, what undoes it
+//! json, toml, yaml, env    how a place is written, and how it goes again without a trace
+//! node     the tree of a text with the places its values were read from
+//! ```
+
+mod change;
+mod env;
+mod json;
+mod node;
+#[cfg(test)]
+mod tests;
+mod toml;
+mod yaml;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -99,4 +114,67 @@ pub enum EditError {
         /// Which way.
         why: &'static str,
     },
+}
+
+/// Applies changes one after the other.
+pub fn apply(format: Format, text: &str, changes: &[Change]) -> Result<Edited, EditError> {
+    match format {
+        Format::Json => change::apply::<json::Json>(text, changes),
+        Format::Toml => change::apply::<toml::Toml>(text, changes),
+        Format::Yaml => change::apply::<yaml::Yaml>(text, changes),
+        Format::Env => change::apply::<env::Env>(text, changes),
+    }
+}
+
+/// What is at a place; `None` if nothing is.
+pub fn value_at(format: Format, text: &str, at: &[String]) -> Result<Option<Value>, EditError> {
+    match format {
+        Format::Json => change::value_at::<json::Json>(text, at),
+        Format::Toml => change::value_at::<toml::Toml>(text, at),
+        Format::Yaml => change::value_at::<yaml::Yaml>(text, at),
+        Format::Env => change::value_at::<env::Env>(text, at),
+    }
+}
+
+/// Whether a change is in force in the text: the place holds just that value (or holds nothing).
+pub fn holds(format: Format, text: &str, change: &Change) -> Result<bool, EditError> {
+    match format {
+        Format::Json => change::holds::<json::Json>(text, change),
+        Format::Toml => change::holds::<toml::Toml>(text, change),
+        Format::Yaml => change::holds::<yaml::Yaml>(text, change),
+        Format::Env => change::holds::<env::Env>(text, change),
+    }
+}
+
+/// A place as a person reads it.
+fn dotted(at: &[String]) -> String {
+    if at.is_empty() {
+        return "the top".to_owned();
+    }
+    at.join(".")
+}
+
+/// That a place is written in a way that is not to be touched.
+fn odd(at: &[String], why: &'static str) -> EditError {
+    EditError::Odd {
+        at: dotted(at),
+        why,
+    }
+}
+
+/// That a text cannot be read, at a byte of it.
+fn unreadable(text: &str, byte: usize, why: impl Into<String>) -> EditError {
+    let before = text.bytes().take(byte);
+    EditError::Unreadable {
+        line: 1 + before.filter(|byte| *byte == b'\n').count(),
+        why: why.into(),
+    }
+}
+
+/// What ends the lines of a text.
+fn line_end(text: &str) -> &'static str {
+    match text.find('\n') {
+        Some(at) if text[..at].ends_with('\r') => "\r\n",
+        _ => "\n",
+    }
 }

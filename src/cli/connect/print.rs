@@ -1,0 +1,91 @@
+//! `--print`: what connects a client in one shell, or what would stand in its file.
+
+use super::fault::Fault;
+use super::gateway::Found;
+use super::{ConnectArgs, Shell};
+use crate::cli::console::Console;
+use crate::cli::exit::Exit;
+use crate::cli::shell::quoted;
+use crate::clients::edit::{self, EditError};
+use crate::clients::endpoint::Endpoint;
+use crate::clients::plan::ClientError;
+use crate::clients::recipe::Recipe;
+use crate::clients::template;
+
+/// Prints them, key and all: that is what it is for.
+pub(super) fn run(
+    args: &ConnectArgs,
+    recipe: &Recipe,
+    found: &Found,
+    console: &mut Console<'_>,
+) -> Result<Exit, Fault> {
+    let endpoint = &found.endpoint;
+    let exports = exports(recipe, endpoint, args.shell);
+    for line in &exports {
+        console.data(line);
+    }
+    let arguments = template::arguments(recipe, endpoint);
+    if let (false, Some(program)) = (arguments.is_empty(), &recipe.program) {
+        let words = arguments.iter().map(|word| quoted(word));
+        let words: Vec<String> = words.collect();
+        console.data(format!("# {program} {}", words.join(" ")));
+    }
+    if exports.is_empty() && arguments.is_empty() {
+        print_files(recipe, endpoint, console)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A line for each variable.
+pub(super) fn exports(recipe: &Recipe, endpoint: &Endpoint, shell: Shell) -> Vec<String> {
+    let variables = template::variables(recipe, endpoint).into_iter();
+    let line = |(name, value): (String, String)| match shell {
+        Shell::Sh => format!("export {name}={}", quoted(&value)),
+        Shell::Fish => format!("set -gx {name} {}", quoted_for_fish(&value)),
+    };
+    variables.map(line).collect()
+}
+
+/// `text` as one word of fish, where a backslash counts within quotes.
+fn quoted_for_fish(text: &str) -> String {
+    let text = text.replace('\\', r"\\").replace('\'', r"\'");
+    format!("'{text}'")
+}
+
+fn print_files(
+    recipe: &Recipe,
+    endpoint: &Endpoint,
+    console: &mut Console<'_>,
+) -> Result<(), Fault> {
+    for file in &recipe.files {
+        let edited = edit::apply(file.format, "", &template::changes(file, endpoint));
+        let edited = edited.map_err(|why: EditError| ClientError::Edit {
+            path: file.path.clone().into(),
+            why,
+        })?;
+        console.say(format!("in {}:", file.path));
+        console.data(edited.text.trim_end());
+    }
+    for step in steps(recipe, endpoint) {
+        console.data(step);
+    }
+    Ok(())
+}
+
+/// What a person has to do.
+pub(super) fn steps(recipe: &Recipe, endpoint: &Endpoint) -> Vec<String> {
+    let steps = recipe.steps.iter();
+    steps
+        .filter_map(|step| template::text(step, endpoint))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_fish_is_one_word() {
+        assert_eq!(quoted_for_fish(r"it's \ $x"), r"'it\'s \\ $x'");
+    }
+}

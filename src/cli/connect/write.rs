@@ -1,0 +1,195 @@
+//! Writes the client's own files, says what a person has to do, and asks once whether it works.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use super::gateway::Found;
+use super::print::{exports, steps};
+use super::verify::{self, Answered, Silent};
+use super::{ConnectArgs, Shell};
+use crate::cli::console::Console;
+use crate::cli::exit::Exit;
+use crate::cli::table::plain;
+use crate::clients::carry::{self, Written};
+use crate::clients::endpoint::Endpoint;
+use crate::clients::ledger::Ledger;
+use crate::clients::place::short;
+use crate::clients::plan;
+use crate::clients::recipe::Recipe;
+use crate::clients::template;
+use crate::config::{Diagnostic, Environment};
+use crate::provider::Secret;
+
+/// What stands for the key wherever it is not the key that was asked for.
+const MASK: &str = "YOUR-KEY";
+
+/// How the request of verification went; `None` where none was sent.
+type Verified = Option<Result<Answered, Silent>>;
+
+/// Connects the client of `recipe`.
+pub(super) async fn run(
+    args: &ConnectArgs,
+    recipe: &'static Recipe,
+    found: &Found,
+    ledger: &Ledger,
+    env: &Environment,
+    console: &mut Console<'_>,
+) -> Result<Exit, Fault> {
+    let written = write(recipe, found, ledger, env)?;
+    if !args.json {
+        tell(recipe, found, &written, env, console);
+    }
+    let verified = if args.no_verify || !found.can_be_asked {
+        None
+    } else {
+        let model = found.endpoint.model.as_ref().unwrap_or(&found.example);
+        Some(verify::ask(recipe.dialect, &found.endpoint, model).await)
+    };
+    if args.json {
+        console.json(&data(recipe, found, &written, &verified));
+    } else {
+        tell_verified(&verified, console);
+        if !written.is_empty() {
+            console.say(format!("undo it: `autogw connect {} --undo`", recipe.name));
+        }
+    }
+    Ok(match verified {
+        Some(Err(_)) => Exit::Failed,
+        _ => Exit::Done,
+    })
+}
+
+fn write(
+    recipe: &'static Recipe,
+    found: &Found,
+    ledger: &Ledger,
+    env: &Environment,
+) -> Result<Vec<Written>, Fault> {
+    if recipe.files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let _locked = ledger.lock()?;
+    let plan = plan::plan(recipe, &found.endpoint, ledger, env)?;
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    Ok(carry::connect(&plan, ledger, now)?)
+}
+
+fn tell(
+    recipe: &Recipe,
+    found: &Found,
+    written: &[Written],
+    env: &Environment,
+    console: &mut Console<'_>,
+) {
+    let (title, endpoint) = (&recipe.title, &found.endpoint);
+    let origin = plain(&endpoint.origin);
+    let model = match &endpoint.model {
+        Some(model) => format!("asking for {}", plain(model)),
+        None => "with the models it has".to_owned(),
+    };
+    let verb = if written.is_empty() {
+        "to connect"
+    } else {
+        "connected"
+    };
+    console.data(format!("{verb} {title} to {origin}, {model}"));
+    for file in written {
+        console.data(format!("  {}", of_file(file, env)));
+    }
+    let masked = masked(endpoint);
+    if written.is_empty() {
+        for line in exports(recipe, &masked, Shell::Sh) {
+            console.data(format!("  {line}"));
+        }
+    }
+    for (number, step) in steps(recipe, &masked).iter().enumerate() {
+        console.data(format!("  {}. {}", number + 1, plain(step)));
+    }
+    let notes = recipe.notes.iter();
+    for note in notes.filter_map(|note| template::text(note, &masked)) {
+        console.say(plain(&note));
+    }
+    let is_key_hidden = endpoint.key.is_some() && written.is_empty();
+    if is_key_hidden {
+        let name = &recipe.name;
+        console.say(format!(
+            "{MASK} is the client key: `autogw connect {name} --print` has it"
+        ));
+    }
+    console.diagnostics(&overridden(recipe, endpoint, env));
+}
+
+fn of_file(file: &Written, env: &Environment) -> String {
+    let path = plain(&short(&file.path, env));
+    match (&file.copy, file.is_changed) {
+        (_, false) => format!("{path}: nothing to change"),
+        (None, true) => format!("{path}: written, it was not there before"),
+        (Some(copy), true) => {
+            let copy = plain(&short(copy, env));
+            format!("{path}: changed; as it was: {copy}")
+        }
+    }
+}
+
+/// The same without the key.
+fn masked(endpoint: &Endpoint) -> Endpoint {
+    let mut masked = endpoint.clone();
+    masked.key = endpoint.key.as_ref().map(|_| Secret::new(MASK));
+    masked
+}
+
+/// What is to be said of variables that say something else than the files: with some clients they win.
+fn overridden(recipe: &Recipe, endpoint: &Endpoint, env: &Environment) -> Vec<Diagnostic> {
+    let ours = template::variables(recipe, endpoint).into_iter();
+    let others = ours.filter(|(name, value)| {
+        let theirs = env.filled(name);
+        theirs.is_some_and(|theirs| theirs != value)
+    });
+    let warnings = others.map(|(name, _)| {
+        let message = format!("{name} is set to something else here, and may win over the file");
+        Diagnostic::warning(message).with_hint(format!("unset {name}"))
+    });
+    warnings.filter(|_| !recipe.files.is_empty()).collect()
+}
+
+fn tell_verified(verified: &Verified, console: &mut Console<'_>) {
+    match verified {
+        None => {}
+        Some(Ok(answered)) => console.data(answered),
+        Some(Err(silent)) => {
+            console.error(plain(&silent.message), silent.hint.as_deref());
+        }
+    }
+}
+
+fn data(recipe: &Recipe, found: &Found, written: &[Written], verified: &Verified) -> Value {
+    let files = written.iter().map(|file| {
+        json!({
+            "path": file.path.display().to_string(),
+            "changed": file.is_changed,
+            "copy": file.copy.as_ref().map(|copy| copy.display().to_string()),
+        })
+    });
+    let answer = match verified {
+        None => Value::Null,
+        Some(Ok(answered)) => json!({
+            "ok": true, "provider": answered.provider, "model": answered.model,
+            "ms": answered.ms,
+        }),
+        Some(Err(silent)) => {
+            json!({ "ok": false, "error": silent.message, "hint": silent.hint })
+        }
+    };
+    json!({
+        "ok": !matches!(verified, Some(Err(_))),
+        "client": recipe.name,
+        "origin": found.endpoint.origin,
+        "model": found.endpoint.model,
+        "files": files.collect::<Vec<_>>(),
+        "steps": steps(recipe, &masked(&found.endpoint)),
+        "verified": answer,
+        "warnings": found.warnings.iter().map(|warning| &warning.message).collect::<Vec<_>>(),
+    })
+}

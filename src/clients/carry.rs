@@ -1,0 +1,217 @@
+//! A plan carried out, and undone. The ledger always knows first.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use super::disk::{self, Content};
+use super::ledger::{Before, Entry, Ledger, LedgerError, Record, sha256};
+use super::plan::{Base, ClientError, Plan, Planned, mode_without, untouchable};
+use super::revert::{self, Without};
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Which.
+    pub path: PathBuf,
+    /// Whether there was something to write.
+    pub is_changed: bool,
+    /// Where it is as it was before; `None` if it was not there.
+    pub copy: Option<PathBuf>,
+}
+
+/// How a file was put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutBack {
+    /// Which.
+    pub path: PathBuf,
+    /// How.
+    pub how: How,
+}
+
+/// See [`PutBack`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// It is byte for byte what it was.
+    Restored,
+    /// It was not there, and is not there any more.
+    Removed,
+    /// It was what it had been already.
+    Untouched,
+    /// Somebody has removed it; it stays so.
+    Gone,
+    /// Somebody has changed it since: ours was taken out, and the rest stays.
+    TakenOut {
+        /// Places that somebody has given another value; they stay so.
+        left: Vec<String>,
+        /// Where it is as it was before that.
+        copy: PathBuf,
+    },
+}
+
+/// Carries out `plan`; `when` is the present.
+///
+/// # Errors
+/// Files that were written until then stay so, and an undo puts them back.
+pub fn connect(plan: &Plan, ledger: &Ledger, when: String) -> Result<Vec<Written>, ClientError> {
+    let record = remember(plan, ledger, when)?;
+    let files = plan.files.iter();
+    files.map(|file| write(file, &record, ledger)).collect()
+}
+
+/// Writes down what is about to be done.
+fn remember(plan: &Plan, ledger: &Ledger, when: String) -> Result<Record, LedgerError> {
+    let (origin, model) = (plan.origin.clone(), plan.model.clone());
+    let mut record = Record::new(plan.client, when, origin, model);
+    // Files that are somewhere else now (a variable has changed) have to be put back all the same.
+    let earlier = plan.record.iter().flat_map(|record| &record.files);
+    let is_planned = |entry: &&Entry| plan.files.iter().any(|file| file.path == entry.path);
+    let (again, other): (Vec<&Entry>, Vec<&Entry>) = earlier.partition(is_planned);
+    record.files.extend(other.into_iter().cloned());
+    for file in &plan.files {
+        let before = again.iter().find(|entry| entry.path == file.path);
+        record
+            .files
+            .push(entry(file, before.copied(), plan.client, ledger)?);
+    }
+    ledger.write(&record)?;
+    Ok(record)
+}
+
+fn entry(
+    file: &Planned,
+    earlier: Option<&Entry>,
+    client: &str,
+    ledger: &Ledger,
+) -> Result<Entry, LedgerError> {
+    let before = match (&file.base, earlier) {
+        (Base::Kept(_), Some(earlier)) => earlier.before.clone(),
+        (base, _) => match base.content() {
+            None => None,
+            Some(content) => Some(Before {
+                mode: content.mode,
+                copy: ledger.keep(client, "before", &content.bytes)?,
+            }),
+        },
+    };
+    let mut made = earlier.map_or_else(Vec::new, |earlier| earlier.made.clone());
+    let missing = disk::missing_directories(&file.path).unwrap_or_default();
+    made.extend(
+        missing
+            .into_iter()
+            .filter(|one| !made.contains(one))
+            .collect::<Vec<_>>(),
+    );
+    // What is there now is ours, too, if it was connected before: the write may never happen.
+    let present = file.present.as_ref().filter(|_| earlier.is_some());
+    let written = present.into_iter().chain([&file.content]);
+    Ok(Entry {
+        path: file.path.clone(),
+        format: file.format,
+        before,
+        made,
+        wrote: written.map(|content| sha256(&content.bytes)).collect(),
+        changes: file.changes.clone(),
+        undo: file.undo.clone(),
+    })
+}
+
+fn write(file: &Planned, record: &Record, ledger: &Ledger) -> Result<Written, ClientError> {
+    if file.is_changed() {
+        disk::replace(&file.path, file.present.as_ref(), &file.content)
+            .map_err(untouchable(&file.path))?;
+    }
+    let before = record
+        .entry(&file.path)
+        .and_then(|entry| entry.before.as_ref());
+    Ok(Written {
+        path: file.path.clone(),
+        is_changed: file.is_changed(),
+        copy: before.map(|before| ledger.directory().join(&before.copy)),
+    })
+}
+
+/// Puts the files of `record` back, the last first.
+///
+/// # Errors
+/// Those of the first file that cannot be put back; what the ledger has of it and of the others stays.
+pub fn undo(mut record: Record, ledger: &Ledger) -> Result<Vec<PutBack>, ClientError> {
+    let mut done = Vec::new();
+    while let Some(entry) = record.files.last() {
+        let how = put_back(entry, &record.client, ledger)?;
+        let path = entry.path.clone();
+        let entry = record.files.pop();
+        if record.files.is_empty() {
+            ledger.forget(&record.client)?;
+        } else {
+            ledger.write(&record)?;
+        }
+        // Where others have changed a file since, what it was at first may still be wanted.
+        if let Some(entry) = entry.filter(|_| !matches!(how, How::TakenOut { .. } | How::Gone)) {
+            ledger.drop_copy(&entry);
+        }
+        done.push(PutBack { path, how });
+    }
+    ledger.forget(&record.client)?;
+    Ok(done)
+}
+
+fn put_back(entry: &Entry, client: &str, ledger: &Ledger) -> Result<How, ClientError> {
+    let path = &entry.path;
+    let original = ledger.original(entry)?;
+    let present = disk::read(path).map_err(untouchable(path))?;
+    let without = revert::without(entry, present.as_ref(), original.as_ref());
+    match without.map_err(untouchable(path))? {
+        Without::Gone => Ok(How::Gone),
+        Without::AsBefore => as_before(entry, present.as_ref(), original.as_ref()),
+        Without::TakenOut { text, left } => {
+            let bytes = present.as_ref().map_or(&[][..], |present| &present.bytes);
+            let copy = ledger.keep(client, "undone", bytes)?;
+            let before = entry.before.as_ref().map(|before| before.mode);
+            let content = Content {
+                bytes: text.into_bytes(),
+                mode: present
+                    .as_ref()
+                    .map_or(0o600, |present| mode_without(before, present)),
+            };
+            disk::replace(path, present.as_ref(), &content).map_err(untouchable(path))?;
+            let copy = ledger.directory().join(copy);
+            Ok(How::TakenOut { left, copy })
+        }
+    }
+}
+
+fn as_before(
+    entry: &Entry,
+    present: Option<&Content>,
+    original: Option<&Content>,
+) -> Result<How, ClientError> {
+    let path = &entry.path;
+    match original {
+        Some(original) if present == Some(original) => Ok(How::Untouched),
+        Some(original) => {
+            disk::replace(path, present, original).map_err(untouchable(path))?;
+            Ok(How::Restored)
+        }
+        None => {
+            if present.is_some() {
+                disk::remove(path, present).map_err(untouchable(path))?;
+            }
+            remove_empty(&entry.made);
+            Ok(match present {
+                Some(_) => How::Removed,
+                None => How::Untouched,
+            })
+        }
+    }
+}
+
+/// Removes the directories that were made, the innermost first, as long as nobody has put something there.
+fn remove_empty(made: &[PathBuf]) {
+    for directory in made.iter().rev() {
+        match fs::remove_dir(directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return,
+            _ => {}
+        }
+    }
+}
