@@ -5,6 +5,7 @@
 //! Nothing is changed, and no secret is in what is told: every word goes through the redactor.
 
 mod certificate;
+mod clients;
 mod clock;
 mod configuration;
 mod disk;
@@ -52,7 +53,7 @@ Examples:
 
 It looks at the configuration, the files, the port, the running gateway, every provider (name,
 connection, certificate) and every key (the listing of models, or one tiny request), the clock, the
-tunnels, and what clients are told by variables. It changes nothing and shows no key.
+tunnels, the service, and the clients that were connected or are told by variables. It changes nothing and shows no key.
 
 --json prints {version, ok, errors, warnings, findings: [{check, subject, verdict, message, fix,
 details}]}. verdict is ok, note, warning or error; fix is a command or a setting, or null; details
@@ -90,7 +91,7 @@ const CHECKS: [(&str, Check); 10] = [
     ("service", |it| service::check(it).boxed_local()),
     ("providers", |it| providers::check(it).boxed_local()),
     ("tunnels", |it| tunnels::check(it).boxed_local()),
-    ("clients", |it| variables::check(it).boxed_local()),
+    ("clients", |it| clients::check(it).boxed_local()),
 ];
 
 /// Those that look at what the others have seen.

@@ -304,3 +304,20 @@ fn listing() -> Reply {
         json!({ "data": [{ "id": "m" }, { "id": "large-model" }] }),
     )
 }
+
+#[tokio::test]
+async fn a_client_of_a_gateway_that_is_gone_is_told() {
+    let home = Arc::new(tempfile::tempdir().expect("a directory"));
+    let mut gateway = start(&home).await;
+    let mut connect = Binary::run(home.clone(), ["connect", "claude-code"], []);
+    let code = connect.exit().await.code();
+    assert_eq!(code, Some(0), "{}{}", connect.stdout(), connect.stderr());
+    let config = json!({ "server": { "port": 0 }, "providers": [{ "type": "demo" }] });
+    let setup = Setup::at(home, &config.to_string());
+    let (_, report) = setup.json().await;
+    setups::finding(&report, "ok", "clients", "connected to http://127.0.0.1:");
+    gateway.signal(rustix::process::Signal::TERM);
+    gateway.exit().await;
+    let fix = "`autogw connect claude-code --undo` puts back";
+    setup.error("clients", "where nobody answers", fix).await;
+}

@@ -330,7 +330,8 @@ impl<'a> Asked<'a> {
                 (Finding::ok(subject, "the key is taken"), true)
             }
             Some(status) if is_about_the_model(status) => {
-                (self.no_model(model, status, names), false)
+                let fix = "check base_url of the provider, and the names of its models";
+                (Finding::error(subject, meaning(status)).fix(fix), false)
             }
             Some(status) => (self.refused(subject, key, status), false),
         }
@@ -362,7 +363,10 @@ impl<'a> Asked<'a> {
     fn no_model(&self, model: &Model, status: StatusCode, names: &[String]) -> Finding {
         let name = upstream_name(model);
         let subject = format!("{}/{}", self.provider.name, model.name);
-        let message = format!("HTTP {}: there is no model {name}", status.as_u16());
+        let message = match status.as_u16() {
+            404 => format!("HTTP 404: there is no model {name}"),
+            code => format!("HTTP {code}: {name} is not listed, and a request for it is refused"),
+        };
         let near = nearest(name, names);
         let finding = Finding::error(subject, message);
         if near.is_empty() {

@@ -5,6 +5,9 @@ use serde_json::Value;
 /// Names that are suggested.
 const MOST: usize = 3;
 
+/// A longer name is nobody's choice.
+const LONGEST: usize = 128;
+
 /// Less alike is another name.
 const ALIKE: f64 = 0.75;
 
@@ -20,7 +23,8 @@ pub(super) fn names(listing: &Value) -> Option<Vec<String>> {
         .iter()
         .filter_map(|entry| entry[field].as_str());
     let bare = names.map(|name| name.strip_prefix("models/").unwrap_or(name));
-    Some(bare.map(str::to_owned).collect())
+    let sane = bare.filter(|name| name.len() <= LONGEST);
+    Some(sane.map(str::to_owned).collect())
 }
 
 /// The names that `name` was most likely meant to be, the nearest first.

@@ -18,9 +18,13 @@ use super::patient::Patient;
 use super::trust::Witness;
 use crate::config::base_url;
 use crate::provider::Provider;
+use crate::telemetry::foreign;
 
 /// Variables by which other programs choose a proxy.
 pub(super) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// Letters that are quoted of a name in a certificate.
+const LONGEST_NAME: usize = 120;
 
 /// What the way to `provider` showed.
 pub(super) struct Way {
@@ -212,7 +216,7 @@ impl Step<'_> {
                 let names = presented
                     .iter()
                     .take(5)
-                    .cloned()
+                    .map(|name| self.quoted(name))
                     .collect::<Vec<_>>()
                     .join(", ");
                 let message = format!(
@@ -239,9 +243,13 @@ impl Step<'_> {
                 .fix(format!("tell who runs {}", self.host)),
         };
         match facts {
-            Some(facts) => finding.detail(format!("issued by {}", facts.issuer)),
+            Some(facts) => finding.detail(format!("issued by {}", self.quoted(&facts.issuer))),
             None => finding,
         }
+    }
+
+    fn quoted(&self, text: &str) -> String {
+        foreign::shown(text, &self.patient.redactor(), LONGEST_NAME)
     }
 
     fn expired(&self, facts: Option<&Facts>) -> Finding {

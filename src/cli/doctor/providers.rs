@@ -1,6 +1,7 @@
 //! Every provider at once: the way there, then its keys and models.
 
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use super::finding::Finding;
 use super::keys::Asked;
@@ -22,10 +23,21 @@ pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     let asked = config
         .providers
         .iter()
-        .map(|provider| of_provider(patient, provider));
+        .map(|provider| in_time(patient, provider));
     findings.extend(join_all(asked).await.into_iter().flatten());
     findings.extend(unobeyed(patient, &config.providers));
     findings
+}
+
+/// One that is slow at every step does not cost what is known of the others.
+async fn in_time(patient: &Patient, provider: &Provider) -> Vec<Finding> {
+    let limit = patient.share(0.9);
+    let found = timeout(limit, of_provider(patient, provider)).await;
+    found.unwrap_or_else(|_| {
+        let message = format!("it is too slow to be looked at within {limit:?}");
+        let finding = Finding::warning(&*provider.name, message);
+        vec![finding.fix("give it more time with --timeout; check the network")]
+    })
 }
 
 async fn of_provider(patient: &Patient, provider: &Provider) -> Vec<Finding> {
