@@ -140,11 +140,13 @@ async fn a_certificate_of_an_unknown_issuer_is_told_with_the_issuer() {
 #[tokio::test]
 async fn a_certificate_for_another_name_is_told() {
     let port = crate::tls::upstream().await;
-    let setup = Setup::of_providers([provider(&format!("https://127.0.0.1:{port}"))]);
+    // The same address in a spelling that the certificate does not have.
+    let origin = format!("https://[::ffff:127.0.0.1]:{port}");
+    let setup = Setup::of_providers([provider(&origin)]);
     let root = crate::tls::fixture("ca.pem");
     let root = root.to_str().expect("a path in UTF-8");
     let (_, report) = setup.report(&["--json"], &[("SSL_CERT_FILE", root)]).await;
-    let fault = "its TLS certificate is not for 127.0.0.1";
+    let fault = "its TLS certificate is not for ::ffff:";
     let error = setups::finding(&report, "error", "providers", fault);
     assert!(
         error["message"].to_string().contains("localhost"),
