@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::provider::{ApiKey, Auth, Model, Models, Provider};
 use crate::proxy::written::{DEFAULT_VERSION, VERSION};
-use question::{is_anthropics, question};
+use question::is_anthropics;
+pub(super) use question::question;
 
 /// How long a target has: a cold local model takes its time to load.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -94,7 +95,8 @@ fn targets_of(provider: &Provider) -> Vec<Target<'_>> {
     targets
 }
 
-fn name_of(key: &ApiKey, index: usize) -> String {
+/// How a key is called: by its alias, else by its place.
+pub(super) fn name_of(key: &ApiKey, index: usize) -> String {
     let position = || format!("key {}", index + 1);
     key.alias.clone().unwrap_or_else(position)
 }
@@ -129,8 +131,7 @@ impl Target<'_> {
                 client.post(format!("{base}{path}")).json(&body)
             }
         };
-        let response = self
-            .with_headers(request)
+        let response = with_headers(request, self.provider, self.key)
             .send()
             .await
             .map_err(|e| reason(&e))?;
@@ -143,28 +144,33 @@ impl Target<'_> {
             Err(meaning(status))
         }
     }
+}
 
-    fn with_headers(&self, mut request: RequestBuilder) -> RequestBuilder {
-        if let Some(key) = self.key {
-            let key = key.secret.expose();
-            request = match self.provider.preset.auth {
-                Auth::Bearer => request.bearer_auth(key),
-                Auth::XApiKey => request.header("x-api-key", key),
-                Auth::ApiKey => request.header("api-key", key),
-                Auth::XGoogApiKey => request.header("x-goog-api-key", key),
-            };
-        }
-        if is_anthropics(self.provider) {
-            request = request.header(&VERSION, DEFAULT_VERSION);
-        }
-        if let Some(agent) = &self.provider.user_agent {
-            request = request.header(http::header::USER_AGENT, agent);
-        }
-        for (name, value) in &self.provider.extra_headers {
-            request = request.header(name, value);
-        }
-        request
+/// The headers of a request to `provider` with `key`.
+pub(super) fn with_headers(
+    mut request: RequestBuilder,
+    provider: &Provider,
+    key: Option<&ApiKey>,
+) -> RequestBuilder {
+    if let Some(key) = key {
+        let key = key.secret.expose();
+        request = match provider.preset.auth {
+            Auth::Bearer => request.bearer_auth(key),
+            Auth::XApiKey => request.header("x-api-key", key),
+            Auth::ApiKey => request.header("api-key", key),
+            Auth::XGoogApiKey => request.header("x-goog-api-key", key),
+        };
     }
+    if is_anthropics(provider) {
+        request = request.header(&VERSION, DEFAULT_VERSION);
+    }
+    if let Some(agent) = &provider.user_agent {
+        request = request.header(http::header::USER_AGENT, agent);
+    }
+    for (name, value) in &provider.extra_headers {
+        request = request.header(name, value);
+    }
+    request
 }
 
 fn client(provider: &Provider) -> reqwest::Result<Client> {
@@ -190,7 +196,8 @@ fn reason(error: &reqwest::Error) -> String {
     what.to_owned()
 }
 
-fn meaning(status: StatusCode) -> String {
+/// What a status says to who asked for a listing or a few words.
+pub(super) fn meaning(status: StatusCode) -> String {
     let meaning = match status.as_u16() {
         401 => "the key was refused",
         402 => "the account has no credit",

@@ -13,6 +13,7 @@ pub mod config;
 pub mod connect;
 pub mod console;
 mod dashboard;
+pub mod doctor;
 mod door;
 pub mod exit;
 pub mod explain;
@@ -57,6 +58,7 @@ use completions::CompletionsArgs;
 use config::ConfigArgs;
 use connect::ConnectArgs;
 use console::Console;
+use doctor::DoctorArgs;
 use exit::Exit;
 use explain::ExplainArgs;
 use init::InitArgs;
@@ -113,6 +115,7 @@ enum Verb {
     Logs(LogsArgs),
     Reload(ReloadArgs),
     Check(CheckArgs),
+    Doctor(DoctorArgs),
     Config(ConfigArgs),
     Explain(ExplainArgs),
     SaveGlobal(SaveGlobalArgs),
@@ -189,6 +192,8 @@ impl Verb {
             Verb::Logs(args) => logs::run(args, &env, console).await,
             Verb::Reload(args) => reload::run(args, &env, console).await,
             Verb::Check(args) => check::run(args, env, console).await,
+            // Boxed: it does many things at once.
+            Verb::Doctor(args) => Box::pin(doctor::run(args, env, console)).await,
             Verb::Config(args) => config::run(args, env, console).await,
             // Boxed: a rehearsal is large.
             Verb::Explain(args) => Box::pin(explain::run(args, env, console)).await,

@@ -20,31 +20,24 @@ pub fn create_private_directory(directory: &Path) -> io::Result<()> {
 /// A crash leaves the old file or the new one. A symbolic link is followed, so that a file kept elsewhere
 /// (dotfiles) is replaced there and the link stays.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, None)
+    in_private_directory(path, bytes, None)
 }
 
 /// The same with the permissions `mode`, which the file has from its first moment on.
 pub fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    replace(path, bytes, Some(mode))
-}
-
-fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
-    let target = resolve_link(path)?;
-    let directory = parent(&target);
-    create_private_directory(directory)?;
-    let file = NamedTempFile::new_in(directory)?;
-    replace(file, bytes, &target)
+    in_private_directory(path, bytes, Some(mode))
 }
 
 /// The same for what everybody may read (0644), in a directory that is there.
 #[cfg(unix)]
 pub fn write_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
+    replace(&resolve_link(path)?, bytes, Some(0o644))
+}
+
+fn in_private_directory(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     let target = resolve_link(path)?;
-    let file = NamedTempFile::new_in(parent(&target))?;
-    file.as_file()
-        .set_permissions(fs::Permissions::from_mode(0o644))?;
-    replace(file, bytes, &target)
+    create_private_directory(parent(&target))?;
+    replace(&target, bytes, mode)
 }
 
 fn parent(path: &Path) -> &Path {
@@ -54,8 +47,9 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-fn replace(mut file: NamedTempFile, bytes: &[u8], target: &Path) -> io::Result<()> {
+fn replace(target: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     let directory = parent(target);
+    let mut file = NamedTempFile::new_in(directory)?;
     file.write_all(bytes)?;
     #[cfg(unix)]
     if let Some(mode) = mode {

@@ -57,6 +57,11 @@ fn check() {
 }
 
 #[test]
+fn doctor() {
+    insta::assert_snapshot!(help(&["doctor"]));
+}
+
+#[test]
 fn config_show() {
     insta::assert_snapshot!(help(&["config", "show"]));
 }

@@ -19,6 +19,7 @@ mod decide_agrees;
 mod directory;
 mod discipline;
 mod disconnect;
+mod doctor;
 mod doors;
 mod edge;
 mod exhausted;

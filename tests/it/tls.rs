@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::{Binary, Client, chat};
 
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/tls")
         .join(name)
@@ -38,7 +38,7 @@ fn acceptor() -> TlsAcceptor {
 }
 
 /// An upstream on `https://localhost:PORT` that answers every request it can read.
-async fn upstream() -> u16 {
+pub(crate) async fn upstream() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {

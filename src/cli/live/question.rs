@@ -18,7 +18,7 @@ fn spoken(provider: &Provider) -> Dialect {
 }
 
 /// Path and body.
-pub(super) fn question(provider: &Provider, model: &Model) -> (String, Value) {
+pub(in crate::cli) fn question(provider: &Provider, model: &Model) -> (String, Value) {
     let name = model.upstream.as_deref().unwrap_or(&model.name);
     let features = model.features;
     let embeds = features.is_some_and(|features| features.has(Feature::Embeddings));
