@@ -11,6 +11,7 @@ use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions};
 use serde_json::Value;
 
 use super::change::Language;
+use super::lines::spliced;
 use super::node::{Entry, Node, What};
 use super::{EditError, line_end, odd, unreadable};
 
@@ -40,13 +41,13 @@ impl Language for Json {
             return Err(odd(at, "nothing is found above it"));
         };
         let name = Value::from(key.as_str()).to_string();
-        Ok(layout.insert(&children(above), above, Some(&name), value))
+        Ok(layout.insert(&above.children(), above, Some(&name), value))
     }
 
     fn push(text: &str, at: &[String], value: &Value) -> Result<String, EditError> {
         let root = some(text, at)?;
         let list = root.at(at)?;
-        Ok(Layout::of(text, &root).insert(&children(list), list, None, value))
+        Ok(Layout::of(text, &root).insert(&list.children(), list, None, value))
     }
 
     fn swap(text: &str, at: &[String], index: usize, value: &Value) -> Result<String, EditError> {
@@ -66,13 +67,13 @@ impl Language for Json {
         root.at(at)?;
         let index = above.entries().iter().position(|entry| entry.key == *key);
         let index = index.ok_or_else(|| odd(at, "the key is not found"))?;
-        Ok(without(text, above, &children(above), index))
+        Ok(without(text, above, &above.children(), index))
     }
 
     fn cut_item(text: &str, at: &[String], index: usize) -> Result<String, EditError> {
         let root = some(text, at)?;
         let list = root.at(at)?;
-        Ok(without(text, list, &children(list), index))
+        Ok(without(text, list, &list.children(), index))
     }
 
     fn bare(text: &str, at: &[String], child: Option<&str>) -> Result<bool, EditError> {
@@ -164,18 +165,6 @@ fn entry(text: &str, property: &ast::ObjectProp<'_>) -> Result<Entry, EditError>
     })
 }
 
-/// The bytes of each entry or item.
-fn children(node: &Node) -> Vec<Range<usize>> {
-    match &node.what {
-        What::Leaf(_) => Vec::new(),
-        What::List(items) => items.iter().map(|item| item.span.clone()).collect(),
-        What::Object(entries) => entries
-            .iter()
-            .map(|entry| entry.key_span.start..entry.value.span.end)
-            .collect(),
-    }
-}
-
 /// The first value of a file without any: behind the blanks and comments, so that they are all there is
 /// again when it goes.
 fn first(text: &str, value: &Value) -> String {
@@ -225,9 +214,4 @@ fn without(text: &str, node: &Node, children: &[Range<usize>], index: usize) -> 
 fn comma_after(text: &str, end: usize) -> Option<usize> {
     let at = skip_trivia(text, end);
     text[at..].starts_with(',').then_some(at)
-}
-
-/// The text with other bytes in a place.
-fn spliced(text: &str, place: Range<usize>, with: &str) -> String {
-    format!("{}{with}{}", &text[..place.start], &text[place.end..])
 }

@@ -10,6 +10,7 @@
 mod change;
 mod env;
 mod json;
+mod lines;
 mod node;
 #[cfg(test)]
 mod tests;

@@ -70,6 +70,28 @@ impl Node {
         }
     }
 
+    /// The bytes of each item, or of each key with its value.
+    pub(super) fn children(&self) -> Vec<Range<usize>> {
+        match &self.what {
+            What::Leaf(_) => Vec::new(),
+            What::List(items) => items.iter().map(|item| item.span.clone()).collect(),
+            What::Object(entries) => {
+                let whole = |entry: &Entry| entry.key_span.start..entry.value.span.end;
+                entries.iter().map(whole).collect()
+            }
+        }
+    }
+
+    /// Refuses if a value could not be written again as it is.
+    pub(super) fn changeable(&self, at: &[String]) -> Result<(), EditError> {
+        if let Some(why) = self.fixed {
+            return Err(odd(at, why));
+        }
+        let entries = self.entries().iter().map(|entry| &entry.value);
+        let mut inner = self.items().iter().chain(entries);
+        inner.try_for_each(|node| node.changeable(at))
+    }
+
     /// The nodes from the top down to a place, without the last ones if nothing is there. A place that is
     /// there twice is none.
     pub(super) fn path(&self, at: &[String]) -> Result<Vec<&Node>, EditError> {

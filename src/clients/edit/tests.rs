@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Change, Edited, Format, apply, holds, value_at};
 
+mod env_files;
 mod json_files;
+mod toml_files;
 
 fn set(at: &[&str], value: Value) -> Change {
     Change::Set {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::{Node, What, children, comma_after, line_end};
+use super::{Node, What, comma_after, line_end};
 
 /// The habits of a file.
 pub(super) struct Layout<'a> {
@@ -34,7 +34,7 @@ impl<'a> Layout<'a> {
 
     /// Whether a list or object with something in it is all on one line.
     fn is_inline(&self, node: &Node) -> bool {
-        !children(node).is_empty() && !self.text[node.span.clone()].contains('\n')
+        !node.children().is_empty() && !self.text[node.span.clone()].contains('\n')
     }
 
     /// The text with one more child in a node, as the last.
@@ -105,7 +105,8 @@ fn named(name: Option<&str>, value: &str) -> String {
 /// What the first child that has a line of its own is indented by, more than what holds it.
 fn unit(text: &str, node: &Node) -> Option<String> {
     let outer = own_line(text, line_first(text, node.span.start))?;
-    let inner = children(node)
+    let inner = node
+        .children()
         .first()
         .and_then(|child| own_line(text, child.start))
         .and_then(|inner| inner.strip_prefix(outer))
