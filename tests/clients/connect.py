@@ -23,12 +23,11 @@ PATIENCE = 180
 ANSWER = "a demo provider built into autogw"
 
 CLAUDE = """{
-  // what this person allows
   "permissions": {
     "allow": ["Bash(ls:*)"]
   },
   "env": { "FOO": "bar" },
-  "model": "opus"
+    "includeCoAuthoredBy":   false
 }
 """
 CODEX = """# How I like it
