@@ -63,8 +63,12 @@ fn look(file: &File, env: &Environment, standing: &mut Standing) -> Result<(), C
             path: path.clone(),
             why,
         })?;
-        if let Some(found) = found.and_then(|found| item(template, found)) {
-            collect(&template.to, &found, &mut standing.addresses);
+        let wanted = template.to.get(template::MODELS).unwrap_or(&template.to);
+        for found in found
+            .iter()
+            .flat_map(|found| items(template, wanted, found))
+        {
+            collect(wanted, found, &mut standing.addresses);
         }
     }
     Ok(())
@@ -82,16 +86,23 @@ fn keys(template: &Template) -> Option<Vec<String>> {
     keys.map(|key| template::text(key, &nowhere)).collect()
 }
 
-/// Of a list, the item that would be replaced.
-fn item(template: &Template, found: Value) -> Option<Value> {
+/// Of a list, the items that would be replaced by `wanted`; else what was found.
+fn items<'a>(template: &Template, wanted: &Value, found: &'a Value) -> Vec<&'a Value> {
     let Some(by) = &template.by else {
-        return Some(found);
+        return vec![found];
     };
-    let is = template.to.get(by)?;
-    let Value::Array(items) = found else {
-        return None;
+    let name = wanted.get(by).and_then(Value::as_str).unwrap_or_default();
+    // One of our names stands before that of the model, and any model may stand there.
+    let (before, is_any) = match name.split_once(template::EACH) {
+        Some((before, _)) => (before, true),
+        None => (name, false),
     };
-    items.into_iter().find(|item| item.get(by) == Some(is))
+    let is_ours = |item: &&Value| {
+        let name = item.get(by).and_then(Value::as_str).unwrap_or_default();
+        name == before || is_any && name.starts_with(before)
+    };
+    let items = found.as_array().into_iter().flatten();
+    items.filter(is_ours).collect()
 }
 
 /// Every text of `found` that stands where `template` has an address.

@@ -7,10 +7,10 @@ use super::endpoint::Endpoint;
 use super::recipe::{File, Recipe, Template};
 
 /// The one key of an object, or of an item, that stands for an entry per model.
-const MODELS: &str = "{models}";
+pub(super) const MODELS: &str = "{models}";
 
 /// What stands for the name of a model below [`MODELS`].
-const EACH: &str = "{each}";
+pub(super) const EACH: &str = "{each}";
 
 /// `text` filled in; `None` where it names a model and the client keeps its own.
 pub fn text(text: &str, endpoint: &Endpoint) -> Option<String> {
@@ -36,7 +36,7 @@ pub fn arguments(recipe: &Recipe, endpoint: &Endpoint) -> Vec<String> {
 /// What is to be otherwise in `file`.
 pub fn changes(file: &File, endpoint: &Endpoint) -> Vec<Change> {
     let changes = file.changes.iter();
-    changes.filter_map(|one| change(one, endpoint)).collect()
+    changes.flat_map(|one| change(one, endpoint)).collect()
 }
 
 /// Whether the key that is presented stands in `file`.
@@ -45,19 +45,30 @@ pub(super) fn presents_key(file: &File) -> bool {
     changes.any(|template| template.to.to_string().contains("{key}"))
 }
 
-/// What is to be otherwise at one place; `None` where nothing is.
-pub(super) fn change(template: &Template, endpoint: &Endpoint) -> Option<Change> {
+/// What is to be otherwise at one place: of a list, it may be an item for each model; nothing, if nobody asks
+/// for a model that it names.
+fn change(template: &Template, endpoint: &Endpoint) -> Vec<Change> {
     let keys = template.at.iter();
     let at: Option<Vec<String>> = keys.map(|key| text(key, endpoint)).collect();
-    let (at, value) = (at?, value(&template.to, endpoint, None)?);
-    Some(match &template.by {
-        None => Change::Set { at, value },
+    let Some(at) = at else {
+        return Vec::new();
+    };
+    let values = match &template.by {
+        None => value(&template.to, endpoint, None).into_iter().collect(),
+        Some(_) => list(&template.to, endpoint, None),
+    };
+    let change = |value| match &template.by {
+        None => Change::Set {
+            at: at.clone(),
+            value,
+        },
         Some(by) => Change::Item {
-            at,
+            at: at.clone(),
             by: by.clone(),
             value,
         },
-    })
+    };
+    values.into_iter().map(change).collect()
 }
 
 /// `template` filled in; what names a model that nobody asks for is left out, and with it what it stands in:
@@ -211,14 +222,23 @@ mod tests {
     fn a_place_that_nobody_asks_for_is_no_change() {
         let template = |text: &str| -> Template { serde_json::from_str(text).expect("a template") };
         let set = template(r#"{ "at": ["a", "{model}"], "to": "{origin}" }"#);
-        assert_eq!(change(&set, &endpoint(None)), None);
-        let at = |change: Option<Change>| match change {
-            Some(Change::Set { at, .. } | Change::Item { at, .. }) => at,
-            other => panic!("{other:?}"),
+        assert_eq!(change(&set, &endpoint(None)), []);
+        let set = change(&set, &endpoint(Some("m.n")));
+        let [Change::Set { at, .. }] = &set[..] else {
+            panic!("{set:?}");
         };
-        assert_eq!(at(change(&set, &endpoint(Some("m.n")))), ["a", "m.n"]);
-        let item = template(r#"{ "at": ["l"], "to": { "id": "{model}" }, "by": "id" }"#);
-        let item = change(&item, &endpoint(Some("m")));
-        assert!(matches!(item, Some(Change::Item { .. })), "{item:?}");
+        assert_eq!(at[..], ["a", "m.n"]);
+    }
+
+    #[test]
+    fn a_list_of_the_clients_own_gets_an_item_per_model() {
+        let text = r#"{ "at": [], "to": { "{models}": { "id": "x/{each}" } }, "by": "id" }"#;
+        let template: Template = serde_json::from_str(text).expect("a template");
+        let items = change(&template, &endpoint(None));
+        let ids = items.iter().map(|item| match item {
+            Change::Item { value, .. } => value["id"].clone(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(ids.collect::<Vec<_>>(), ["x/a", "x/b/c"]);
     }
 }

@@ -27,6 +27,11 @@ fn tui() {
 }
 
 #[test]
+fn connect() {
+    insta::assert_snapshot!(help(&["connect"]));
+}
+
+#[test]
 fn status() {
     insta::assert_snapshot!(help(&["status"]));
 }

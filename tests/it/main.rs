@@ -8,6 +8,7 @@ mod blame;
 mod capture;
 mod chaos;
 mod config;
+mod connect;
 mod connections;
 mod continuation;
 mod continuation_crossed;

@@ -6,11 +6,16 @@ use super::{ConnectArgs, Shell};
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::shell::quoted;
+use crate::cli::table::plain;
 use crate::clients::edit::{self, EditError};
 use crate::clients::endpoint::Endpoint;
 use crate::clients::plan::ClientError;
 use crate::clients::recipe::Recipe;
 use crate::clients::template;
+use crate::provider::Secret;
+
+/// What stands for the key wherever it is not the key that was asked for.
+pub(super) const MASK: &str = "YOUR-KEY";
 
 /// Prints them, key and all: that is what it is for.
 pub(super) fn run(
@@ -30,8 +35,18 @@ pub(super) fn run(
         let words: Vec<String> = words.collect();
         console.data(format!("# {program} {}", words.join(" ")));
     }
-    if exports.is_empty() && arguments.is_empty() {
+    let has_none = exports.is_empty() && arguments.is_empty();
+    if has_none {
         print_files(recipe, endpoint, console)?;
+    }
+    // Beside variables they are for a person: what is printed is read by a shell.
+    if has_none {
+        steps(recipe, endpoint)
+            .iter()
+            .for_each(|step| console.data(step));
+    } else {
+        let steps = steps(recipe, &masked(endpoint));
+        steps.iter().for_each(|step| console.say(plain(step)));
     }
     Ok(Exit::Done)
 }
@@ -52,6 +67,13 @@ fn quoted_for_fish(text: &str) -> String {
     format!("'{text}'")
 }
 
+/// The same without the key.
+pub(super) fn masked(endpoint: &Endpoint) -> Endpoint {
+    let mut masked = endpoint.clone();
+    masked.key = endpoint.key.as_ref().map(|_| Secret::new(MASK));
+    masked
+}
+
 fn print_files(
     recipe: &Recipe,
     endpoint: &Endpoint,
@@ -65,9 +87,6 @@ fn print_files(
         })?;
         console.say(format!("in {}:", file.path));
         console.data(edited.text.trim_end());
-    }
-    for step in steps(recipe, endpoint) {
-        console.data(step);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::gateway::Found;
-use super::print::{exports, steps};
+use super::print::{MASK, exports, masked, steps};
 use super::verify::{self, Answered, Silent};
 use super::{ConnectArgs, Shell};
 use crate::cli::console::Console;
@@ -20,10 +20,6 @@ use crate::clients::plan;
 use crate::clients::recipe::Recipe;
 use crate::clients::template;
 use crate::config::{Diagnostic, Environment};
-use crate::provider::Secret;
-
-/// What stands for the key wherever it is not the key that was asked for.
-const MASK: &str = "YOUR-KEY";
 
 /// How the request of verification went; `None` where none was sent.
 type Verified = Option<Result<Answered, Silent>>;
@@ -98,27 +94,33 @@ fn tell(
     for file in written {
         console.data(format!("  {}", of_file(file, env)));
     }
-    let masked = masked(endpoint);
-    if written.is_empty() {
-        for line in exports(recipe, &masked, Shell::Sh) {
-            console.data(format!("  {line}"));
-        }
-    }
-    for (number, step) in steps(recipe, &masked).iter().enumerate() {
-        console.data(format!("  {}. {}", number + 1, plain(step)));
+    let lines = by_hand(recipe, endpoint, written);
+    for line in &lines {
+        console.data(format!("  {}", plain(line)));
     }
     let notes = recipe.notes.iter();
-    for note in notes.filter_map(|note| template::text(note, &masked)) {
+    for note in notes.filter_map(|note| template::text(note, &masked(endpoint))) {
         console.say(plain(&note));
     }
-    let is_key_hidden = endpoint.key.is_some() && written.is_empty();
-    if is_key_hidden {
+    if lines.iter().any(|line| line.contains(MASK)) {
         let name = &recipe.name;
         console.say(format!(
-            "{MASK} is the client key: `autogw connect {name} --print` has it"
+            "{MASK} is the client key: `autogw connect {name} --print` shows it"
         ));
     }
     console.diagnostics(&overridden(recipe, endpoint, env));
+}
+
+/// What a person has to do, without the key: variables where there is no file, and steps.
+fn by_hand(recipe: &Recipe, endpoint: &Endpoint, written: &[Written]) -> Vec<String> {
+    let masked = masked(endpoint);
+    let steps = steps(recipe, &masked).into_iter().zip(1..);
+    let steps = steps.map(|(step, number)| format!("{number}. {step}"));
+    let exports = exports(recipe, &masked, Shell::Sh).into_iter();
+    exports
+        .filter(|_| written.is_empty())
+        .chain(steps)
+        .collect()
 }
 
 fn of_file(file: &Written, env: &Environment) -> String {
@@ -131,13 +133,6 @@ fn of_file(file: &Written, env: &Environment) -> String {
             format!("{path}: changed; as it was: {copy}")
         }
     }
-}
-
-/// The same without the key.
-fn masked(endpoint: &Endpoint) -> Endpoint {
-    let mut masked = endpoint.clone();
-    masked.key = endpoint.key.as_ref().map(|_| Secret::new(MASK));
-    masked
 }
 
 /// What is to be said of variables that say something else than the files: with some clients they win.
