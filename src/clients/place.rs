@@ -26,6 +26,12 @@ pub enum NoPlace {
 
 /// The path of `file`.
 pub fn path(file: &File, env: &Environment) -> Result<PathBuf, NoPlace> {
+    if let Some(instead) = &file.instead {
+        let instead = expand(instead, env)?;
+        if instead.exists() {
+            return Ok(instead);
+        }
+    }
     let elsewhere = file.macos_path.as_ref();
     let template = elsewhere.filter(|_| cfg!(target_os = "macos"));
     expand(template.unwrap_or(&file.path), env)

@@ -52,6 +52,9 @@ pub struct Recipe {
     /// its own choice.
     #[serde(default)]
     pub own_models: Option<String>,
+    /// What it asks for where nobody has said, if `auto` is a word of its own that means something else.
+    #[serde(default)]
+    pub usual_model: Option<String>,
 }
 
 /// How it is known that a recipe works.
@@ -83,6 +86,9 @@ pub struct File {
     /// Where it is on macOS, if elsewhere.
     #[serde(default)]
     pub macos_path: Option<String>,
+    /// A file that goes before it: where there is one, it is changed instead.
+    #[serde(default)]
+    pub instead: Option<String>,
     /// How it is written.
     pub format: Format,
     /// What is to be in it.
@@ -241,9 +247,13 @@ mod tests {
         for recipe in recipes() {
             let mut places = HashSet::new();
             for file in &recipe.files {
-                for path in [Some(&file.path), file.macos_path.as_ref()]
-                    .into_iter()
-                    .flatten()
+                for path in [
+                    Some(&file.path),
+                    file.macos_path.as_ref(),
+                    file.instead.as_ref(),
+                ]
+                .into_iter()
+                .flatten()
                 {
                     assert!(path.starts_with("~/") || path.starts_with("${"), "{path}");
                 }

@@ -54,7 +54,12 @@ pub(super) fn choose(known: &Known<'_>) -> Result<Chosen, Fault> {
 /// What is asked for where nobody has said.
 fn usual(known: &Known<'_>) -> String {
     if !known.recipe.needs_public {
-        return ANY.to_owned();
+        return known
+            .recipe
+            .usual_model
+            .as_deref()
+            .unwrap_or(ANY)
+            .to_owned();
     }
     let about = known.snapshot.as_ref().map(|snapshot| &snapshot.about);
     let example = about.map_or(ANY, |about| &about.example_model);
