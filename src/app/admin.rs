@@ -32,7 +32,6 @@ const TOKEN_BYTES: usize = 24;
 pub(super) struct Opened {
     observer: Observer,
     socket: Option<PathBuf>,
-    address: Option<Address>,
     /// What a person should be told of it.
     pub(super) notes: Vec<String>,
 }
@@ -73,11 +72,6 @@ impl Opened {
         self.socket.as_deref()
     }
 
-    /// Its loopback address.
-    pub(super) fn address(&self) -> Option<&Address> {
-        self.address.as_ref()
-    }
-
     fn warn(&mut self, what: &str, error: &ListenError) {
         let note = format!("{what} is not open: {error}");
         tracing::warn!(target: "autogw::admin", place = error.place, reason = error.reason, hint = error.hint, "{what} is not open");
@@ -92,7 +86,6 @@ pub(super) async fn open(facts: Facts, tunnels: &Tunnels, grounds: Grounds<'_>) 
     let mut opened = Opened {
         observer: observer.clone(),
         socket: None,
-        address: None,
         notes: Vec::new(),
     };
     let Some(settings) = settings else {
@@ -118,10 +111,7 @@ pub(super) async fn open(facts: Facts, tunnels: &Tunnels, grounds: Grounds<'_>) 
     }
     if let Some(listen) = &settings.listen {
         match open_address(listen, settings.token, grounds.options).await {
-            Ok((listener, address, gate)) => {
-                tasks.spawn(admin.run(listener, gate));
-                opened.address = Some(address);
-            }
+            Ok((listener, gate)) => _ = tasks.spawn(admin.run(listener, gate)),
             Err(error) => opened.warn("the admin address", &error),
         }
     }
@@ -166,7 +156,7 @@ async fn open_address(
     listen: &Listen,
     token: Option<Secret>,
     options: &Options,
-) -> Result<(Listener, Address, Gate), ListenError> {
+) -> Result<(Listener, Gate), ListenError> {
     let token = match token {
         Some(token) => token,
         None => made_token(options).map_err(|error| ListenError {
@@ -185,7 +175,7 @@ async fn open_address(
         });
     }
     let gate = Gate::of_address(&address, &token);
-    Ok((listener, address, gate))
+    Ok((listener, gate))
 }
 
 /// A token for this run, where only its owner finds it.

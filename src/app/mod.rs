@@ -415,11 +415,6 @@ impl Running {
         self.admin.socket()
     }
 
-    /// The loopback address of the admin API, if it is open.
-    pub fn admin_address(&self) -> Option<&Address> {
-        self.admin.address()
-    }
-
     /// Where it is told what changes.
     pub fn bus(&self) -> &Bus {
         self.admin.bus()

@@ -12,11 +12,13 @@ use std::io::{self, Read as _};
 use bytes::Bytes;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::console::Console;
 use super::exit::Exit;
+use super::names;
 use super::setup::{self, Setup};
 use super::source::SourceArgs;
 use super::table;
@@ -57,7 +59,7 @@ pub struct ExplainArgs {
     pub request: Option<String>,
 
     /// A request for this model or route, as small as can be
-    #[arg(long, short, value_name = "MODEL", conflicts_with_all = ["request", "request_id"])]
+    #[arg(long, short, value_name = "MODEL", conflicts_with_all = ["request", "request_id"], add = ArgValueCompleter::new(names::models))]
     pub model: Option<String>,
 
     /// The past request of this id: the x-request-id of its answer
@@ -69,11 +71,11 @@ pub struct ExplainArgs {
     pub strategy: Option<String>,
 
     /// As if it should run in this region
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", add = ArgValueCandidates::new(names::regions))]
     pub region: Option<String>,
 
     /// Without this provider; may be given again
-    #[arg(long, value_name = "PROVIDER", value_delimiter = ',')]
+    #[arg(long, value_name = "PROVIDER", value_delimiter = ',', add = ArgValueCandidates::new(names::providers))]
     pub exclude: Vec<String>,
 
     /// Where the request would be sent, if its shape does not tell

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::console::Console;
 use super::exit::Exit;
 use super::local;
+use super::names;
 use super::shell;
 use super::template::{Entry, render};
 use crate::config::locate::existing_formats;
@@ -28,18 +30,20 @@ Examples:
   autogw init --output ./gw.json   writes another file
   autogw init --yes --json         for scripts: the file and what is in it
 
-No key is written down: the file names the variables that hold them.")]
+No key is written down: the file names the variables that hold them.
+
+Exit status: 0 written; 1 it cannot be, or there is one already; 2 wrong usage, or nothing was found.")]
 pub struct InitArgs {
     /// Write this file instead of the global configuration: JSON with comments
     #[arg(long, short, value_name = "PATH", conflicts_with = "name")]
     pub output: Option<PathBuf>,
 
     /// Write the configuration of this name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::configurations))]
     pub name: Option<Name>,
 
     /// Ask nothing: take what the environment offers
-    #[arg(long, short)]
+    #[arg(long, short, visible_alias = "no-input")]
     pub yes: bool,
 
     /// Replace a configuration that is there; the old one stays as .bak

@@ -23,6 +23,8 @@ pub mod init;
 pub mod live;
 pub mod local;
 pub mod logs;
+pub mod man;
+pub mod names;
 mod page;
 mod process;
 mod question;
@@ -63,6 +65,7 @@ use exit::Exit;
 use explain::ExplainArgs;
 use init::InitArgs;
 use logs::LogsArgs;
+use man::ManArgs;
 use reload::ReloadArgs;
 use requests::RequestsArgs;
 use save_global::SaveGlobalArgs;
@@ -124,6 +127,8 @@ enum Verb {
     Version(VersionArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
+    Man(ManArgs),
+    #[command(hide = true)]
     TunnelChild(TunnelChildArgs),
 }
 
@@ -143,6 +148,9 @@ const STYLES: Styles = Styles::styled()
 
 /// The whole program: parses the arguments of the process, does what they ask, says how it went.
 pub fn main() -> ExitCode {
+    if let Some(exit) = completions::answer() {
+        return exit.into();
+    }
     let umask = prepare_process();
     let cli = Cli::parse();
     cli.color.apply();
@@ -210,6 +218,7 @@ impl Verb {
             Verb::Service(args) => Box::pin(service::run(args, &env, console)).await,
             Verb::Version(args) => version::run(args, console),
             Verb::Completions(args) => completions::run(args, &Cli::command(), console),
+            Verb::Man(args) => man::run(args, &Cli::command(), console),
             Verb::TunnelChild(args) => tunnel_child::run(args, console),
         }
     }

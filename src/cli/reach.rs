@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
 use super::console::Console;
 use super::exit::Exit;
+use super::names;
 use super::table::plain;
 use crate::attach::{Client, Door, Trouble};
 use crate::config::{Environment, Home, Name};
@@ -16,7 +18,7 @@ use crate::provider::Secret;
 #[derive(Debug, Clone, Default, Args)]
 pub struct ReachArgs {
     /// The gateway that was started with this --name
-    #[arg(long, value_name = "NAME", conflicts_with = "connect")]
+    #[arg(long, value_name = "NAME", conflicts_with = "connect", add = ArgValueCandidates::new(names::configurations))]
     pub name: Option<Name>,
 
     #[command(flatten)]

@@ -4,11 +4,13 @@ mod following;
 mod told;
 
 use clap::Args;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::console::Console;
 use super::exit::Exit;
 use super::follow::follow;
+use super::names;
 use super::reach::{self, ReachArgs};
 use super::table;
 use crate::attach::{Client, Trouble};
@@ -48,11 +50,11 @@ pub struct RequestsArgs {
     failed: bool,
 
     /// Only those that came to this provider
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::providers))]
     provider: Option<String>,
 
     /// Only those that asked for such a model, or were served by one; a part of its name is enough
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", add = ArgValueCompleter::new(names::models))]
     model: Option<String>,
 
     /// Print JSON: one object per line

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::json;
 
 use super::console::Console;
 use super::exit::Exit;
+use super::names;
 use crate::config::locate::existing_formats;
 use crate::config::write::{back_up, write_private};
 use crate::config::{self, Environment, Format, Home, Name};
@@ -21,7 +23,9 @@ Examples:
   autogw save-global ./config.json              becomes ~/.auto-gateway/config.json
   autogw save-global ./team.yaml --name work    becomes config.work.yaml; start it with --name work
 
-The file is copied byte for byte, with its variables unexpanded. The old one stays as .bak.")]
+The file is copied byte for byte, with its variables unexpanded. The old one stays as .bak.
+
+Exit status: 0 saved, 1 it cannot be written, 2 wrong usage or an invalid configuration.")]
 pub struct SaveGlobalArgs {
     /// The configuration to save
     #[arg(value_name = "FILE", required_unless_present = "config")]
@@ -32,7 +36,7 @@ pub struct SaveGlobalArgs {
     pub config: Option<PathBuf>,
 
     /// Save as config.NAME.json: letters, digits, `-`, `_`, one dot
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::configurations))]
     pub name: Option<Name>,
 
     /// Read variables from this .env file first; what is already set stays

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
+use super::names;
 use crate::config::{Choice, ConfigError, Environment, Name, Source, locate};
 
 /// Which configuration is meant.
@@ -14,7 +16,7 @@ pub struct SourceArgs {
     pub config: Option<PathBuf>,
 
     /// Use ~/.auto-gateway/config.NAME.json (or .yaml, .yml, .toml)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::configurations))]
     pub name: Option<Name>,
 
     /// Read variables from this .env file first; what is already set stays

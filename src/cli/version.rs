@@ -11,7 +11,9 @@ use super::exit::Exit;
 #[command(after_help = "\
 Examples:
   autogw version                   autogw X.Y.Z
-  autogw version --json            the same for scripts")]
+  autogw version --json            the same for scripts
+
+Exit status: 0 printed, 2 wrong usage.")]
 pub struct VersionArgs {
     /// Print a JSON object
     #[arg(long)]

@@ -122,7 +122,7 @@ pub fn existing_formats(home: &Home, name: Option<&Name>) -> Vec<PathBuf> {
 }
 
 /// The names of the configurations in `directory`, sorted.
-fn names_in(directory: &Path) -> Vec<String> {
+pub fn names_in(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| name_of(entry.file_name().to_str()?).map(str::to_owned))

@@ -11,6 +11,7 @@ pub mod effective;
 pub mod env_file;
 pub mod environment;
 pub mod locate;
+pub mod names;
 pub mod paths;
 pub mod schema;
 pub mod write;
@@ -48,6 +49,7 @@ pub use environment::Environment;
 pub use format::Format;
 pub use load::{Loaded, from_text, load};
 pub use locate::{Choice, Source, locate};
+pub use names::Names;
 pub use nearest::nearest;
 pub use paths::{Home, Name};
 pub use settings::{

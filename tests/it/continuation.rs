@@ -470,9 +470,12 @@ async fn the_log_line_counts_every_attempt_and_names_who_went_on() {
 async fn the_pace_of_the_second_is_not_that_of_both() {
     let prefix = "The quick brown fox ".repeat(100);
     let first = Upstream::always(dying(&[&prefix])).await;
-    // A pace is taken of what lasts; there are two tokens in a fifth of a second.
+    // A pace is taken of what lasts: two tokens in at least a fifth of a second, which begins when the first of
+    // them is seen here, and so has been seen by the gateway.
+    let gate = Gate::new();
     let going_on = Reply::stream()
         .event(&word("jumps"))
+        .pause_until(&gate)
         .delay(A_SECOND / 5)
         .event(&word(" over"))
         .event(&chat::finish())
@@ -481,8 +484,12 @@ async fn the_pace_of_the_second_is_not_that_of_both() {
     let second = Upstream::always(going_on).await;
     let gateway = over(&first, &second).start().await;
     let call = gateway.chat(chat::ask_stream("m"));
-    let answer = call.header("x-request-id", "r-1").send().await;
-    assert!(whole(&answer).ends_with("fox jumps over"));
+    let mut opened = call.header("x-request-id", "r-1").open().await;
+    while !opened.event().await.expect("more").contains("jumps") {}
+    gate.open();
+    while let Some(event) = opened.event().await {
+        assert!(!chat::is_error(&event), "{event}");
+    }
     let trace = gateway.trace("r-1").await;
     assert!(trace.output_tokens > Some(200), "{:?}", trace.output_tokens);
     let metrics = gateway.get("/providers/b/metrics").await;

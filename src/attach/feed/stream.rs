@@ -21,6 +21,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How long it may take to say hello.
 const OPENING: Duration = Duration::from_secs(10);
 
+/// Largest event of those that are kept beside others of their kind: a row or a line, where [`LARGEST`] is for
+/// what takes the place of all before it. The largest that a gateway writes are an eighth of it.
+const LARGEST_ROW: usize = 64 << 10;
+
 /// Largest page that says why there is no stream.
 const LARGEST_REFUSAL: usize = 64 << 10;
 
@@ -123,7 +127,15 @@ impl Stream {
     }
 }
 
-/// What a block says; `None` for a ping, and for what a later gateway may add.
+/// Whether it is kept beside others of its kind.
+fn is_row(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Provider(_) | Event::Request(_) | Event::Log(_)
+    )
+}
+
+/// What a block says; `None` for a ping, for a row that no gateway writes, and for what a later gateway may add.
 fn read(block: &[u8]) -> Result<Option<Event>, String> {
     let written = sse::Event::parse(block);
     let (Some(data), Some(name)) = (written.data, written.name) else {
@@ -137,7 +149,7 @@ fn read(block: &[u8]) -> Result<Option<Event>, String> {
         serde_json::from_value(whole)
     });
     match event {
-        Ok(event) => Ok(Some(event)),
+        Ok(event) => Ok(Some(event).filter(|event| !is_row(event) || data.len() <= LARGEST_ROW)),
         // Without it nothing else makes sense.
         Err(error) if name == b"snapshot" => {
             Err(format!("a snapshot that cannot be read: {error}"))

@@ -2,6 +2,7 @@
 
 use super::super::scripted::{Answer, Scripted, greeting, json};
 use super::*;
+use crate::telemetry::snapshot::LogLine;
 
 fn events(events: &[Event]) -> String {
     let told = events.iter().map(|event| {
@@ -139,4 +140,21 @@ async fn a_gateway_that_is_not_there_is_looked_for_less_and_less() {
         }
     }
     assert_eq!(waits, [250, 500, 1000, 2000, 4000, 5000, 5000]);
+}
+
+#[tokio::test]
+async fn a_row_out_of_all_proportion_is_left_out() {
+    let line = |number: u64, length: usize| {
+        Event::Log(LogLine {
+            number,
+            text: "x".repeat(length),
+            ..LogLine::default()
+        })
+    };
+    let gateway = Scripted::new();
+    let stream = events(&[line(1, 70_000), line(2, 8_192)]);
+    gateway.answers(Answer::Held(greeting(VERSION, "one") + &stream));
+    let mut feed = Feed::new(Client::new(gateway.door()));
+    assert_eq!(instance(next(&mut feed).await), "one");
+    assert_eq!(event(next(&mut feed).await), line(2, 8_192));
 }

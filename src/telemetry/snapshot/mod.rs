@@ -41,6 +41,15 @@ pub const MOST_LIVE: usize = 1_000;
 /// Log lines that a snapshot holds.
 pub const MOST_LINES: usize = 2_000;
 
+/// Bytes of log lines that a snapshot holds: twice what a gateway keeps.
+pub const MOST_LOGGED: usize = 1 << 20;
+
+/// Providers that a snapshot holds: more than anybody configures, and no matter for whoever is told of more.
+pub const MOST_PROVIDERS: usize = 1_000;
+
+/// Tunnels that a snapshot holds: there are two kinds.
+pub const MOST_TUNNELS: usize = 16;
+
 /// See the module's head.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -95,19 +104,26 @@ pub struct Lost {
 }
 
 impl Snapshot {
-    /// Takes in an event: the one reducer.
+    /// Takes in an event: the one reducer. Whoever sends it may be nobody's gateway, so what is kept has a bound.
     pub fn apply(&mut self, event: Event) {
         match event {
             Event::Snapshot(whole) => {
                 let events = self.lost.events;
                 *self = *whole;
                 self.lost.events = self.lost.events.max(events);
+                self.providers.truncate(MOST_PROVIDERS);
+                self.tunnels.truncate(MOST_TUNNELS);
+                self.forget_requests();
+                self.forget_lines();
             }
             Event::About(about) => self.about = about,
             Event::Totals(totals) => self.totals = totals,
             Event::Provider(row) => self.provider_changed(row),
             Event::Providers(names) => self.providers_ordered(&names),
-            Event::Tunnels(rows) => self.tunnels = rows,
+            Event::Tunnels(rows) => {
+                self.tunnels = rows;
+                self.tunnels.truncate(MOST_TUNNELS);
+            }
             Event::Steering(steering) => self.steering = steering,
             Event::Request(row) => self.request_changed(row),
             Event::Log(line) => self.logged(line),
@@ -117,9 +133,11 @@ impl Snapshot {
     }
 
     fn provider_changed(&mut self, row: ProviderRow) {
+        let has_room = self.providers.len() < MOST_PROVIDERS;
         match self.providers.iter_mut().find(|one| one.name == row.name) {
             Some(one) => *one = row,
-            None => self.providers.push(row),
+            None if has_room => self.providers.push(row),
+            None => {}
         }
     }
 
@@ -132,6 +150,10 @@ impl Snapshot {
 
     fn request_changed(&mut self, row: RequestRow) {
         self.requests.insert(row.number, row);
+        self.forget_requests();
+    }
+
+    fn forget_requests(&mut self) {
         let live = self.requests.values().filter(|row| !is_over(row)).count();
         let over = self.requests.len() - live;
         self.forget(over.saturating_sub(MOST_REQUESTS), is_over);
@@ -157,10 +179,20 @@ impl Snapshot {
         {
             return;
         }
-        if self.log.len() >= MOST_LINES {
-            self.log.pop_front();
-        }
         self.log.push_back(line);
+        self.forget_lines();
+    }
+
+    /// Forgets the oldest lines, but never the last one.
+    fn forget_lines(&mut self) {
+        let bytes = |line: &LogLine| line.text.len() + line.target.len() + line.level.len();
+        let mut all: usize = self.log.iter().map(bytes).sum();
+        while self.log.len() > MOST_LINES || (all > MOST_LOGGED && self.log.len() > 1) {
+            let Some(oldest) = self.log.pop_front() else {
+                return;
+            };
+            all -= bytes(&oldest);
+        }
     }
 }
 
@@ -210,6 +242,52 @@ mod tests {
         assert_eq!(snapshot.requests.len(), MOST_REQUESTS + 1);
         assert!(snapshot.requests.contains_key(&0));
         assert!(!snapshot.requests.contains_key(&10));
+    }
+
+    #[test]
+    fn whoever_tells_without_end_is_not_remembered_without_end() {
+        let line = |number: u64| LogLine {
+            number,
+            text: "x".repeat(64 << 10),
+            ..LogLine::default()
+        };
+        let provider = |number: u64| ProviderRow {
+            name: number.to_string(),
+            ..ProviderRow::default()
+        };
+        let whole = Snapshot {
+            providers: (0..5_000).map(provider).collect(),
+            tunnels: vec![TunnelRow::default(); 500],
+            requests: (0..5_000)
+                .map(|number| (number, row(number, Phase::Streaming)))
+                .collect(),
+            log: (0..500).map(line).collect(),
+            ..Snapshot::default()
+        };
+        let mut told = Snapshot::default();
+        told.apply(Event::Snapshot(Box::new(whole)));
+        let is_bounded = |told: &Snapshot| {
+            let bytes: usize = told.log.iter().map(|line| line.text.len()).sum();
+            assert!(told.providers.len() <= MOST_PROVIDERS && told.tunnels.len() <= MOST_TUNNELS);
+            assert!(told.requests.len() <= MOST_REQUESTS + MOST_LIVE);
+            assert!(
+                told.log.len() <= MOST_LINES && bytes <= MOST_LOGGED,
+                "{bytes}"
+            );
+        };
+        is_bounded(&told);
+        for number in 5_000..8_000 {
+            told.apply(Event::Provider(provider(number)));
+            told.apply(Event::Request(row(number, Phase::Over)));
+            told.apply(Event::Log(LogLine {
+                number,
+                ..line(number)
+            }));
+        }
+        told.apply(Event::Tunnels(vec![TunnelRow::default(); 500]));
+        is_bounded(&told);
+        assert_eq!(told.log.back().map(|line| line.number), Some(7_999));
+        assert!(told.requests.contains_key(&7_999), "the latest are kept");
     }
 
     #[test]

@@ -16,7 +16,8 @@ use super::listed::listed;
 use super::page::Page;
 use super::pen::Pen;
 use super::scroll::{Scroll, moved};
-use super::table::{Cell, Column, Kind, Table};
+use super::split::split;
+use super::table::{self, Cell, Column, Kind, Spot, Table};
 use super::text::plain;
 use crate::telemetry::act::Act;
 use crate::telemetry::snapshot::Reloaded;
@@ -122,15 +123,13 @@ impl Pane for Config {
     }
 
     fn click(&mut self, column: u16, row: u16, _look: &Look<'_>) -> Effect {
-        if !self.table.contains((column, row).into()) || row == self.table.y {
-            return Effect::Ignored;
+        match table::clicked(self.table, (column, row)) {
+            Some(Spot::Row(line)) if self.scroll.top + line < self.shown.len() => {
+                self.at = self.scroll.top + line;
+                Effect::Changed
+            }
+            _ => Effect::Ignored,
         }
-        let at = self.scroll.top + usize::from(row - self.table.y) - 1;
-        if at >= self.shown.len() {
-            return Effect::Ignored;
-        }
-        self.at = at;
-        Effect::Changed
     }
 
     fn wanted(&self, _look: &Look<'_>) -> Option<Wanted> {
@@ -307,18 +306,6 @@ fn write_details(page: &mut Page<'_>, reloaded: &Reloaded) {
     for change in &reloaded.changes {
         page.text_behind("- ", change, Style::new());
     }
-}
-
-/// The first so many lines of `area`, and the rest.
-fn split(area: Rect, height: u16) -> [Rect; 2] {
-    let height = height.min(area.height);
-    let top = Rect { height, ..area };
-    let rest = Rect {
-        y: area.y.saturating_add(height),
-        height: area.height - height,
-        ..area
-    };
-    [top, rest]
 }
 
 #[cfg(test)]

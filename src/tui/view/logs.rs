@@ -14,6 +14,7 @@ use super::listed::listed;
 use super::page::Line;
 use super::pen::Pen;
 use super::scroll::{Scroll, moved};
+use super::split::split;
 use super::text::{cut, plain, wrapped};
 use crate::telemetry::snapshot::LogLine;
 use crate::tui::keymap::Command;
@@ -71,16 +72,7 @@ impl Default for Logs {
 
 impl Pane for Logs {
     fn draw(&mut self, look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
-        let area = area.intersection(buffer.area);
-        let head = Rect {
-            height: area.height.min(1),
-            ..area
-        };
-        let body = Rect {
-            y: area.y.saturating_add(head.height),
-            height: area.height - head.height,
-            ..area
-        };
+        let [head, body] = split(area.intersection(buffer.area), 1);
         let all = &look.model.snapshot.log;
         let lines: Vec<&LogLine> = all.iter().filter(|line| self.is_shown(line)).collect();
         self.settle(&lines, body);

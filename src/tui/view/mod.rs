@@ -26,6 +26,7 @@ pub mod requests;
 pub mod routes;
 pub mod scroll;
 pub mod spark;
+pub mod split;
 pub mod standing;
 pub mod table;
 pub mod text;

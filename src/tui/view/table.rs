@@ -39,6 +39,24 @@ pub enum Kind {
     Number,
 }
 
+/// What of a table a click can mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// The line with the titles.
+    Titles,
+    /// So many rows below the first one that is shown, whether there is such a row or not.
+    Row(usize),
+}
+
+/// What is at `(column, row)` of the screen, of a table that was drawn in `area`.
+pub fn clicked(area: Rect, (column, row): (u16, u16)) -> Option<Spot> {
+    if !area.contains((column, row).into()) {
+        return None;
+    }
+    let below = usize::from(row - area.y).checked_sub(1);
+    Some(below.map_or(Spot::Titles, Spot::Row))
+}
+
 /// What stands in a column of a row: pieces, each with its style.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cell(Vec<(String, Style)>);
@@ -240,6 +258,20 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_click_finds_titles_and_rows_and_nothing_beside_them() {
+        let area = Rect::new(2, 3, 10, 4);
+        for (at, expected) in [
+            ((2, 3), Some(Spot::Titles)),
+            ((11, 4), Some(Spot::Row(0))),
+            ((5, 6), Some(Spot::Row(2))),
+            ((5, 7), None),
+            ((1, 4), None),
+        ] {
+            assert_eq!(clicked(area, at), expected, "{at:?}");
+        }
+    }
 
     const COLUMNS: &[Column] = &[
         column("NAME", 6, 40, 0, Kind::Words),

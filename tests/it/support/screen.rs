@@ -186,6 +186,11 @@ impl Screen {
         lock(&self.tube.bytes).clear();
     }
 
+    /// Everything that it has sent, since it began or was told to forget.
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        lock(&self.tube.bytes).clone()
+    }
+
     /// Reads nothing more of what the program draws, or goes on.
     pub(crate) fn hold(&self, is_held: bool) {
         *lock(&self.tube.is_held) = is_held;

@@ -14,7 +14,8 @@ use super::inspector::Inspector;
 use super::listed::listed;
 use super::pen::Pen;
 use super::scroll::{Scroll, moved};
-use super::table::Table;
+use super::split::split;
+use super::table::{self, Spot, Table};
 use super::text::wrapped;
 use crate::telemetry::snapshot::{RequestRow, is_over};
 use crate::tui::keymap::Command;
@@ -52,7 +53,7 @@ impl Pane for Requests {
         let now_ms = look.now_ms;
         let all: Vec<&RequestRow> = look.model.snapshot.requests.values().collect();
         let rows = self.chosen(&all);
-        let [head, table] = parts(area.intersection(buffer.area));
+        let [head, table] = split(area.intersection(buffer.area), 1);
         self.settle(&rows, table);
         self.draw_head(look, all.as_slice(), rows.len(), head, buffer);
         if rows.is_empty() {
@@ -116,11 +117,11 @@ impl Pane for Requests {
     }
 
     fn click(&mut self, column: u16, row: u16, _look: &Look<'_>) -> Effect {
-        if self.inspector.is_some() || !self.table.contains((column, row).into()) {
-            return Effect::Ignored;
-        }
-        let Some(line) = usize::from(row - self.table.y).checked_sub(1) else {
-            return self.click_title(column);
+        let clicked = table::clicked(self.table, (column, row));
+        let line = match clicked.filter(|_| self.inspector.is_none()) {
+            Some(Spot::Row(line)) => line,
+            Some(Spot::Titles) => return self.click_title(column),
+            None => return Effect::Ignored,
         };
         let at = self.scroll.top.saturating_add(line);
         match self.shown.get(at) {
@@ -320,20 +321,6 @@ pub(super) fn draw_latest(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
         sorted: None,
     };
     table.draw(cells, None, area, buffer, look.theme);
-}
-
-/// The line on top, and the table.
-fn parts(area: Rect) -> [Rect; 2] {
-    let head = Rect {
-        height: area.height.min(1),
-        ..area
-    };
-    let table = Rect {
-        y: area.y.saturating_add(head.height),
-        height: area.height - head.height,
-        ..area
-    };
-    [head, table]
 }
 
 #[cfg(test)]

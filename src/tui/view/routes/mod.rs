@@ -16,7 +16,8 @@ use super::listed::listed;
 use super::page::Page;
 use super::pen::Pen;
 use super::scroll::{Scroll, moved};
-use super::table::Table;
+use super::split::split;
+use super::table::{self, Spot, Table};
 use super::text::plain;
 use crate::telemetry::act::Whom;
 use crate::tui::keymap::Command;
@@ -136,15 +137,13 @@ impl Pane for Routes {
     }
 
     fn click(&mut self, column: u16, row: u16, _look: &Look<'_>) -> Effect {
-        if !self.table.contains((column, row).into()) || row == self.table.y {
-            return Effect::Ignored;
+        match table::clicked(self.table, (column, row)) {
+            Some(Spot::Row(line)) if self.scroll.top + line < self.shown.len() => {
+                self.at = self.scroll.top + line;
+                Effect::Changed
+            }
+            _ => Effect::Ignored,
         }
-        let at = self.scroll.top + usize::from(row - self.table.y) - 1;
-        if at >= self.shown.len() {
-            return Effect::Ignored;
-        }
-        self.at = at;
-        Effect::Changed
     }
 
     fn offers(&self, command: Command, _look: &Look<'_>) -> bool {
@@ -356,18 +355,6 @@ impl Routes {
         }
         page.draw(&mut self.reasons, area, buffer);
     }
-}
-
-/// The first so many lines of `area`, and the rest.
-fn split(area: Rect, height: u16) -> [Rect; 2] {
-    let height = height.min(area.height);
-    let top = Rect { height, ..area };
-    let rest = Rect {
-        y: area.y.saturating_add(height),
-        height: area.height - height,
-        ..area
-    };
-    [top, rest]
 }
 
 #[cfg(test)]

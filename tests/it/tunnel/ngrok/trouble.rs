@@ -269,7 +269,8 @@ async fn a_token_is_hidden_also_in_what_ngrok_says() {
     let log = super::ear::listen();
     let edge = Edge::start(TOKEN).await;
     edge.refuse_greetings(1, &format!("Look at {TOKEN}!\n\nERR_NGROK_7777\n"));
-    let mut tunnel = Setup::new(&edge).quick().open();
+    // Connections that are cut are noticed at once: heartbeats in a hurry would give up on an edge that is slow.
+    let mut tunnel = Setup::new(&edge).open();
     let status = tunnel.until("the refusal", is_waiting).await;
     let trouble = status.phase.trouble().expect("a reason");
     assert_eq!(
