@@ -38,6 +38,10 @@ fn the_unit_in_the_assets_is_current() {
 }
 
 /// What `systemd-analyze` says; `None` where it is not installed.
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever reads the output must see what was not tested"
+)]
 fn analyze(home: &Path, arguments: &[&str]) -> Option<Output> {
     let mut command = Command::new("systemd-analyze");
     command
@@ -103,6 +107,10 @@ fn systemd_finds_no_fault_in_it() {
 }
 
 #[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever reads the output must see what was not tested"
+)]
 fn little_is_exposed() {
     let home = tempfile::tempdir().expect("a directory");
     for (has_low_port, most) in [(false, "15"), (true, "20")] {
