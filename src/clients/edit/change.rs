@@ -26,8 +26,8 @@ pub(super) trait Language {
     fn cut(text: &str, at: &[String]) -> Result<String, EditError>;
     /// The text without an item of the list.
     fn cut_item(text: &str, at: &[String], index: usize) -> Result<String, EditError>;
-    /// Whether a place has no comments in it that would go with it, other than in what is below `key`.
-    fn bare(text: &str, at: &[String], child: Option<&str>) -> Result<bool, EditError>;
+    /// Whether a list or an object has no comments of its own that would go with it.
+    fn bare(text: &str, at: &[String]) -> Result<bool, EditError>;
 }
 
 /// Applies changes one after the other.
@@ -246,12 +246,12 @@ impl<'a> Target<'a> {
         mut made: usize,
     ) -> Result<(), EditError> {
         while made > 0 && self.depth > 0 {
-            let (above, key) = (&self.at[..self.depth - 1], &self.at[self.depth - 1]);
+            let above = &self.at[..self.depth - 1];
             let left = match get(root, above) {
                 Some(Value::Object(object)) => object.len() - usize::from(self.there),
                 _ => 1,
             };
-            if left > 0 || !L::bare(text, above, self.there.then_some(key.as_str()))? {
+            if left > 0 || !L::bare(text, above)? {
                 break;
             }
             self.depth -= 1;
@@ -302,7 +302,7 @@ fn remove_item<L: Language>(
         .collect();
     let left = list.len() - goes.len();
     let is_list = there.is_none_or(Value::is_array);
-    if made > 0 && left == 0 && is_list && (there.is_none() || L::bare(text, at, None)?) {
+    if made > 0 && left == 0 && is_list && (there.is_none() || L::bare(text, at)?) {
         let target = Target::of(root, at);
         return remove::<L>(text, root, target, made - 1, change);
     }

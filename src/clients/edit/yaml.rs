@@ -70,7 +70,7 @@ impl Language for Yaml {
         })
     }
 
-    fn bare(text: &str, at: &[String], _: Option<&str>) -> Result<bool, EditError> {
+    fn bare(text: &str, at: &[String]) -> Result<bool, EditError> {
         let root = some(text, at)?;
         let node = root.at(at)?;
         let Some(first) = node

@@ -80,8 +80,10 @@ pub(super) fn entry(key: &str, value: &Value, indent: &str, end: &str) -> String
 /// A list or an object as lines.
 pub(super) fn block(value: &Value, indent: &str, end: &str) -> String {
     match value {
-        Value::Array(items) => items.iter().map(|value| item(value, indent, end)).collect(),
-        Value::Object(entries) => entries
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().map(|value| item(value, indent, end)).collect()
+        }
+        Value::Object(entries) if !entries.is_empty() => entries
             .iter()
             .map(|(key, value)| entry(key, value, indent, end))
             .collect(),
