@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::sure::sure;
 use super::{Change, EditError, Edited, dotted, odd};
 
 /// What marks the first bytes of a file as UTF-8, on some systems.
@@ -75,15 +76,27 @@ fn unmarked(text: &str) -> (&str, &str) {
 
 fn one<L: Language>(text: &str, change: &Change) -> Result<(String, Change), EditError> {
     let root = L::read(text)?;
+    let (new, back) = changed::<L>(text, root.as_ref(), change)?;
+    if new != text {
+        sure(root, change, L::read(&new)?.as_ref())?;
+    }
+    Ok((new, back))
+}
+
+fn changed<L: Language>(
+    text: &str,
+    root: Option<&Value>,
+    change: &Change,
+) -> Result<(String, Change), EditError> {
     match change {
-        Change::Set { at, value } => set::<L>(text, root.as_ref(), at, value),
-        Change::Item { at, by, value } => item::<L>(text, root.as_ref(), at, by, value),
+        Change::Set { at, value } => set::<L>(text, root, at, value),
+        Change::Item { at, by, value } => item::<L>(text, root, at, by, value),
         Change::Remove { at, made } => {
-            let target = Target::of(root.as_ref(), at);
-            remove::<L>(text, root.as_ref(), target, *made, change)
+            let target = Target::of(root, at);
+            remove::<L>(text, root, target, *made, change)
         }
         Change::RemoveItem { at, by, is, made } => {
-            remove_item::<L>(text, root.as_ref(), (at, by, is), *made, change)
+            remove_item::<L>(text, root, (at, by, is), *made, change)
         }
     }
 }
