@@ -132,7 +132,9 @@ async fn all(checks: &[(&'static str, Check)], patient: &Patient) -> Vec<Finding
     let asked = checks.iter().map(|(name, check)| async move {
         let found = tokio::time::timeout(patient.within, check(patient)).await;
         let mut findings = found.unwrap_or_else(|_| vec![unfinished(patient)]);
-        findings.iter_mut().for_each(|finding| finding.check = name);
+        for finding in &mut findings {
+            finding.check = name;
+        }
         findings
     });
     join_all(asked).await.into_iter().flatten().collect()

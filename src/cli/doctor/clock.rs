@@ -103,7 +103,7 @@ fn judge(samples: &[Sample]) -> Option<Finding> {
 
 fn span(seconds: i64) -> String {
     match seconds {
-        ..=7200 => format!("{} min", seconds / 60),
+        ..=7200 => format!("{} min", (seconds + 30) / 60),
         _ => format!("{} h", seconds / 3600),
     }
 }

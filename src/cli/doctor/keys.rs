@@ -175,22 +175,9 @@ impl<'a> Asked<'a> {
         };
         match status.as_u16() {
             200..=299 if body.is_none() => (self.no_api(subject), false),
-            200..=299 => (self.good(subject, key, answer.names()), true),
+            200..=299 => (good(subject, key, answer.names().as_deref()), true),
             404 | 405 => self.without_listing(subject, key, *status).await,
             _ => (self.refused(subject, key, *status), false),
-        }
-    }
-
-    fn good(&self, subject: String, key: Option<&ApiKey>, names: Option<Vec<String>>) -> Finding {
-        let what = if key.is_some() {
-            "the key is taken"
-        } else {
-            "it answers"
-        };
-        match names.map(|names| names.len()) {
-            Some(1) => Finding::ok(subject, format!("{what}, one model is listed")),
-            Some(count) => Finding::ok(subject, format!("{what}, {count} models are listed")),
-            None => Finding::ok(subject, what),
         }
     }
 
@@ -258,17 +245,13 @@ impl<'a> Asked<'a> {
             let fix = format!("set base_url of the provider to {better}");
             return (Finding::error(subject, message).fix(fix), false);
         }
-        match self.first_model() {
-            Some(model) => {
-                let answer = self.say(model, key).await;
-                self.judge_words(subject, key, model, &answer, &[])
-            }
-            None => {
-                let message = format!("{}, and no model is configured to ask for", meaning(status));
-                let fix = "check base_url and models_path of the provider, or list its models";
-                (Finding::warning(subject, message).fix(fix), false)
-            }
+        if let Some(model) = self.first_model() {
+            let answer = self.say(model, key).await;
+            return self.judge_words(subject, key, model, &answer, &[]);
         }
+        let message = format!("{}, and no model is configured to ask for", meaning(status));
+        let fix = "check base_url and models_path of the provider, or list its models";
+        (Finding::warning(subject, message).fix(fix), false)
     }
 
     /// The base URL with the version that was left out, if there is a listing below it.
@@ -298,16 +281,12 @@ impl<'a> Asked<'a> {
     async fn try_out(&self, key: &ApiKey, names: Option<Vec<String>>) -> (Finding, bool) {
         let names = names.unwrap_or_default();
         let subject = self.subject(Some(key));
-        match self.first_model() {
-            Some(model) => {
-                let answer = self.say(model, Some(key)).await;
-                self.judge_words(subject, Some(key), model, &answer, &names)
-            }
-            None => {
-                let message = "it answers; whether it takes the key shows with the first request";
-                (Finding::note(subject, message), true)
-            }
+        if let Some(model) = self.first_model() {
+            let answer = self.say(model, Some(key)).await;
+            return self.judge_words(subject, Some(key), model, &answer, &names);
         }
+        let message = "it answers; whether it takes the key shows with the first request";
+        (Finding::note(subject, message), true)
     }
 
     /// What the answer to a few words for `model` says of `key`.
@@ -377,6 +356,20 @@ impl<'a> Asked<'a> {
                 near.join(" or ")
             ))
         }
+    }
+}
+
+/// What is told of an answer that is as it should be.
+fn good(subject: String, key: Option<&ApiKey>, names: Option<&[String]>) -> Finding {
+    let what = if key.is_some() {
+        "the key is taken"
+    } else {
+        "it answers"
+    };
+    match names.map(<[String]>::len) {
+        Some(1) => Finding::ok(subject, format!("{what}, one model is listed")),
+        Some(count) => Finding::ok(subject, format!("{what}, {count} models are listed")),
+        None => Finding::ok(subject, what),
     }
 }
 

@@ -11,7 +11,7 @@ use super::patient::Patient;
 const FEW_FILES: u64 = 2048;
 
 /// 2024: before this was written, so that no clock that was ever set shows less.
-const EARLIEST: Duration = Duration::from_secs(1_704_067_200);
+const EARLIEST: Duration = Duration::from_hours(473_352);
 
 /// What is found.
 pub(super) fn check(_: &Patient) -> Vec<Finding> {
