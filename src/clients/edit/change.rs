@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::sure::sure;
 use super::{Change, EditError, Edited, dotted, odd};
 
 /// What marks the first bytes of a file as UTF-8, on some systems.
@@ -25,8 +26,8 @@ pub(super) trait Language {
     fn cut(text: &str, at: &[String]) -> Result<String, EditError>;
     /// The text without an item of the list.
     fn cut_item(text: &str, at: &[String], index: usize) -> Result<String, EditError>;
-    /// Whether a place has no comments in it that would go with it, other than in what is below `key`.
-    fn bare(text: &str, at: &[String], child: Option<&str>) -> Result<bool, EditError>;
+    /// Whether a list or an object has no comments of its own that would go with it.
+    fn bare(text: &str, at: &[String]) -> Result<bool, EditError>;
 }
 
 /// Applies changes one after the other.
@@ -75,15 +76,27 @@ fn unmarked(text: &str) -> (&str, &str) {
 
 fn one<L: Language>(text: &str, change: &Change) -> Result<(String, Change), EditError> {
     let root = L::read(text)?;
+    let (new, back) = changed::<L>(text, root.as_ref(), change)?;
+    if new != text {
+        sure(root, change, L::read(&new)?.as_ref())?;
+    }
+    Ok((new, back))
+}
+
+fn changed<L: Language>(
+    text: &str,
+    root: Option<&Value>,
+    change: &Change,
+) -> Result<(String, Change), EditError> {
     match change {
-        Change::Set { at, value } => set::<L>(text, root.as_ref(), at, value),
-        Change::Item { at, by, value } => item::<L>(text, root.as_ref(), at, by, value),
+        Change::Set { at, value } => set::<L>(text, root, at, value),
+        Change::Item { at, by, value } => item::<L>(text, root, at, by, value),
         Change::Remove { at, made } => {
-            let target = Target::of(root.as_ref(), at);
-            remove::<L>(text, root.as_ref(), target, *made, change)
+            let target = Target::of(root, at);
+            remove::<L>(text, root, target, *made, change)
         }
         Change::RemoveItem { at, by, is, made } => {
-            remove_item::<L>(text, root.as_ref(), (at, by, is), *made, change)
+            remove_item::<L>(text, root, (at, by, is), *made, change)
         }
     }
 }
@@ -233,12 +246,12 @@ impl<'a> Target<'a> {
         mut made: usize,
     ) -> Result<(), EditError> {
         while made > 0 && self.depth > 0 {
-            let (above, key) = (&self.at[..self.depth - 1], &self.at[self.depth - 1]);
+            let above = &self.at[..self.depth - 1];
             let left = match get(root, above) {
                 Some(Value::Object(object)) => object.len() - usize::from(self.there),
                 _ => 1,
             };
-            if left > 0 || !L::bare(text, above, self.there.then_some(key.as_str()))? {
+            if left > 0 || !L::bare(text, above)? {
                 break;
             }
             self.depth -= 1;
@@ -289,7 +302,7 @@ fn remove_item<L: Language>(
         .collect();
     let left = list.len() - goes.len();
     let is_list = there.is_none_or(Value::is_array);
-    if made > 0 && left == 0 && is_list && (there.is_none() || L::bare(text, at, None)?) {
+    if made > 0 && left == 0 && is_list && (there.is_none() || L::bare(text, at)?) {
         let target = Target::of(root, at);
         return remove::<L>(text, root, target, made - 1, change);
     }

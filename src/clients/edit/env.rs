@@ -54,7 +54,7 @@ impl Language for Env {
         Err(no_lists(at))
     }
 
-    fn bare(_: &str, _: &[String], _: Option<&str>) -> Result<bool, EditError> {
+    fn bare(_: &str, _: &[String]) -> Result<bool, EditError> {
         Ok(true)
     }
 }

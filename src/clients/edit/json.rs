@@ -17,7 +17,7 @@ use super::{EditError, line_end, odd, unreadable};
 
 mod layout;
 
-use layout::{Layout, after_line_comment, blank_before, blank_end, skip_trivia};
+use layout::{Layout, before_line_end, blank_before, blank_end, skip_trivia};
 
 /// JSON.
 pub(super) struct Json;
@@ -76,23 +76,11 @@ impl Language for Json {
         Ok(without(text, list, &list.children(), index))
     }
 
-    fn bare(text: &str, at: &[String], child: Option<&str>) -> Result<bool, EditError> {
+    fn bare(text: &str, at: &[String]) -> Result<bool, EditError> {
         let root = some(text, at)?;
         let node = root.at(at)?;
-        let inner = node
-            .entries()
-            .iter()
-            .find(|entry| Some(entry.key.as_str()) == child);
-        let inner = inner.map(|entry| entry.key_span.start..entry.value.span.end);
-        let inside = match inner {
-            Some(inner) => [
-                node.span.start + 1..inner.start,
-                inner.end..node.span.end - 1,
-            ],
-            None => [node.span.start + 1..node.span.end - 1, 0..0],
-        };
-        Ok(inside.into_iter().all(|part| {
-            let between = &text[part];
+        Ok(node.gaps().into_iter().all(|gap| {
+            let between = &text[gap];
             !between.contains("//") && !between.contains("/*")
         }))
     }
@@ -196,7 +184,14 @@ fn without(text: &str, node: &Node, children: &[Range<usize>], index: usize) -> 
     if children.len() == 1 && start == inside.start && text[end..inside.end].trim().is_empty() {
         return spliced(text, inside, "");
     }
-    let gone = after_line_comment(text, start..end);
+    let gap = index
+        .checked_sub(1)
+        .map_or(inside.start, |before| children[before].end);
+    let gone = if text[gap..start].contains("//") {
+        before_line_end(text, start..end)
+    } else {
+        start..end
+    };
     let mut out = spliced(text, gone, "");
     if last && comma.is_none() && index > 0 {
         // The comma of the one before would now be a trailing one.

@@ -12,6 +12,7 @@ mod env;
 mod json;
 mod lines;
 mod node;
+mod sure;
 #[cfg(test)]
 mod tests;
 mod toml;

@@ -82,6 +82,18 @@ impl Node {
         }
     }
 
+    /// The bytes of a list or an object that are in none of its children.
+    pub(super) fn gaps(&self) -> Vec<Range<usize>> {
+        let mut at = self.span.start;
+        let mut gaps = Vec::new();
+        for child in self.children() {
+            gaps.push(at..child.start);
+            at = child.end;
+        }
+        gaps.push(at..self.span.end);
+        gaps
+    }
+
     /// Refuses if a value could not be written again as it is.
     pub(super) fn changeable(&self, at: &[String]) -> Result<(), EditError> {
         if let Some(why) = self.fixed {

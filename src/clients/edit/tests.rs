@@ -6,7 +6,9 @@ use super::{Change, Edited, Format, apply, holds, value_at};
 
 mod env_files;
 mod json_files;
+mod laws;
 mod toml_files;
+mod yaml_files;
 
 fn set(at: &[&str], value: Value) -> Change {
     Change::Set {

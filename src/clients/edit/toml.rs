@@ -54,7 +54,7 @@ impl Language for Toml {
         lines::whole(text, |text| cut_item(text, at, index))
     }
 
-    fn bare(text: &str, at: &[String], _: Option<&str>) -> Result<bool, EditError> {
+    fn bare(text: &str, at: &[String]) -> Result<bool, EditError> {
         let source = Source::of(text)?;
         let own = source.headers.iter().enumerate();
         let mut own = own.filter(|(_, header)| header.path == at && !header.in_list);

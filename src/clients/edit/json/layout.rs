@@ -188,12 +188,11 @@ fn comment(text: &str) -> Option<usize> {
     Some(2 + inner.find("*/").map_or(inner.len(), |end| end + 2))
 }
 
-/// A place that may go without a comment before it swallowing what is behind it.
-pub(super) fn after_line_comment(text: &str, gone: Range<usize>) -> Range<usize> {
-    let line = text[..gone.start].rsplit('\n').next().unwrap_or_default();
+/// A place that may go without the comment before it swallowing what is behind it.
+pub(super) fn before_line_end(text: &str, gone: Range<usize>) -> Range<usize> {
     let behind = &text[blank_end(text, gone.end)..];
     let ends_line = behind.starts_with('\n') || behind.starts_with("\r\n");
-    if ends_line || !line.contains("//") {
+    if ends_line {
         return gone;
     }
     let newline = text[gone.clone()]

@@ -50,7 +50,14 @@ pub(super) fn without(text: &str, node: &Node, index: usize) -> String {
             return spliced(text, node.span.start + 1..node.span.end - 1, "");
         }
     }
-    let gone = keeping_line_end(text, gone);
+    let gap = index
+        .checked_sub(1)
+        .map_or(node.span.start, |before| children[before].end);
+    let gone = if text[gap..gone.start].contains('#') {
+        before_line_end(text, gone)
+    } else {
+        gone
+    };
     let mut out = spliced(text, gone, "");
     if let (None, Some(before)) = (comma, index.checked_sub(1))
         && let Some(comma) = comma_behind(text, children[before].end)
@@ -60,11 +67,10 @@ pub(super) fn without(text: &str, node: &Node, index: usize) -> String {
     out
 }
 
-/// A place that may go without a comment before it swallowing what is behind it.
-fn keeping_line_end(text: &str, gone: Range<usize>) -> Range<usize> {
-    let line = &text[lines::start(text, gone.start)..gone.start];
+/// A place that may go without the comment before it swallowing what is behind it.
+fn before_line_end(text: &str, gone: Range<usize>) -> Range<usize> {
     let rest = text[gone.end..].trim_start_matches([' ', '\t', '\r']);
-    if rest.starts_with('\n') || !line.contains('#') {
+    if rest.starts_with('\n') {
         return gone;
     }
     let newline = text[gone.clone()]
