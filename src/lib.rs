@@ -101,6 +101,14 @@
 //! What the owner does goes the other way: `telemetry::act` → `server::admin` → `app::acts` → `proxy::steering` (drains,
 //! pins, a strategy, faults), `health`, `app::tunnels` or `app::reload`.
 //!
+//! # Clients
+//!
+//! ```text
+//! clients::plan     a recipe (a row of the asset) and an endpoint: what each of the client's files becomes
+//! clients::ledger   what was there is kept first, for good; then clients::carry replaces the file as a whole
+//! cli::connect      finds the gateway, key and model, and asks once in the client's dialect; `--undo` goes back
+//! ```
+//!
 //! # A reload
 //!
 //! ```text
@@ -154,6 +162,7 @@
 //! - While a public door is open nothing is captured. (`capture`, `tunnel`)
 //! - What comes through a tunnel is never taken for local, whatever it says, and asks for a key. (`doors`)
 //! - A tunnel's child ends with the gateway, however that ends. (`tunnel`)
+//! - What is done to a client's files can be undone byte for byte, whenever it breaks off. (`clients::tests`, `connect`)
 
 pub mod app;
 pub mod attach;

@@ -54,6 +54,7 @@ server.api_key, else the one that the gateway has made for its run. It is shown 
 What files were before is kept in ~/.auto-gateway/clients until --undo.
 
 Exit status: 0 done; 1 it failed, or the gateway does not answer as it should; 2 wrong usage.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct ConnectArgs {
     /// The client; without it they are listed
     #[arg(value_name = "CLIENT", value_parser = names(), hide_possible_values = true)]

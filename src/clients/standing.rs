@@ -108,10 +108,10 @@ fn items<'a>(template: &Template, wanted: &Value, found: &'a Value) -> Vec<&'a V
 /// Every text of `found` that stands where `template` has an address.
 fn collect(template: &Value, found: &Value, addresses: &mut Vec<String>) {
     match (template, found) {
-        (Value::String(text), Value::String(found)) => {
-            if ADDRESSES.iter().any(|address| text.contains(address)) {
-                addresses.push(found.clone());
-            }
+        (Value::String(text), Value::String(found))
+            if ADDRESSES.iter().any(|address| text.contains(address)) =>
+        {
+            addresses.push(found.clone());
         }
         (Value::Object(fields), Value::Object(found)) => {
             for (name, field) in fields {

@@ -40,13 +40,14 @@ pub(super) fn run(
         print_files(recipe, endpoint, console)?;
     }
     // Beside variables they are for a person: what is printed is read by a shell.
-    if has_none {
-        steps(recipe, endpoint)
-            .iter()
-            .for_each(|step| console.data(step));
-    } else {
-        let steps = steps(recipe, &masked(endpoint));
-        steps.iter().for_each(|step| console.say(plain(step)));
+    let hidden = masked(endpoint);
+    let shown = if has_none { endpoint } else { &hidden };
+    for step in steps(recipe, shown) {
+        if has_none {
+            console.data(step);
+        } else {
+            console.say(plain(&step));
+        }
     }
     Ok(Exit::Done)
 }

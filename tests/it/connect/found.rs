@@ -51,8 +51,8 @@ async fn what_is_wrong_is_said_with_what_to_do() {
     let gateway = house.gateway().await;
     house.holds("wrong", "not-the-canary\n", 0o600);
     let wrong = house.path("wrong");
-    let said = house.connect(&format!("claude-code --key-file {}", wrong.display()));
-    let said = said.await.failed(1);
+    let words = format!("claude-code --key-file {}", wrong.display());
+    let said = house.connect(&words).await.failed(1);
     assert!(said.contains("refuses the client key"), "{said}");
     assert!(
         said.contains("--key-file") && !said.contains("not-the-canary"),
@@ -91,7 +91,7 @@ async fn a_gateway_that_does_not_run_yet_is_connected_to_all_the_same() {
 #[tokio::test]
 async fn a_gateway_behind_a_unix_socket_is_not_for_clients() {
     let house = House::new();
-    let config = r#"{ "server": { "socket": "s" }, "providers": [{ "type": "demo" }] }"#;
+    let config = r#"{ "server": { "socket_path": "s" }, "providers": [{ "type": "demo" }] }"#;
     let path = house.path("gw.sock");
     let config = config.replace("\"s\"", &format!("\"{}\"", path.display()));
     house.holds("config.json", &config, 0o600);

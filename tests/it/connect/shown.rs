@@ -22,8 +22,8 @@ async fn what_is_printed_is_read_by_a_shell() {
         String::from_utf8_lossy(&seen),
         "http://127.0.0.1:9/v1|it's-$HOME"
     );
-    let fish = house.connect(&format!("openai-sdk {NOWHERE} --print --shell fish"));
-    let fish = fish.await.done();
+    let words = format!("openai-sdk {NOWHERE} --print --shell fish");
+    let fish = house.connect(&words).await.done();
     assert!(
         fish.contains(r"set -gx OPENAI_API_KEY 'it\'s-$HOME'"),
         "{fish}"
