@@ -101,6 +101,12 @@ CLIENTS = {
         ["-m", "autogw/auto", "hello"],
     ),
 }
+# What makes a client change its files by itself, and what is in them then.
+OWN_CHANGES = {
+    "codex": ["mcp", "add", "theirs", "--", "their-mcp"],
+    "gemini-cli": ["mcp", "add", "--scope", "user", "theirs", "their-mcp"],
+    "llm": ["keys", "set", "theirs", "--value", "their-key"],
+}
 # Those that no file makes choose us where they have models already; they are connected without any.
 FRESH_ONLY = {"continue"}
 # Those that cannot be started connected, or are told the model by an argument of ours.
@@ -255,6 +261,25 @@ def started(home, client, files, arguments):
     return models
 
 
+def changed_by_itself(home, client, files, program):
+    """Its own change, made while it was connected, outlives that."""
+    before = home.files(files)
+    home.autogw("connect", client)
+    written = home.files(files)
+    code, output = home.execute(program, *OWN_CHANGES[client])
+    assert code == 0, f"{program} {' '.join(OWN_CHANGES[client])}: exit code {code}\n{output}"
+    changed = [name for name in files if home.files(files).get(name) != written.get(name)]
+    assert changed, f"{program} did not change its files\n{output}"
+    home.autogw("connect", client, "--undo")
+    put_back(home, before, changed)
+    for name in changed:
+        text = home.files(files)[name].decode()
+        assert "theirs" in text, f"{name} lost its own\n{text}"
+        assert KEY not in text and home.url not in text, f"{name} has ours\n{text}"
+    home.put({name: text.decode() for name, text in before.items()})
+    return f"; changed {', '.join(changed)} itself, and kept that"
+
+
 def check(client):
     program, files, arguments = CLIENTS[client]
     with tempfile.TemporaryDirectory() as directory:
@@ -268,6 +293,8 @@ def check(client):
             seen = connected(home, client, files, [program, *arguments])
             if client not in NOT_STARTED:
                 started(home, client, files, arguments)
+            if client in OWN_CHANGES:
+                seen += changed_by_itself(home, client, files, program)
             for name in files:
                 (home.path / name).unlink(missing_ok=True)
             there_and_back(home, client, files)
