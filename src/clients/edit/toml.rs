@@ -58,12 +58,7 @@ impl Language for Toml {
         let source = Source::of(text)?;
         let own = source.headers.iter().enumerate();
         let mut own = own.filter(|(_, header)| header.path == at && !header.in_list);
-        Ok(own.all(|(index, header)| {
-            let rest = &text[header.span.end..source.extent(text, index).end];
-            let mut lines = rest.lines();
-            let first = lines.next().unwrap_or_default();
-            !first.contains('#') && lines.all(|line| !line.trim_start().starts_with('#'))
-        }))
+        Ok(own.all(|(index, _)| !source.is_commented(text, index)))
     }
 }
 
@@ -99,6 +94,14 @@ impl Source {
         let last = self.pairs.iter().rfind(|pair| inside.contains(&pair.key));
         let end = last.map_or(header.span.end, |pair| pair.value.span.end);
         lines::start(text, header.span.start)..lines::end(text, end)
+    }
+
+    /// Whether a section has comments behind its header or between its lines.
+    fn is_commented(&self, text: &str, index: usize) -> bool {
+        let rest = &text[self.headers[index].span.end..self.extent(text, index).end];
+        let mut lines = rest.lines();
+        let first = lines.next().unwrap_or_default();
+        first.contains('#') || lines.any(|line| line.trim_start().starts_with('#'))
     }
 
     /// The sections of one item of a list of tables.
@@ -343,14 +346,14 @@ fn only_for(source: &Source, text: &str, at: &[String]) -> Option<Range<usize>> 
         return None;
     }
     let own = |header: &Header| header.path == above && !header.in_list;
-    let extent = source.extent(text, source.headers.iter().position(own)?);
+    let index = source.headers.iter().position(own)?;
+    let extent = source.extent(text, index);
     let mut inside = source
         .pairs
         .iter()
         .filter(|pair| extent.contains(&pair.key));
     let alone = inside.next()?.path == at && inside.next().is_none();
-    let comment = text[extent.clone()].contains('#');
-    (alone && !comment).then(|| with_blank_before(text, extent))
+    (alone && !source.is_commented(text, index)).then(|| with_blank_before(text, extent))
 }
 
 /// With the last key at the top goes the blank line that set it off from the first section.

@@ -31,10 +31,10 @@ impl Language for Yaml {
         lines::whole(text, |text| {
             let root = some(text, at)?;
             let list = open(&root, at)?;
-            let Some(last) = list.items().len().checked_sub(1) else {
+            let Some(index) = list.items().len().checked_sub(1) else {
                 return fill(text, &root, at, &Value::Array(vec![value.clone()]));
             };
-            let extent = item(text, at, list, last)?;
+            let extent = item(text, at, list, index)?;
             let indent = lines::indent(text, extent.start);
             let shown = print::item(value, indent, line_end(text));
             Ok(spliced(text, extent.end..extent.end, &shown))

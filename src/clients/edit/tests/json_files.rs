@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::Format;
 use super::{item, lawful, set};
 
-/// Each is changed in the same ways, and shows what it looks like then.
+/// Each is edited in the same ways, and shows what it looks like then.
 #[test]
 fn a_new_entry_looks_like_its_neighbours() {
     let cases = [
@@ -35,8 +35,8 @@ fn a_new_entry_looks_like_its_neighbours() {
         ),
     ];
     for (text, wanted) in cases {
-        let changed = lawful(Format::Json, text, &[set(&["env", "A"], json!("b"))]);
-        assert_eq!(changed, wanted);
+        let edited = lawful(Format::Json, text, &[set(&["env", "A"], json!("b"))]);
+        assert_eq!(edited, wanted);
     }
 }
 
@@ -75,10 +75,48 @@ fn settings_of_claude_code_keep_hooks_and_permissions() {
             json!({"matcher": "x", "hooks": []}),
         ),
     ];
-    let changed = lawful(Format::Json, text, &changes);
-    assert!(changed.contains(r#""env": { "DISABLE_TELEMETRY": "1", "ANTHROPIC_BASE_URL": "#));
+    let edited = lawful(Format::Json, text, &changes);
+    assert!(edited.contains(r#""env": { "DISABLE_TELEMETRY": "1", "ANTHROPIC_BASE_URL": "#));
     let lines = |text: &str| text.lines().take(12).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(lines(&changed)[..3], lines(text)[..3]);
-    let tree: serde_json::Value = serde_json::from_str(&changed).expect("it is JSON");
+    assert_eq!(lines(&edited)[..3], lines(text)[..3]);
+    let tree: serde_json::Value = serde_json::from_str(&edited).expect("it is JSON");
     assert_eq!(tree["hooks"]["PostToolUse"][1]["matcher"], "x");
+}
+
+#[test]
+fn settings_with_comments_and_trailing_commas_stay_so() {
+    let text = r#"// Settings
+{
+    /* looks */
+    "editor.fontSize": 14, // big
+    "theme": "dark",
+    "models": [
+        // mine
+        { "id": "a", "url": "http://h/a" },
+    ],
+    "security": {"auth": {"selectedType": "oauth"}}, // as asked
+    // "off": 1,
+}
+"#;
+    let changes = [
+        set(
+            &["security", "auth", "selectedType"],
+            json!("gemini-api-key"),
+        ),
+        set(&["privacy", "usageStatisticsEnabled"], json!(false)),
+        item(&["models"], "id", json!({"id": "b", "url": "http://h/b"})),
+        item(
+            &["others", "list"],
+            "id",
+            json!({"id": "b", "url": "http://h/b"}),
+        ),
+    ];
+    let edited = lawful(Format::Json, text, &changes);
+    let mut kept = edited.lines();
+    for line in text.lines().filter(|line| !line.contains("selectedType")) {
+        assert!(
+            kept.any(|other| other == line),
+            "{line} is gone from\n{edited}"
+        );
+    }
 }

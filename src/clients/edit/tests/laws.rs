@@ -122,7 +122,7 @@ fn json_lines(value: &Value, indent: &str, style: usize) -> String {
         } else {
             ""
         };
-        out += &format!("{deeper}{line}{comma} // }} , ]\n");
+        out.extend([deeper.as_str(), line, comma, " // } , ]\n"]);
     }
     out + indent + close
 }
@@ -145,7 +145,8 @@ fn yaml(value: &Value, depth: usize, style: usize) -> String {
                 });
                 format!("{indent}-{rest}")
             })
-            .collect(),
+            .collect::<Vec<_>>()
+            .concat(),
         Value::Object(entries) if !entries.is_empty() => entries
             .iter()
             .map(|(key, value)| {
@@ -154,7 +155,8 @@ fn yaml(value: &Value, depth: usize, style: usize) -> String {
                 let key = quoted(&Value::from(key.as_str()));
                 format!("{indent}{key}:{rest}\n")
             })
-            .collect(),
+            .collect::<Vec<_>>()
+            .concat(),
         other => quoted(other) + "\n",
     }
 }
@@ -175,7 +177,9 @@ fn quoted(value: &Value) -> String {
 
 fn env(tree: &Value) -> String {
     let keys = tree.as_object().into_iter().flat_map(Map::keys);
-    keys.map(|key| format!("{key}='v' # c\n")).collect()
+    keys.map(|key| format!("{key}='v' # c\n"))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// What an independent reader makes of a text.
@@ -288,7 +292,7 @@ fn lawful(
 fn laws(format: Format) {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut done = 0;
-    for _ in 0..1500 {
+    for _ in 0..400 {
         let cases = (object(tree()), change(), 0..32usize);
         let case = cases.new_tree(&mut runner).expect("a case can be made");
         let (tree, change, style) = proptest::strategy::ValueTree::current(&case);
@@ -298,7 +302,7 @@ fn laws(format: Format) {
             Err(error) => panic!("{error}\n{change:?}\n{}", printed(format, &tree, style)),
         }
     }
-    assert!(done > 100, "only {done} changes were possible");
+    assert!(done > 40, "only {done} changes were possible");
 }
 
 #[test]
@@ -338,7 +342,7 @@ fn hostile_texts_give_an_error_and_no_panic() {
     for format in [Format::Json, Format::Toml, Format::Yaml, Format::Env] {
         for text in &texts {
             let changed = apply(format, text, std::slice::from_ref(&change));
-            assert!(changed.is_err(), "{format:?} {:.40}", text);
+            assert!(changed.is_err(), "{format:?} {text:.40}");
         }
     }
 }

@@ -147,11 +147,11 @@ fn a_configuration_of_codex_takes_everything_and_gives_it_back() {
             json!({"name": "b", "deep": {"c": [1, 2.5]}}),
         ),
     ];
-    let changed = lawful(Format::Toml, CODEX, &changes);
+    let edited = lawful(Format::Toml, CODEX, &changes);
     let top = "# Codex\nmodel = \"m\" # the usual\napproval_policy = 'on-request'\n\
         model_provider = \"autogw\"\n\n[profiles";
-    assert!(changed.starts_with(top), "{changed}");
-    let tree: toml::Table = changed.parse().expect("it is TOML");
+    assert!(edited.starts_with(top), "{edited}");
+    let tree: toml::Table = edited.parse().expect("it is TOML");
     assert_eq!(tree["rules"][1]["deep"]["c"][1].as_float(), Some(2.5));
 }
 

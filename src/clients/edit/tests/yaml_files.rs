@@ -141,16 +141,16 @@ fn a_configuration_of_continue_takes_a_model_and_gives_it_back() {
         ),
         set(&["name"], json!("Yours")),
     ];
-    let changed = apply(Format::Yaml, text, &changes)
+    let all = apply(Format::Yaml, text, &changes)
         .expect("it can be changed")
         .text;
     assert!(
-        changed.contains(
+        all.contains(
             "    roles: [chat, edit]\n\n  - name: Local\n    provider: z\n  - name: autogw\n"
         ),
-        "{changed}"
+        "{all}"
     );
-    assert!(changed.ends_with("\n\nrules: # mine\n  - Be brief\n"));
+    assert!(all.ends_with("\n\nrules: # mine\n  - Be brief\n"));
     lawful(Format::Yaml, text, &changes[..1]);
 }
 
@@ -180,4 +180,20 @@ fn what_is_not_understood_well_enough_is_left_alone() {
     let value: Option<Value> = Some(json!([1, {"x": "y"}]));
     let at = ["a".to_owned()];
     assert_eq!(value_at(Format::Yaml, "a: [1, {x: y}]\n", &at), Ok(value));
+}
+
+#[test]
+fn a_configuration_of_aider_that_is_mostly_comments_keeps_them() {
+    let text = "#####\n# Options\n\n## Specify the model\n#model: xxx\n\n## Keys\n#openai-api-key: xxx\nauto-commits: false\n\n#read:\n#  - a.md\n";
+    let changes = [
+        set(&["model"], json!("openai/gpt-5")),
+        set(&["openai-api-base"], json!("http://127.0.0.1:4000/v1")),
+    ];
+    let all = lawful(Format::Yaml, text, &changes);
+    let added =
+        "auto-commits: false\nmodel: openai/gpt-5\nopenai-api-base: http://127.0.0.1:4000/v1\n";
+    assert_eq!(all, text.replace("auto-commits: false\n", added));
+    let comments = text.replace("auto-commits: false\n", "");
+    let all = lawful(Format::Yaml, &comments, &changes);
+    assert!(all.starts_with(&comments) && all.ends_with("/v1\n"));
 }

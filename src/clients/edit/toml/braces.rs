@@ -17,9 +17,10 @@ pub(super) fn insert(text: &str, node: &Node, shown: &str) -> String {
     };
     let start = lines::start(text, last.start);
     let own_line = text[start..last.start].trim().is_empty();
-    let gap = match own_line {
-        true => format!("{}{}", line_end(text), &text[start..last.start]),
-        false => " ".to_owned(),
+    let gap = if own_line {
+        format!("{}{}", line_end(text), &text[start..last.start])
+    } else {
+        " ".to_owned()
     };
     let comma = comma_behind(text, last.end);
     let behind = comma.map_or(last.end, |comma| comma + 1);

@@ -128,30 +128,27 @@ impl Builder<'_> {
         };
         match &mut open.node.what {
             What::List(items) => items.push(node),
-            What::Object(entries) => match open.key.take() {
-                Some((key, key_span)) => {
-                    if key == "<<" {
-                        open.node.fixed = Some("it has a merge key");
-                    }
-                    // An empty value is wherever the parser noticed; it belongs to its key.
-                    let mut value = node;
-                    if value.span.is_empty() {
-                        value.span = key_span.end..key_span.end;
-                    }
-                    entries.push(Entry {
-                        key,
-                        key_span,
-                        value,
-                    });
+            What::Object(entries) => {
+                let Some((key, key_span)) = open.key.take() else {
+                    let at = node.span.start;
+                    let missing = || unreadable(self.text, at, "a key must be plain text");
+                    open.key = Some((text.ok_or_else(missing)?.to_owned(), node.span));
+                    return Ok(());
+                };
+                if key == "<<" {
+                    open.node.fixed = Some("it has a merge key");
                 }
-                None => match text {
-                    Some(text) => open.key = Some((text.to_owned(), node.span)),
-                    None => {
-                        let at = node.span.start;
-                        return Err(unreadable(self.text, at, "a key must be plain text"));
-                    }
-                },
-            },
+                // An empty value is wherever the parser noticed; it belongs to its key.
+                let mut value = node;
+                if value.span.is_empty() {
+                    value.span = key_span.end..key_span.end;
+                }
+                entries.push(Entry {
+                    key,
+                    key_span,
+                    value,
+                });
+            }
             What::Leaf(_) => {}
         }
         Ok(())
