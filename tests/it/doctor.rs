@@ -13,7 +13,7 @@ use setups::{CANARY, Setup, provider};
 
 #[tokio::test]
 async fn a_demo_is_healthy() {
-    let setup = Setup::new(json!({ "server": { "port": 0 }, "providers": [{ "type": "demo" }] }));
+    let setup = Setup::new(&json!({ "server": { "port": 0 }, "providers": [{ "type": "demo" }] }));
     let (code, report) = setup.json().await;
     assert_eq!(code, Some(0), "{report}");
     assert_eq!(
@@ -62,7 +62,7 @@ async fn a_port_that_is_taken_has_a_holder() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let setup =
-        Setup::new(json!({ "server": { "port": port }, "providers": [{ "type": "demo" }] }));
+        Setup::new(&json!({ "server": { "port": port }, "providers": [{ "type": "demo" }] }));
     let fault = if cfg!(target_os = "linux") {
         format!("(pid {})", std::process::id())
     } else {
@@ -77,7 +77,7 @@ async fn a_port_that_is_taken_has_a_holder() {
 async fn an_address_of_another_machine_cannot_be_listened_on() {
     // From a block that is for documentation only.
     let server = json!({ "host": "192.0.2.1", "port": 0 });
-    let setup = Setup::new(json!({ "server": server, "providers": [{ "type": "demo" }] }));
+    let setup = Setup::new(&json!({ "server": server, "providers": [{ "type": "demo" }] }));
     setup
         .error("port", "no such address", "server.host to 127.0.0.1")
         .await;
@@ -224,14 +224,14 @@ async fn a_placeholder_is_no_key() {
 async fn a_tunnel_without_its_program_says_how_to_install_it() {
     let tunnel = json!({ "type": "cloudflared", "binary": "/nowhere/cloudflared" });
     let server = json!({ "port": 0, "tunnel": tunnel });
-    let setup = Setup::new(json!({ "server": server, "providers": [{ "type": "demo" }] }));
+    let setup = Setup::new(&json!({ "server": server, "providers": [{ "type": "demo" }] }));
     setup.error("tunnels", "does not exist", "`binary`").await;
 }
 
 #[tokio::test]
 async fn a_tunnel_without_its_token_says_where_to_get_one() {
     let server = json!({ "port": 0, "tunnel": "ngrok" });
-    let setup = Setup::new(json!({ "server": server, "providers": [{ "type": "demo" }] }));
+    let setup = Setup::new(&json!({ "server": server, "providers": [{ "type": "demo" }] }));
     setup
         .error("tunnels", "there is no authtoken", "NGROK_AUTHTOKEN")
         .await;
@@ -242,7 +242,7 @@ async fn a_listener_whose_certificate_has_expired_is_an_error() {
     let home = tempfile::tempdir().expect("a directory");
     let (cert, key) = setups::expired(home.path());
     let server = json!({ "port": 0, "tls": { "cert": cert, "key": key } });
-    let setup = Setup::new(json!({ "server": server, "providers": [{ "type": "demo" }] }));
+    let setup = Setup::new(&json!({ "server": server, "providers": [{ "type": "demo" }] }));
     setup
         .error("listener", "has expired on 2020-01-02", "renew")
         .await;
@@ -250,7 +250,7 @@ async fn a_listener_whose_certificate_has_expired_is_an_error() {
 
 #[tokio::test]
 async fn a_variable_that_leads_to_nobody_is_told() {
-    let setup = Setup::new(json!({ "server": { "port": 0 }, "providers": [{ "type": "demo" }] }));
+    let setup = Setup::new(&json!({ "server": { "port": 0 }, "providers": [{ "type": "demo" }] }));
     let dead = setups::url(&Upstream::refusing());
     let variables = [("ANTHROPIC_BASE_URL", &*dead)];
     let (code, report) = setup.report(&["--json"], &variables).await;
@@ -281,7 +281,7 @@ async fn a_running_gateway_is_seen_and_its_port_is_its_own() {
 
 #[tokio::test]
 async fn wrong_usage_is_no_finding() {
-    let setup = Setup::new(json!({ "providers": [{ "type": "demo" }] }));
+    let setup = Setup::new(&json!({ "providers": [{ "type": "demo" }] }));
     for args in [
         &["--timeout", "0"][..],
         &["--nonsense"],

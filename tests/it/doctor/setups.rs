@@ -20,14 +20,14 @@ pub(super) struct Setup {
 
 impl Setup {
     /// One with this configuration.
-    pub(super) fn new(config: Value) -> Self {
+    pub(super) fn new(config: &Value) -> Self {
         Self::written(&config.to_string())
     }
 
     /// One with these providers, which listens wherever there is room.
     pub(super) fn of_providers(providers: impl IntoIterator<Item = Value>) -> Self {
         let providers: Vec<Value> = providers.into_iter().collect();
-        Self::new(json!({ "server": { "port": 0 }, "providers": providers }))
+        Self::new(&json!({ "server": { "port": 0 }, "providers": providers }))
     }
 
     /// One with this text for a configuration.
