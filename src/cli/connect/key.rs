@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::fault::Fault;
-use super::gateway::{Known, is_loopback};
+use super::gateway::Known;
 use crate::app::made_key_file;
 use crate::cli::reach::made_key;
 use crate::config::Diagnostic;
@@ -64,8 +64,14 @@ fn is_ours(known: &Known<'_>, origin: &str) -> bool {
     let mut urls = tunnels.filter_map(|tunnel| tunnel.url.as_deref());
     known.args.url.is_none()
         || is_named
-        || is_loopback(origin)
+        || known.own_origin().is_ok_and(|own| is_same(&own, origin))
         || urls.any(|url| url.trim_end_matches('/') == origin)
+}
+
+/// Whether both are one address. Any user of this machine may listen on another port of it.
+fn is_same(own: &str, origin: &str) -> bool {
+    let name = |origin: &str| origin.replace("://localhost:", "://127.0.0.1:");
+    name(own) == name(origin)
 }
 
 /// Whether the gateway at `origin` refuses who presents nothing.
