@@ -97,6 +97,14 @@ pub enum ClientError {
         /// Why.
         why: EditError,
     },
+    /// The ledger names a file that the client has not.
+    #[error("{path} is no file of {client}: the record of it is not one that autogw has written")]
+    NotTheClients {
+        /// Which.
+        path: PathBuf,
+        /// The client.
+        client: String,
+    },
     /// What was there before cannot be kept, or read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -107,9 +115,13 @@ impl ClientError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             ClientError::NoPlace(_) | ClientError::Ledger(_) => None,
+            ClientError::NotTheClients { .. } => Some("look at it in ~/.auto-gateway/clients"),
             ClientError::Untouchable { why, .. } => match why {
                 Untouchable::Foreign(_) => {
                     Some("connect as the user who runs the client, without sudo")
+                }
+                Untouchable::Open(_) => {
+                    Some("take the right to write there from others: chmod o-w")
                 }
                 Untouchable::Changed => Some("close the client, and try again"),
                 Untouchable::NoFile | Untouchable::TooLarge | Untouchable::NoText => {
