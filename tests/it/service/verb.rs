@@ -346,3 +346,17 @@ async fn without_systemd_it_is_said_what_to_do() {
     let (exit, said) = desk.does("install --print").await;
     assert_eq!(exit, Exit::Done, "{said}");
 }
+
+#[tokio::test]
+async fn a_path_is_no_setting_of_the_unit() {
+    let mut desk = Desk::new();
+    let odd = desk.path("home/x\nExecStartPre=/bin/evil");
+    fs::create_dir_all(&odd).expect("made");
+    fs::write(odd.join("config.json"), CONFIG).expect("written");
+    desk.env = desk.env.with("AUTOGW_HOME", odd.to_string_lossy());
+    for line in ["install", "install --print"] {
+        let (exit, said) = desk.does(line).await;
+        assert_eq!(exit, Exit::Usage, "{said}");
+        assert!(!said.contains("\nExecStartPre"), "{said}");
+    }
+}
