@@ -1,6 +1,8 @@
 //! The service as it will find itself: its variables are not those of your shell, and it does not look into
 //! your home. What it would not start with is said before anything is installed.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -78,6 +80,7 @@ impl Look<'_> {
                 .flatten()
                 .filter_map(|path| self.open(path)),
         );
+        warnings.extend(shown_to_others(&env_path));
         Ok(Prospect {
             unit: self.unit(&config, file.as_deref(), &home, env_file, &inside),
             warnings,
@@ -497,6 +500,17 @@ fn outside(config: &Config) -> impl Iterator<Item = PathBuf> {
         .map(Path::to_owned)
         .collect();
     found.into_iter()
+}
+
+/// What a service has of variables is keys; systemd reads them before it gives up its rights.
+fn shown_to_others(env_file: &Path) -> Option<Diagnostic> {
+    let mode = fs::metadata(env_file).ok()?.mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        let path = env_file.display();
+        let message = format!("others can read {path}, and the keys in it (mode {mode:o})");
+        let path = quoted(&env_file.to_string_lossy());
+        Diagnostic::warning(message).with_hint(format!("chmod 600 {path}"))
+    })
 }
 
 fn into_file(env_file: &Path) -> String {

@@ -360,3 +360,15 @@ async fn a_path_is_no_setting_of_the_unit() {
         assert!(!said.contains("\nExecStartPre"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn keys_that_others_can_read_are_told() {
+    let desk = Desk::new();
+    desk.put("home/.auto-gateway/config.json", CONFIG, 0o600);
+    for (mode, is_told) in [(0o600, false), (0o644, true), (0o640, true)] {
+        desk.put("home/.auto-gateway/env", "A_KEY=k\n", mode);
+        let (exit, said) = desk.does("install --no-start").await;
+        assert_eq!(exit, Exit::Done, "{said}");
+        assert_eq!(said.contains("chmod 600"), is_told, "{mode:o}: {said}");
+    }
+}
