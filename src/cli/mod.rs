@@ -7,6 +7,7 @@ mod again;
 pub mod announce;
 pub mod ask;
 pub mod banner;
+mod caller;
 pub mod check;
 pub mod completions;
 pub mod config;
