@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::gateway::Known;
 use crate::app::made_key_file;
+use crate::cli::caller::caller;
 use crate::cli::reach::made_key;
 use crate::config::Diagnostic;
 use crate::provider::Secret;
@@ -76,12 +77,9 @@ fn is_same(own: &str, origin: &str) -> bool {
 
 /// Whether the gateway at `origin` refuses who presents nothing.
 async fn asks_for_a_key(origin: &str) -> bool {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE)
-        .build();
-    let Ok(client) = client else { return true };
+    let Ok(client) = caller(PATIENCE).await.no_proxy().build() else {
+        return true;
+    };
     let answer = client.get(format!("{origin}/v1/models")).send().await;
     answer.is_ok_and(|answer| answer.status() == reqwest::StatusCode::UNAUTHORIZED)
 }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 use super::gateway::is_loopback;
 use crate::chat::Dialect;
+use crate::cli::caller::caller;
 use crate::cli::question::smallest;
 use crate::cli::table::plain;
 use crate::clients::endpoint::Endpoint;
@@ -98,10 +99,7 @@ pub(super) async fn ask(
 
 async fn send(dialect: Dialect, endpoint: &Endpoint, model: &str) -> reqwest::Result<Response> {
     let origin = &endpoint.origin;
-    let mut client = Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("autogw/", env!("CARGO_PKG_VERSION")))
-        .timeout(PATIENCE);
+    let mut client = caller(PATIENCE).await;
     if is_loopback(origin) {
         client = client.no_proxy();
     }

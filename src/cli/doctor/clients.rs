@@ -11,6 +11,7 @@ use super::finding::Finding;
 use super::patient::Patient;
 use super::variables;
 use crate::clients::disk;
+use crate::cli::caller::caller;
 use crate::clients::edit::Change;
 use crate::clients::endpoint::Endpoint;
 use crate::clients::ledger::{Ledger, Record};
@@ -19,7 +20,6 @@ use crate::clients::standing::standing;
 use crate::clients::template;
 use crate::config::base_url;
 use crate::provider::Secret;
-use crate::proxy::upstream::Tls;
 
 /// Stands for a key, to see where one would be.
 const MARK: &str = "\u{1}key\u{1}";
@@ -45,7 +45,7 @@ async fn of_ledger(patient: &Patient) -> Vec<Finding> {
     if records.is_empty() {
         return Vec::new();
     }
-    let Some(client) = client().await else {
+    let Ok(client) = caller(PATIENCE).await.no_proxy().build() else {
         return Vec::new();
     };
     let client = &client;
@@ -59,16 +59,6 @@ async fn of_ledger(patient: &Patient) -> Vec<Finding> {
         }
     });
     join_all(asked).await.into_iter().flatten().collect()
-}
-
-async fn client() -> Option<Client> {
-    let tls = (*Tls::default().client_config().await).clone();
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE);
-    builder.build().ok()
 }
 
 async fn of_record(patient: &Patient, client: &Client, record: &Record) -> Vec<Finding> {
