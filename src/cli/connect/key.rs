@@ -10,6 +10,7 @@ use crate::app::made_key_file;
 use crate::cli::reach::made_key;
 use crate::config::Diagnostic;
 use crate::provider::Secret;
+use crate::proxy::upstream::Tls;
 
 /// Variables that hold a client key: the one that the banner exports, and the one of `autogw explain`.
 const VARIABLES: [&str; 2] = ["AUTOGW_KEY", "AUTOGW_API_KEY"];
@@ -29,9 +30,9 @@ pub(super) async fn find(
     if let Some(path) = &known.args.key_file {
         return from_file(path).map(Some);
     }
-    let named = VARIABLES.iter().find_map(|name| known.env.filled(name));
-    if let Some(key) = named {
-        return checked(key, "AUTOGW_KEY").map(Some);
+    let mut named = VARIABLES.iter();
+    if let Some((key, name)) = named.find_map(|name| Some((known.env.filled(name)?, name))) {
+        return checked(key, name).map(Some);
     }
     if !is_ours(known, origin) {
         return Ok(None);
@@ -68,16 +69,21 @@ fn is_ours(known: &Known<'_>, origin: &str) -> bool {
         || urls.any(|url| url.trim_end_matches('/') == origin)
 }
 
-/// Whether the gateway at `origin` refuses who presents nothing.
+/// Whether the gateway at `origin` refuses who presents nothing. One that cannot be asked (its certificate is
+/// not known here) may well do so, and the key is its own.
 async fn asks_for_a_key(origin: &str) -> bool {
+    let tls = (*Tls::default().client_config().await).clone();
     let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(PATIENCE)
         .build();
     let Ok(client) = client else { return true };
     let answer = client.get(format!("{origin}/v1/models")).send().await;
-    answer.is_ok_and(|answer| answer.status() == reqwest::StatusCode::UNAUTHORIZED)
+    answer.map_or(true, |answer| {
+        answer.status() == reqwest::StatusCode::UNAUTHORIZED
+    })
 }
 
 fn from_file(path: &Path) -> Result<Secret, Fault> {

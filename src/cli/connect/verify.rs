@@ -1,6 +1,8 @@
 //! One request as the client would send it: whether address, key and model are right shows in its answer.
 
+use std::error::Error as _;
 use std::fmt;
+use std::iter;
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Response, StatusCode};
@@ -12,6 +14,7 @@ use crate::cli::question::smallest;
 use crate::cli::table::plain;
 use crate::clients::endpoint::Endpoint;
 use crate::provider::Redactor;
+use crate::proxy::upstream::Tls;
 use crate::proxy::written::{DEFAULT_VERSION, VERSION};
 
 /// How long an answer may take: a cold local model takes its time to load.
@@ -98,7 +101,10 @@ pub(super) async fn ask(
 
 async fn send(dialect: Dialect, endpoint: &Endpoint, model: &str) -> reqwest::Result<Response> {
     let origin = &endpoint.origin;
+    // With the bundled roots: a machine may have none of its own.
+    let tls = (*Tls::default().client_config().await).clone();
     let mut client = Client::builder()
+        .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("autogw/", env!("CARGO_PKG_VERSION")))
         .timeout(PATIENCE);
@@ -138,12 +144,27 @@ fn failed(error: &reqwest::Error, origin: &str) -> Silent {
         let message = format!("the gateway at {origin} did not answer within {PATIENCE:?}");
         return silent(message, "`autogw status` says which provider is slow");
     }
+    if is_certificate(error) {
+        let message =
+            format!("the TLS certificate of {origin} is not one that this machine trusts");
+        let hint = "say with --url a name that the certificate is for, and make its issuer known to this \
+                    machine: the client looks at it, too";
+        return silent(message, hint);
+    }
     if error.is_connect() {
         let message = format!("no gateway answers at {origin}");
         return silent(message, "start it: `autogw start`");
     }
     let message = format!("the gateway at {origin} broke off its answer");
     silent(message, "`autogw logs` may say why")
+}
+
+/// Whether somebody is there, but cannot show who it is.
+fn is_certificate(error: &reqwest::Error) -> bool {
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    causes
+        .map(ToString::to_string)
+        .any(|cause| cause.contains("certificate"))
 }
 
 fn refused(status: StatusCode, body: &Value, endpoint: &Endpoint, model: &str) -> Silent {
