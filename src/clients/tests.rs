@@ -152,7 +152,7 @@ fn what_others_have_written_since_stays() {
     house.holds(OWN, 0o644);
     house.connect("http://h:1");
     let since = house.text().replace("\"opus\"", "\"haiku\"");
-    fs::write(house.file(), since.replace("auto", "sonnet")).expect("it is written");
+    fs::write(house.file(), since.replacen("auto", "sonnet", 1)).expect("it is written");
     let How::TakenOut { left, copy } = house.undo() else {
         panic!("it has been changed");
     };
