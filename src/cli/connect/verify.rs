@@ -86,7 +86,7 @@ pub(super) async fn ask(
         let message = format!("what answers at {origin} is no gateway (HTTP {status})");
         return Err(silent(
             message,
-            "look at the address, or say another with --url",
+            "see whether the address is right, or say another with --url",
         ));
     }
     if status.is_success() {
@@ -153,7 +153,12 @@ fn failed(error: &reqwest::Error, origin: &str) -> Silent {
     }
     if error.is_connect() {
         let message = format!("no gateway answers at {origin}");
-        return silent(message, "start it: `autogw start`");
+        let hint = if is_loopback(origin) {
+            "start it: `autogw start`"
+        } else {
+            "see whether it runs and that name leads to it, or say another with --url"
+        };
+        return silent(message, hint);
     }
     let message = format!("the gateway at {origin} broke off its answer");
     silent(message, "`autogw logs` may say why")
