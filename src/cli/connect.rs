@@ -136,7 +136,8 @@ pub async fn run(
     console: &mut Console<'_>,
 ) -> Exit {
     let outcome = act(args, env, umask, console).await;
-    outcome.unwrap_or_else(|fault| fault.tell(args.json, console))
+    let client = args.client.as_deref();
+    outcome.unwrap_or_else(|fault| fault.of(client).tell(args.json, console))
 }
 
 async fn act(
@@ -159,9 +160,9 @@ async fn act(
         found.warn(console);
     }
     if args.print {
-        print::run(args, recipe, &found, console)
+        print::run(args, recipe, &found, &env, console)
     } else if args.run {
-        run::run(args, recipe, &found, &env, umask)
+        run::run(args, recipe, &found, &env, umask, console)
     } else if args.dry_run {
         diff::run(recipe, &found, &ledger, &env, console)
     } else {

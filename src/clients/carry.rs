@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::disk::{self, Content};
+use super::disk::{self, Content, Untouchable};
 use super::ledger::{Before, Entry, Ledger, LedgerError, Record, sha256};
 use super::place;
 use super::plan::{Base, ClientError, Plan, Planned, mode_without, untouchable};
@@ -54,17 +54,26 @@ pub enum How {
 /// Carries out `plan`; `when` is the present.
 ///
 /// # Errors
-/// Files that were written until then stay so, and an undo puts them back.
+/// Files that were written until then are put back, or [`ClientError::Half`] says that they are not.
 pub fn connect(plan: &Plan, ledger: &Ledger, when: String) -> Result<Vec<Written>, ClientError> {
-    let record = remember(plan, ledger, when)?;
-    let files = plan.files.iter();
-    files.map(|file| write(file, &record, ledger)).collect()
+    let (origin, model) = (plan.origin.clone(), plan.model.clone());
+    let mut record = Record::new(plan.client, when, origin, model);
+    if let Err(error) = remember(&mut record, plan, ledger) {
+        forget(&record, plan, ledger);
+        return Err(error.into());
+    }
+    let mut written = Vec::new();
+    for file in &plan.files {
+        match write(file, &record, ledger) {
+            Ok(file) => written.push(file),
+            Err(why) => return Err(take_back(plan, written.len(), &record, ledger, why)),
+        }
+    }
+    Ok(written)
 }
 
 /// Writes down what is about to be done.
-fn remember(plan: &Plan, ledger: &Ledger, when: String) -> Result<Record, LedgerError> {
-    let (origin, model) = (plan.origin.clone(), plan.model.clone());
-    let mut record = Record::new(plan.client, when, origin, model);
+fn remember(record: &mut Record, plan: &Plan, ledger: &Ledger) -> Result<(), LedgerError> {
     // Files that are somewhere else now (a variable has changed) have to be put back all the same.
     let earlier = plan.record.iter().flat_map(|record| &record.files);
     let is_planned = |entry: &&Entry| plan.files.iter().any(|file| file.path == entry.path);
@@ -76,8 +85,68 @@ fn remember(plan: &Plan, ledger: &Ledger, when: String) -> Result<Record, Ledger
             .files
             .push(entry(file, before.copied(), plan.client, ledger)?);
     }
-    ledger.write(&record)?;
-    Ok(record)
+    ledger.write(record)
+}
+
+/// Makes the files of `plan` up to the one that could not be written what they were, and says why it could not.
+fn take_back(
+    plan: &Plan,
+    failed: usize,
+    record: &Record,
+    ledger: &Ledger,
+    why: ClientError,
+) -> ClientError {
+    let touched = plan.files.iter().take(failed + 1).rev();
+    let mut back = touched.map(|file| unwritten(file, record));
+    if back.all(|done| done.is_ok()) && earlier(plan, ledger).is_ok() {
+        forget(record, plan, ledger);
+        return why;
+    }
+    ClientError::Half {
+        client: plan.client,
+        why: Box::new(why),
+    }
+}
+
+fn unwritten(file: &Planned, record: &Record) -> Result<(), Untouchable> {
+    let (path, was) = (&file.path, file.present.as_ref());
+    // The one that failed is as it was already, as a rule.
+    if disk::read(path)?.as_ref() != was {
+        match was {
+            Some(was) => disk::replace(path, Some(&file.content), was)?,
+            None => disk::remove(path, Some(&file.content))?,
+        }
+    }
+    if was.is_none() {
+        remove_empty(record.entry(path).map_or(&[], |entry| &entry.made));
+    }
+    Ok(())
+}
+
+/// Puts back what the ledger had of the client.
+fn earlier(plan: &Plan, ledger: &Ledger) -> Result<(), LedgerError> {
+    match &plan.record {
+        Some(earlier) => ledger.write(earlier),
+        None => ledger.forget(plan.client),
+    }
+}
+
+/// Removes the copies that were made for `record` alone, unless the ledger has come to hold it.
+fn forget(record: &Record, plan: &Plan, ledger: &Ledger) {
+    let now = ledger.of(plan.client);
+    if !now.is_ok_and(|now| now == plan.record) {
+        return;
+    }
+    let earlier = plan.record.iter().flat_map(|record| &record.files);
+    let needed: Vec<_> = earlier.filter_map(|entry| entry.before.as_ref()).collect();
+    let entries = record.files.iter();
+    let is_new = |entry: &&Entry| {
+        let before = entry.before.as_ref();
+        before.is_some_and(|before| !needed.contains(&before))
+    };
+    entries
+        .filter(is_new)
+        .for_each(|entry| ledger.drop_copy(entry));
 }
 
 fn entry(
@@ -98,12 +167,11 @@ fn entry(
     };
     let mut made = earlier.map_or_else(Vec::new, |earlier| earlier.made.clone());
     let missing = disk::missing_directories(&file.path).unwrap_or_default();
-    made.extend(
-        missing
-            .into_iter()
-            .filter(|one| !made.contains(one))
-            .collect::<Vec<_>>(),
-    );
+    for directory in missing {
+        if !made.contains(&directory) {
+            made.push(directory);
+        }
+    }
     // What is there now is ours, too, if it was connected before: the write may never happen.
     let present = file.present.as_ref().filter(|_| earlier.is_some());
     let written = present.into_iter().chain([&file.content]);

@@ -1,12 +1,13 @@
 //! A client's file as it is on the disk: read with care, replaced as a whole.
 
+use std::error::Error;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
-use thiserror::Error;
+use thiserror::Error as ThisError;
 
 use crate::config::write::{resolve_link, write_with_mode};
 
@@ -26,7 +27,7 @@ pub struct Content {
 }
 
 /// Why a file is left alone.
-#[derive(Debug, Error)]
+#[derive(Debug, ThisError)]
 pub enum Untouchable {
     /// It is a directory, a pipe, a device.
     #[error("it is no regular file")]
@@ -35,8 +36,11 @@ pub enum Untouchable {
     #[error("it has more than {} MB", LARGEST >> 20)]
     TooLarge,
     /// It would change hands.
-    #[error("{0} belongs to another user")]
-    Foreign(PathBuf),
+    #[error("it belongs to another user")]
+    Foreign,
+    /// It would be somebody else's neighbour.
+    #[error("its directory {0} belongs to another user")]
+    ForeignDirectory(PathBuf),
     /// It is no text.
     #[error("it is not UTF-8")]
     NoText,
@@ -48,7 +52,21 @@ pub enum Untouchable {
     Changed,
     /// The system says no.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Untouchable {
+    fn from(error: io::Error) -> Self {
+        Self::Io(plainly(error))
+    }
+}
+
+/// `error` without the name of the file on the way to the one that people know.
+pub(super) fn plainly(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(Error::source) {
+        Some(_) => error.kind().into(),
+        None => error,
+    }
 }
 
 impl Content {
@@ -62,7 +80,9 @@ impl Content {
 pub fn read(path: &Path) -> Result<Option<Content>, Untouchable> {
     let target = resolve_link(path)?;
     let directory = existing_directory(&target)?;
-    is_ours(&directory, &fs::metadata(&directory)?)?;
+    if !is_ours(&fs::metadata(&directory)?) {
+        return Err(Untouchable::ForeignDirectory(directory));
+    }
     is_closed(&directory)?;
     let found = match fs::metadata(&target) {
         Ok(found) => found,
@@ -73,7 +93,9 @@ pub fn read(path: &Path) -> Result<Option<Content>, Untouchable> {
     if !found.is_file() {
         return Err(Untouchable::NoFile);
     }
-    is_ours(&target, &found)?;
+    if !is_ours(&found) {
+        return Err(Untouchable::Foreign);
+    }
     let mut bytes = Vec::new();
     let read = fs::File::open(&target)?
         .take(LARGEST + 1)
@@ -102,8 +124,8 @@ pub fn remove(path: &Path, was: Option<&Content>) -> Result<(), Untouchable> {
 }
 
 fn still_is(path: &Path, was: Option<&Content>) -> Result<(), Untouchable> {
-    let bytes = |content: Option<&Content>| content.map(|content| content.bytes.clone());
-    if bytes(read(path)?.as_ref()) == bytes(was) {
+    let now = read(path)?;
+    if now.as_ref().map(|now| &now.bytes) == was.map(|was| &was.bytes) {
         Ok(())
     } else {
         Err(Untouchable::Changed)
@@ -129,12 +151,8 @@ fn existing_directory(path: &Path) -> Result<PathBuf, Untouchable> {
 }
 
 /// A file of somebody else's would become ours when it is replaced: that is what happens under `sudo`.
-fn is_ours(path: &Path, found: &fs::Metadata) -> Result<(), Untouchable> {
-    if found.uid() == geteuid().as_raw() {
-        Ok(())
-    } else {
-        Err(Untouchable::Foreign(path.to_owned()))
-    }
+fn is_ours(found: &fs::Metadata) -> bool {
+    found.uid() == geteuid().as_raw()
 }
 
 /// What is written there holds keys, and is written where links lead: on the way there is nobody else. Some

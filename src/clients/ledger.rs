@@ -18,7 +18,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::disk::Content;
+use super::disk::{Content, plainly};
 use super::edit::{Change, Format};
 use crate::config::Home;
 use crate::config::write::{create_private_directory, sync_directory, write_private};
@@ -293,7 +293,10 @@ struct Version {
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> LedgerError {
     let path = path.to_owned();
-    |source| LedgerError::Io { path, source }
+    |source| LedgerError::Io {
+        path,
+        source: plainly(source),
+    }
 }
 
 #[cfg(test)]

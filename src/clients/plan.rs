@@ -1,5 +1,6 @@
 //! What would be written for a client, and where. Nothing is touched yet.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -108,16 +109,34 @@ pub enum ClientError {
     /// What was there before cannot be kept, or read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// One file could not be written, and what was written before it could not be put back.
+    #[error("{why}; other files of {client} have been written already")]
+    Half {
+        /// The client.
+        client: &'static str,
+        /// Why the one could not be written.
+        why: Box<ClientError>,
+    },
 }
 
 impl ClientError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            ClientError::NoPlace(_) | ClientError::Ledger(_) => None,
+            ClientError::NoPlace(_) => None,
             ClientError::NotTheClients { .. } => Some("look at it in ~/.auto-gateway/clients"),
+            ClientError::Ledger(error) => match error {
+                LedgerError::Io { source, .. } => of_the_system(source),
+                LedgerError::Unreadable { .. } => Some(
+                    "its copies, *.before, are beside it: put them back by hand, and move it away",
+                ),
+                LedgerError::Newer { .. } | LedgerError::Full { .. } => None,
+            },
+            ClientError::Half { .. } => {
+                Some("`autogw connect --undo CLIENT` puts them back, as soon as it can")
+            }
             ClientError::Untouchable { why, .. } => match why {
-                Untouchable::Foreign(_) => {
+                Untouchable::Foreign | Untouchable::ForeignDirectory(_) => {
                     Some("connect as the user who runs the client, without sudo")
                 }
                 Untouchable::Open(_) => {
@@ -125,9 +144,9 @@ impl ClientError {
                 }
                 Untouchable::Changed => Some("close the client, and try again"),
                 Untouchable::NoFile | Untouchable::TooLarge | Untouchable::NoText => {
-                    Some("look what it is; if the client does not need it, move it away")
+                    Some("see what it is; if the client does not need it, move it away")
                 }
-                Untouchable::Io(_) => None,
+                Untouchable::Io(error) => of_the_system(error),
             },
             ClientError::Edit { why, .. } => Some(match why {
                 EditError::Unreadable { .. } => "mend the file, or move it away, and try again",
@@ -136,6 +155,22 @@ impl ClientError {
                 }
             }),
         }
+    }
+}
+
+/// What to do about what the system has said.
+fn of_the_system(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            Some("look at the permissions of the file, and of the directory that it is in")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Some(
+            "where the system makes that file (NixOS, a container), say there what --print shows",
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room, and try again")
+        }
+        _ => None,
     }
 }
 

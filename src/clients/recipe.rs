@@ -49,6 +49,9 @@ pub struct Recipe {
     /// What else there is to know, a line each.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What there is to know where variables and arguments alone connect it, a line each.
+    #[serde(default)]
+    pub alone: Vec<String>,
     /// Whether it asks from its vendor's servers, and cannot reach this machine without a public URL.
     #[serde(default)]
     pub needs_public: bool,
@@ -148,7 +151,12 @@ mod tests {
 
     /// Every template of a row, wherever it stands.
     fn templates(recipe: &Recipe) -> Vec<String> {
-        let lists = [&recipe.arguments, &recipe.steps, &recipe.notes];
+        let lists = [
+            &recipe.arguments,
+            &recipe.steps,
+            &recipe.notes,
+            &recipe.alone,
+        ];
         let mut all: Vec<String> = lists.into_iter().flatten().cloned().collect();
         all.extend(
             recipe

@@ -128,3 +128,56 @@ fn collect(template: &Value, found: &Value, addresses: &mut Vec<String>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Where the files of `client` lead, one of which is `name` with `text` in it.
+    fn addresses(client: &str, name: &str, text: &str) -> Vec<String> {
+        let home = tempfile::tempdir().expect("a directory");
+        let path = home.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+        fs::write(&path, text).expect("a file");
+        let recipe = Recipe::of(client).expect("a recipe");
+        let standing = standing(recipe, &Environment::empty().with_home(home.path()));
+        assert!(
+            standing.iter().all(|file| file.fault.is_none()),
+            "{standing:?}"
+        );
+        assert!(standing.iter().any(|file| file.exists), "{standing:?}");
+        standing
+            .into_iter()
+            .flat_map(|file| file.addresses)
+            .collect()
+    }
+
+    #[test]
+    fn of_a_list_with_an_item_per_model_ours_count_whatever_the_model() {
+        let text = "models:\n  - name: own\n    apiBase: http://own\n  - name: autogw/a\n    apiBase: http://h:1/v1\n  \
+                    - name: autogwx\n    apiBase: http://x\n  - name: autogw/b/c\n    apiBase: http://h:2/v1\n";
+        let found = addresses("continue", ".continue/config.yaml", text);
+        assert_eq!(found, ["http://h:1/v1", "http://h:2/v1"]);
+        let text = "- model_id: own\n  api_base: http://own\n- model_id: autogw/a\n  api_base: http://h:1/v1\n";
+        let name = ".config/io.datasette.llm/extra-openai-models.yaml";
+        assert_eq!(addresses("llm", name, text), ["http://h:1/v1"]);
+    }
+
+    #[test]
+    fn of_an_object_only_our_entry_counts() {
+        let text = r#"{ "provider": { "own": { "options": { "baseURL": "http://own" } },
+            "autogw": { "options": { "baseURL": "http://h:1/v1" }, "models": {} } } }"#;
+        let found = addresses("opencode", ".config/opencode/opencode.jsonc", text);
+        assert_eq!(found, ["http://h:1/v1"]);
+    }
+
+    #[test]
+    fn a_list_without_ours_or_of_another_kind_leads_nowhere() {
+        for text in ["models: []\n", "models: 5\n", "models:\n  - own\n", "{}\n"] {
+            let found = addresses("continue", ".continue/config.yaml", text);
+            assert!(found.is_empty(), "{text}");
+        }
+    }
+}

@@ -360,6 +360,48 @@ fn who_writes_at_the_same_time_wins() {
 }
 
 #[test]
+fn where_one_file_cannot_be_written_the_others_are_what_they_were() {
+    let house = House::new();
+    let at = |name: &str| house.root.path().join(".gemini").join(name);
+    let ledger = house.ledger();
+    let endpoint = Endpoint {
+        origin: "http://h:1".to_owned(),
+        key: Some(Secret::new("agw-key")),
+        model: None,
+        models: Vec::new(),
+    };
+    let recipe = Recipe::of("gemini-cli").expect("a recipe");
+    let plan = || plan::plan(recipe, &endpoint, &ledger, &house.env()).expect("a plan");
+    let connect = |plan: &Plan| carry::connect(plan, &ledger, "now".to_owned());
+    let kept = || {
+        let entries = fs::read_dir(ledger.directory()).expect("a ledger");
+        entries.count()
+    };
+    fs::create_dir(at("")).expect("a directory");
+    fs::write(at("settings.json"), "{ }").expect("a file");
+    let first = plan();
+    fs::write(at(".env"), "LATE=1").expect("a file");
+    let error = connect(&first).expect_err("somebody was faster");
+    assert!(error.to_string().contains(".env"), "{error}");
+    assert_eq!(fs::read(at("settings.json")).expect("a file"), b"{ }");
+    assert_eq!(kept(), 0, "nothing to undo, and no copy");
+    // The same where it was connected before: then it still is, as before.
+    fs::remove_file(at(".env")).expect("it is removed");
+    connect(&plan()).expect("it is connected");
+    let (before, files) = (ledger.of("gemini-cli").expect("a record"), kept());
+    let written = fs::read(at("settings.json")).expect("a file");
+    let mut again = plan();
+    again.origin = "http://h:2".to_owned();
+    again.files[0].content.bytes.push(b'\n');
+    again.files[1].content.bytes.push(b'\n');
+    fs::write(at(".env"), "LATE=1").expect("a file");
+    connect(&again).expect_err("somebody was faster");
+    assert_eq!(fs::read(at("settings.json")).expect("a file"), written);
+    assert_eq!(ledger.of("gemini-cli").expect("a record"), before);
+    assert_eq!(kept(), files);
+}
+
+#[test]
 fn a_file_that_is_elsewhere_now_is_put_back_all_the_same() {
     let house = House::new();
     let other = house.root.path().join("settings.json");

@@ -109,6 +109,8 @@ OWN_CHANGES = {
 }
 # Those that no file makes choose us where they have models already; they are connected without any.
 FRESH_ONLY = {"continue"}
+# Those that are not installed with the others: they are checked where they are on PATH.
+FOUND_ONLY = {"continue", "llm"}
 # Those that cannot be started connected, or are told the model by an argument of ours.
 NOT_STARTED = {"continue", "llm"}
 
@@ -191,6 +193,26 @@ class Home:
         """The bytes of each; nothing where there is no such file."""
         return {name: (self.path / name).read_bytes() for name in names if (self.path / name).exists()}
 
+    def tree(self):
+        """Everything but what is autogw's own: modes, bytes, and where links lead."""
+
+        def held(path):
+            if path.is_symlink():
+                return os.readlink(path)
+            return path.is_file() and path.read_bytes()
+
+        paths = (path for path in self.path.rglob("*") if ".auto-gateway" not in path.parts)
+        return {path: (path.lstat().st_mode, held(path)) for path in paths}
+
+    def link(self, names):
+        """Makes each a link to a file that others may read, as those have it who keep their dotfiles together."""
+        for name in names:
+            path, kept = self.path / name, self.path / "dotfiles" / name.replace("/", "-")
+            kept.parent.mkdir(exist_ok=True)
+            path.rename(kept)
+            kept.chmod(0o644)
+            path.symlink_to(kept)
+
     def stop(self):
         self.gateway.send_signal(signal.SIGTERM)
         try:
@@ -241,13 +263,16 @@ def put_back(home, before, changed=()):
 CLIENTS_FILES = [name for _, files, _ in CLIENTS.values() for name in files]
 
 
-def there_and_back(home, client, files):
-    """Connected and put back, twice, without a turn between: byte for byte."""
-    before = home.files(files)
+def there_and_back(home, client):
+    """Connected twice and put back, without a turn between: every byte, mode, link and directory."""
+    before = home.tree()
     home.autogw("connect", client)
     home.autogw("connect", client, "--model", "demo-chat")
+    assert home.tree() != before, "nothing was written"
     home.autogw("connect", client, "--undo")
-    put_back(home, before)
+    after = home.tree()
+    other = sorted(str(path) for path in set(before) | set(after) if before.get(path) != after.get(path))
+    assert not other, f"not as before: {', '.join(other)}"
 
 
 def started(home, client, files, arguments):
@@ -285,8 +310,14 @@ def check(client):
     with tempfile.TemporaryDirectory() as directory:
         home = Home(directory)
         try:
+            there_and_back(home, client)
             home.put(files)
-            there_and_back(home, client, files)
+            there_and_back(home, client)
+            home.link(files)
+            there_and_back(home, client)
+            for name in files:
+                (home.path / name).unlink()
+            home.put(files)
             if client in FRESH_ONLY:
                 for name in files:
                     (home.path / name).unlink()
@@ -297,7 +328,6 @@ def check(client):
                 seen += changed_by_itself(home, client, files, program)
             for name in files:
                 (home.path / name).unlink(missing_ok=True)
-            there_and_back(home, client, files)
             connected(home, client, files, [program, *arguments])
             return seen
         finally:
@@ -321,7 +351,7 @@ def main():
         program = CLIENTS[client][0]
         if not shutil.which(program):
             print(f"SKIPPED  {client}: there is no `{program}`", flush=True)
-            failed += os.environ.get("AUTOGW_CLIENTS") == "required"
+            failed += os.environ.get("AUTOGW_CLIENTS") == "required" and client not in FOUND_ONLY
             continue
         try:
             seen = check(client)

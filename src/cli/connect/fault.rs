@@ -1,6 +1,6 @@
 //! Why it did not come to it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
@@ -49,6 +49,28 @@ impl Fault {
         self
     }
 
+    /// The same of the client that is called so, where its hint speaks of any.
+    pub(super) fn of(mut self, client: Option<&str>) -> Self {
+        if let (
+            Self::Said {
+                hint: Some(hint), ..
+            },
+            Some(client),
+        ) = (&mut self, client)
+        {
+            *hint = hint.replace("CLIENT", client);
+        }
+        self
+    }
+
+    /// The same for a program.
+    pub(super) fn data(&self) -> Value {
+        match self {
+            Fault::Config(error) => json!({ "diagnostics": error.diagnostics }),
+            Fault::Said { message, hint, .. } => json!({ "message": message, "hint": hint }),
+        }
+    }
+
     /// Says so.
     pub(super) fn tell(&self, as_json: bool, console: &mut Console<'_>) -> Exit {
         match self {
@@ -66,8 +88,7 @@ impl Fault {
                 exit,
             } => {
                 if as_json {
-                    let error = json!({ "message": message, "hint": hint });
-                    console.json(&json!({ "ok": false, "error": error }));
+                    console.json(&json!({ "ok": false, "error": self.data() }));
                 } else {
                     console.error(plain(message), hint.as_deref().map(plain).as_deref());
                 }

@@ -30,9 +30,9 @@ pub(super) async fn find(
     if let Some(path) = &known.args.key_file {
         return from_file(path).map(Some);
     }
-    let named = VARIABLES.iter().find_map(|name| known.env.filled(name));
-    if let Some(key) = named {
-        return checked(key, "AUTOGW_KEY").map(Some);
+    let mut named = VARIABLES.iter();
+    if let Some((key, name)) = named.find_map(|name| Some((known.env.filled(name)?, name))) {
+        return checked(key, name).map(Some);
     }
     if !is_ours(known, origin) {
         return Ok(None);
@@ -75,13 +75,16 @@ fn is_same(own: &str, origin: &str) -> bool {
     name(own) == name(origin)
 }
 
-/// Whether the gateway at `origin` refuses who presents nothing.
+/// Whether the gateway at `origin` refuses who presents nothing. One that cannot be asked (its certificate is
+/// not known here) may well do so, and the key is its own.
 async fn asks_for_a_key(origin: &str) -> bool {
     let Ok(client) = caller(PATIENCE).await.no_proxy().build() else {
         return true;
     };
     let answer = client.get(format!("{origin}/v1/models")).send().await;
-    answer.is_ok_and(|answer| answer.status() == reqwest::StatusCode::UNAUTHORIZED)
+    answer.map_or(true, |answer| {
+        answer.status() == reqwest::StatusCode::UNAUTHORIZED
+    })
 }
 
 fn from_file(path: &Path) -> Result<Secret, Fault> {

@@ -120,9 +120,9 @@ fn table(rows: Vec<Row>) -> Table {
     Table {
         columns: vec![
             column("CLIENT", 0),
-            column("TITLE", 2),
-            column("DIALECT", 3),
-            column("KNOWN", 1),
+            column("TITLE", 1),
+            column("DIALECT", 2),
+            column("KNOWN", 3),
             column("INSTALLED", 0),
         ],
         last: "CONNECTED TO",

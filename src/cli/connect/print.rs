@@ -7,11 +7,13 @@ use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::shell::quoted;
 use crate::cli::table::plain;
-use crate::clients::edit::{self, EditError};
+use crate::clients::edit;
 use crate::clients::endpoint::Endpoint;
+use crate::clients::place::{self, short};
 use crate::clients::plan::ClientError;
 use crate::clients::recipe::Recipe;
 use crate::clients::template;
+use crate::config::Environment;
 use crate::provider::Secret;
 
 /// What stands for the key wherever it is not the key that was asked for.
@@ -22,6 +24,7 @@ pub(super) fn run(
     args: &ConnectArgs,
     recipe: &Recipe,
     found: &Found,
+    env: &Environment,
     console: &mut Console<'_>,
 ) -> Result<Exit, Fault> {
     let endpoint = &found.endpoint;
@@ -37,8 +40,9 @@ pub(super) fn run(
     }
     let has_none = exports.is_empty() && arguments.is_empty();
     if has_none {
-        print_files(recipe, endpoint, console)?;
+        print_files(recipe, endpoint, env, console)?;
     }
+    tell_alone(recipe, console);
     // Beside variables they are for a person: what is printed is read by a shell.
     let hidden = masked(endpoint);
     let shown = if has_none { endpoint } else { &hidden };
@@ -79,18 +83,27 @@ pub(super) fn masked(endpoint: &Endpoint) -> Endpoint {
     masked
 }
 
+/// Says what has to be known where variables alone connect it.
+pub(super) fn tell_alone(recipe: &Recipe, console: &mut Console<'_>) {
+    for note in &recipe.alone {
+        console.say(note);
+    }
+}
+
 fn print_files(
     recipe: &Recipe,
     endpoint: &Endpoint,
+    env: &Environment,
     console: &mut Console<'_>,
 ) -> Result<(), Fault> {
     for file in &recipe.files {
+        let path = place::path(file, env).map_err(ClientError::from)?;
         let edited = edit::apply(file.format, "", &template::changes(file, endpoint));
-        let edited = edited.map_err(|why: EditError| ClientError::Edit {
-            path: file.path.clone().into(),
+        let edited = edited.map_err(|why| ClientError::Edit {
+            path: path.clone(),
             why,
         })?;
-        console.say(format!("in {}:", file.path));
+        console.say(format!("in {}:", plain(&short(&path, env))));
         console.data(edited.text.trim_end());
     }
     Ok(())

@@ -35,8 +35,7 @@ pub(super) fn run(
             return Err(fault.hint(hint));
         }
     };
-    let mut undone = Vec::new();
-    let mut exit = Exit::Done;
+    let (mut undone, mut faults) = (Vec::new(), Vec::new());
     for record in records {
         match record
             .map_err(Fault::from)
@@ -44,19 +43,26 @@ pub(super) fn run(
         {
             Ok(client) => undone.extend(client),
             // The others are put back all the same.
-            Err(fault) if args.all => {
-                exit = fault.tell(args.json, console);
-            }
+            Err(fault) if args.all => faults.push(fault),
             Err(fault) => return Err(fault),
         }
     }
     if args.json {
         let clients: Vec<Value> = undone.iter().map(data).collect();
-        console.json(&json!({ "ok": exit == Exit::Done, "clients": clients }));
+        let errors: Vec<Value> = faults.iter().map(Fault::data).collect();
+        console.json(&json!({ "ok": errors.is_empty(), "clients": clients, "errors": errors }));
     } else {
-        tell(args, &undone, env, console);
+        if !undone.is_empty() || faults.is_empty() {
+            tell(args, &undone, env, console);
+        }
+        for fault in &faults {
+            fault.tell(false, console);
+        }
     }
-    Ok(exit)
+    Ok(match faults.is_empty() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
 }
 
 /// A client and what became of its files.

@@ -1,6 +1,8 @@
 //! One request as the client would send it: whether address, key and model are right shows in its answer.
 
+use std::error::Error as _;
 use std::fmt;
+use std::iter;
 use std::time::{Duration, Instant};
 
 use reqwest::{Response, StatusCode};
@@ -84,7 +86,7 @@ pub(super) async fn ask(
         let message = format!("what answers at {origin} is no gateway (HTTP {status})");
         return Err(silent(
             message,
-            "look at the address, or say another with --url",
+            "see whether the address is right, or say another with --url",
         ));
     }
     if status.is_success() {
@@ -136,12 +138,32 @@ fn failed(error: &reqwest::Error, origin: &str) -> Silent {
         let message = format!("the gateway at {origin} did not answer within {PATIENCE:?}");
         return silent(message, "`autogw status` says which provider is slow");
     }
+    if is_certificate(error) {
+        let message =
+            format!("the TLS certificate of {origin} is not one that this machine trusts");
+        let hint = "say with --url a name that the certificate is for, and make its issuer known to this \
+                    machine: the client looks at it, too";
+        return silent(message, hint);
+    }
     if error.is_connect() {
         let message = format!("no gateway answers at {origin}");
-        return silent(message, "start it: `autogw start`");
+        let hint = if is_loopback(origin) {
+            "start it: `autogw start`"
+        } else {
+            "see whether it runs and that name leads to it, or say another with --url"
+        };
+        return silent(message, hint);
     }
     let message = format!("the gateway at {origin} broke off its answer");
     silent(message, "`autogw logs` may say why")
+}
+
+/// Whether somebody is there, but cannot show who it is.
+fn is_certificate(error: &reqwest::Error) -> bool {
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    causes
+        .map(ToString::to_string)
+        .any(|cause| cause.contains("certificate"))
 }
 
 fn refused(status: StatusCode, body: &Value, endpoint: &Endpoint, model: &str) -> Silent {

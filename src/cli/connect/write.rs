@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::gateway::Found;
+use super::list::installed;
 use super::print::{MASK, exports, masked, steps};
 use super::verify::{self, Answered, Silent};
 use super::{ConnectArgs, Shell};
@@ -44,7 +45,9 @@ pub(super) async fn run(
         Some(verify::ask(recipe.dialect, &found.endpoint, model).await)
     };
     if args.json {
-        console.json(&data(recipe, found, &written, &verified));
+        let mut warnings = found.warnings.clone();
+        warnings.extend(overridden(recipe, &found.endpoint, env));
+        console.json(&data(recipe, found, &written, &verified, &warnings));
     } else {
         tell_verified(&verified, console);
         if !written.is_empty() {
@@ -83,14 +86,13 @@ fn tell(
     let origin = plain(&endpoint.origin);
     let model = match &endpoint.model {
         Some(model) => format!("asking for {}", plain(model)),
-        None => "with the models it has".to_owned(),
+        None => "with its own choice of models".to_owned(),
     };
-    let verb = if written.is_empty() {
-        "to connect"
+    console.data(if written.is_empty() {
+        format!("to connect {title} to {origin}, {model}:")
     } else {
-        "connected"
-    };
-    console.data(format!("{verb} {title} to {origin}, {model}"));
+        format!("connected {title} to {origin}, {model}")
+    });
     for file in written {
         console.data(format!("  {}", of_file(file, env)));
     }
@@ -109,6 +111,21 @@ fn tell(
         ));
     }
     console.diagnostics(&overridden(recipe, endpoint, env));
+    if let Some(line) = absent(recipe, env) {
+        console.say(line);
+    }
+}
+
+/// What is to be said of a program that is not there, though its files are written.
+fn absent(recipe: &Recipe, env: &Environment) -> Option<String> {
+    let program = recipe.program.as_deref()?;
+    let is_missing = !recipe.files.is_empty() && installed(program, env).is_none();
+    is_missing.then(|| {
+        format!(
+            "{} is not installed, as far as PATH tells: no `{program}` is there",
+            recipe.title
+        )
+    })
 }
 
 /// What a person has to do, without the key: variables where there is no file, and steps.
@@ -168,7 +185,13 @@ fn tell_verified(verified: &Verified, console: &mut Console<'_>) {
     }
 }
 
-fn data(recipe: &Recipe, found: &Found, written: &[Written], verified: &Verified) -> Value {
+fn data(
+    recipe: &Recipe,
+    found: &Found,
+    written: &[Written],
+    verified: &Verified,
+    warnings: &[Diagnostic],
+) -> Value {
     let files = written.iter().map(|file| {
         json!({
             "path": file.path.display().to_string(),
@@ -194,6 +217,6 @@ fn data(recipe: &Recipe, found: &Found, written: &[Written], verified: &Verified
         "files": files.collect::<Vec<_>>(),
         "steps": steps(recipe, &masked(&found.endpoint)),
         "verified": answer,
-        "warnings": found.warnings.iter().map(|warning| &warning.message).collect::<Vec<_>>(),
+        "warnings": warnings.iter().map(|warning| &warning.message).collect::<Vec<_>>(),
     })
 }

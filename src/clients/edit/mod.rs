@@ -99,9 +99,9 @@ pub enum EditError {
         why: String,
     },
     /// Something is in the way of a place: a text where there would have to be an object.
-    #[error("`{at}` is {found}, where {wanted} is needed")]
+    #[error("{at} is {found}, where {wanted} is needed")]
     InTheWay {
-        /// The keys that lead there, with dots.
+        /// The keys that lead there, with dots, as a person reads them.
         at: String,
         /// What is there.
         found: &'static str,
@@ -109,9 +109,9 @@ pub enum EditError {
         wanted: &'static str,
     },
     /// It is written in a way that is not understood well enough to be changed safely.
-    #[error("`{at}` is written in a way that cannot be changed without harm: {why}")]
+    #[error("{at} is written in a way that cannot be changed without harm: {why}")]
     Odd {
-        /// The keys that lead there, with dots.
+        /// The keys that lead there, with dots, as a person reads them.
         at: String,
         /// Which way.
         why: &'static str,
@@ -151,9 +151,9 @@ pub fn holds(format: Format, text: &str, change: &Change) -> Result<bool, EditEr
 /// A place as a person reads it.
 fn dotted(at: &[String]) -> String {
     if at.is_empty() {
-        return "the top".to_owned();
+        return "the file as a whole".to_owned();
     }
-    at.join(".")
+    format!("`{}`", at.join("."))
 }
 
 /// That a place is written in a way that is not to be touched.

@@ -191,6 +191,25 @@ async fn all_are_put_back_at_once() {
 }
 
 #[tokio::test]
+async fn a_record_that_cannot_be_read_keeps_nobody_else_connected() {
+    let house = House::new();
+    let before = belongings(&house);
+    house.connect(&format!("opencode {NOWHERE}")).await.done();
+    house.holds("clients/codex.json", "oh no", 0o600);
+    let said = house.connect("--undo --all --json").await;
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    let said: serde_json::Value = serde_json::from_str(&said.out).expect("one document");
+    assert_eq!(said["ok"], false);
+    assert_eq!(said["clients"][0]["client"], "opencode");
+    let error = said["errors"][0]["message"].as_str().expect("an error");
+    assert!(error.contains("codex.json"), "{error}");
+    assert!(said["errors"][0]["hint"].is_string(), "{said}");
+    assert_eq!(belongings(&house), before);
+    let said = house.connect("codex --undo").await.failed(1);
+    assert!(said.contains("move it away"), "{said}");
+}
+
+#[tokio::test]
 async fn a_file_that_cannot_be_read_is_left_alone() {
     let house = House::new().with("AUTOGW_KEY", KEY);
     house.holds(".claude/settings.json", "{\n  oh no\n", 0o644);

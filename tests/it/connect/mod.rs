@@ -2,6 +2,7 @@
 
 mod files;
 mod found;
+mod public;
 mod shown;
 
 use std::fs;

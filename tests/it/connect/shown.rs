@@ -126,6 +126,30 @@ async fn a_key_of_its_vendor_is_for_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_client_whose_own_files_lead_elsewhere_is_started_with_a_warning() {
+    let house = House::new().with("AUTOGW_KEY", KEY);
+    scripted(&house, "claude");
+    let path = format!("{}:/usr/bin:/bin", house.path("bin").display());
+    let house = house.with("PATH", &path);
+    let own = r#"{ "env": { "ANTHROPIC_BASE_URL": "https://own.example" } }"#;
+    house.holds(".claude/settings.json", own, 0o644);
+    let said = house.connect(&format!("claude-code {NOWHERE} --run")).await;
+    assert_eq!(said.code, Some(7), "{}", said.err);
+    assert!(
+        said.err
+            .contains("settings.json leads to https://own.example"),
+        "{}",
+        said.err
+    );
+    house
+        .connect(&format!("claude-code {NOWHERE} --no-verify"))
+        .await
+        .done();
+    let said = house.connect(&format!("claude-code {NOWHERE} --run")).await;
+    assert_eq!((said.code, &*said.err), (Some(7), ""));
+}
+
+#[tokio::test]
 async fn what_cannot_be_started_connected_is_said() {
     let house = House::new()
         .with("AUTOGW_KEY", KEY)
