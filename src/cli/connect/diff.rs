@@ -116,7 +116,7 @@ fn common(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
 /// A value behind a name that says it is one to be kept.
 static SECRET: LazyLock<Regex> = LazyLock::new(|| {
     let name = r"(?i)[\w-]*(?:key|token|secret|password|passwd|authorization|credential)[\w-]*";
-    let value = r#""[^"]*"|'[^']*'|[^\s,}\]]+"#;
+    let value = r#""(?:[^"\\]|\\.)*"?|'[^']*'|(?:(?i:bearer|basic)\s+)?[^\s,}\]]+"#;
     let pattern = format!(r#"({name}["']?\s*[:=]\s*)({value})"#);
     Regex::new(&pattern).expect("a pattern of ours")
 });
@@ -163,6 +163,8 @@ mod tests {
             "OPENAI_API_KEY=canary",
             "    apiKey: canary # a comment",
             "any canary-of-ours here",
+            "    Authorization: Bearer canary",
+            r#""password": "a\"canary","#,
         ] {
             let shown = hidden(line, &redactor);
             assert!(!shown.contains("canary"), "{shown}");
