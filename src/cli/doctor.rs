@@ -1,6 +1,6 @@
 //! `autogw doctor`: finds what is wrong before a request does, and says how to mend it.
 //!
-//! A check is a file of `doctor/` and a line of [`CHECKS`]: a function from the [`Patient`] to findings. All of
+//! A check is a file of `doctor/` and a line of `CHECKS`: a function from the `Patient` to findings. All of
 //! them run at once and each within the same time, so that the whole ends even where everything hangs.
 //! Nothing is changed, and no secret is in what is told: every word goes through the redactor.
 

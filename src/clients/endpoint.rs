@@ -3,7 +3,7 @@
 use crate::provider::Secret;
 
 /// What is presented where no key is asked for: many clients do not start without one.
-pub const NO_KEY: &str = "none-needed";
+const NO_KEY: &str = "none-needed";
 
 /// The gateway as a client sees it.
 #[derive(Debug, Clone)]

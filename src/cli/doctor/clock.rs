@@ -66,16 +66,27 @@ fn judge(samples: &[Sample]) -> Option<Finding> {
         .filter(|sample| (sample.ahead - median).abs() <= AGREED);
     let agreed = agreed.count();
     if off <= WARNS {
-        let whose = if agreed == 1 {
-            "a provider"
-        } else {
-            "the providers"
-        };
-        return Some(Finding::ok(
-            "",
-            format!("as that of {whose}, within {off} s"),
-        ));
+        return Some(right(off, agreed));
     }
+    let places = samples
+        .iter()
+        .map(|sample| format!("{} ({:+} s)", sample.place, sample.ahead));
+    let places = places.collect::<Vec<_>>().join(", ");
+    let finding = wrong(median, agreed).fix("`sudo timedatectl set-ntp true`");
+    Some(finding.detail(places))
+}
+
+fn right(off: i64, agreed: usize) -> Finding {
+    let whose = if agreed == 1 {
+        "a provider"
+    } else {
+        "the providers"
+    };
+    Finding::ok("", format!("as that of {whose}, within {off} s"))
+}
+
+fn wrong(median: i64, agreed: usize) -> Finding {
+    let off = median.saturating_abs();
     let how = if median > 0 { "ahead" } else { "behind" };
     let witnesses = match agreed {
         1 => "one provider, which may be wrong itself".to_owned(),
@@ -85,20 +96,11 @@ fn judge(samples: &[Sample]) -> Option<Finding> {
         "this machine is {} {how} of the time, say {witnesses}",
         span(off)
     );
-    let finding = if off > FAILS && agreed > 1 {
+    if off > FAILS && agreed > 1 {
         Finding::error("", message)
     } else {
         Finding::warning("", message)
-    };
-    let places = samples
-        .iter()
-        .map(|sample| format!("{} ({:+} s)", sample.place, sample.ahead));
-    let places = places.collect::<Vec<_>>().join(", ");
-    Some(
-        finding
-            .fix("`sudo timedatectl set-ntp true`")
-            .detail(places),
-    )
+    }
 }
 
 fn span(seconds: i64) -> String {

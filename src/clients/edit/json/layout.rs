@@ -166,7 +166,7 @@ pub(super) fn skip_trivia(text: &str, mut at: usize) -> usize {
 }
 
 /// Where the comments that follow on the same line end.
-pub(super) fn line_tail(text: &str, at: usize) -> usize {
+fn line_tail(text: &str, at: usize) -> usize {
     let (mut end, mut here) = (at, at);
     loop {
         here = blank_end(text, here);
