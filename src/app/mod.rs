@@ -54,7 +54,7 @@ use crate::server::accept;
 pub use crate::server::address::Address;
 use crate::server::edge::Edge;
 use crate::server::listen::{ListenError, Listener};
-use crate::server::tls::TlsError;
+use crate::server::tls::{Certificate, Tls, TlsError};
 use crate::telemetry::act::{Act, Refused, Told};
 use crate::telemetry::bus::Bus;
 use crate::telemetry::log::Redaction;
@@ -181,6 +181,8 @@ pub struct Running {
     current: Arc<Current>,
     address: Address,
     keys: Arc<RunKeys>,
+    /// What the configured listener is behind, if anything.
+    tls: Option<Arc<Tls>>,
     /// What a person should be told of the state file and the certificate.
     notes: Vec<String>,
     tunnels: Tunnels,
@@ -238,6 +240,12 @@ impl Running {
             self.connections.clone(),
         ));
         background::spawn(&self.current, &self.background, &self.over);
+        if let Some(tls) = &self.tls {
+            let watching = secured::watch(tls.clone());
+            let over = self.over.clone();
+            self.background
+                .spawn(over.run_until_cancelled_owned(watching));
+        }
         self.reloader.spawn(&self.background, &self.over);
         if let Some(keeper) = keeper {
             self.background.spawn(keeper.run(self.over.clone()));
@@ -262,6 +270,12 @@ impl Running {
     /// The client key that was made for this run, if none was configured and one is needed.
     pub fn made_key(&self) -> Option<MadeKey> {
         self.keys.made()
+    }
+
+    /// The certificate that is served with now, if there is one.
+    pub fn certificate(&self) -> Option<Certificate> {
+        let identity = self.tls.as_ref()?.identity();
+        Some(identity.certificate().clone())
     }
 
     /// What a person should be told of what was kept of the last run, and of the certificate.

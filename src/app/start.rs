@@ -35,13 +35,19 @@ pub async fn start(config: Config, options: Options) -> Result<Running, StartErr
     core.hand_over_key(&options)?;
     let tunnels = core.tunnels(&options);
     let edge = core.edge(&address, secured.tls.clone(), &tunnels, &options);
-    let reloader = core.reloader((edge.clone(), secured.tls), &tunnels, &options);
+    let local = (edge.clone(), secured.tls.clone());
+    let reloader = core.reloader(local, &tunnels, &options);
     let (keeper, mut notes) = match restore(&core.current, &options)? {
         Some(opened) => (Some(opened.keeper), opened.notes),
         None => (None, Vec::new()),
     };
     notes.extend(secured.notes);
-    let running = core.run(address, tunnels, reloader, notes, &options).await;
+    let way = (address, secured.tls);
+    // Boxed, as this is over soon and takes kilobytes.
+    let running = core.run(way, tunnels, reloader, &options);
+    let mut running = Box::pin(running).await;
+    notes.append(&mut running.notes);
+    running.notes = notes;
     running.serve(listener, edge, options.limits, keeper);
     #[cfg(feature = "otlp")]
     running.export(options.otlp);
@@ -161,22 +167,21 @@ impl Core {
     /// A gateway that answers its owner, and nobody else yet.
     async fn run(
         self,
-        address: Address,
+        (address, tls): (Address, Option<Arc<Tls>>),
         tunnels: Tunnels,
         reloader: Reloader,
-        mut notes: Vec<String>,
         options: &Options,
     ) -> Running {
         let (over, background) = (CancellationToken::new(), TaskTracker::new());
         let facts = Facts::new(&self.current, &tunnels, &address, options);
         let grounds = admin::Grounds::new(options, &over, &background, reloading(&reloader));
         let admin = admin::open(facts, &tunnels, grounds).await;
-        notes.extend(admin.notes.iter().cloned());
         Running {
             current: self.current,
             address,
             keys: self.keys,
-            notes,
+            tls,
+            notes: admin.notes.clone(),
             tunnels,
             reloader,
             drain: CancellationToken::new(),

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -69,6 +69,7 @@ impl Identity {
 struct File {
     bytes: Vec<u8>,
     mode: u32,
+    owner: u32,
 }
 
 fn read(setting: &'static str, path: &Path) -> Result<File, TlsError> {
@@ -103,6 +104,7 @@ fn read_file(path: &Path) -> io::Result<File> {
     Ok(File {
         bytes,
         mode: found.permissions().mode(),
+        owner: found.uid(),
     })
 }
 
@@ -158,7 +160,9 @@ fn malformed(setting: &'static str, path: &Path, error: &pem::Error) -> TlsError
 fn open_to_others(key: &File, path: &Path) -> Option<String> {
     let mode = key.mode & 0o777;
     let path = path.display();
-    (mode & 0o077 != 0).then(|| {
+    // What root has given one group to read is for services like this one.
+    let is_granted = key.owner == 0 && mode & 0o077 == 0o040;
+    (mode & 0o077 != 0 && !is_granted).then(|| {
         format!(
             "others than its owner can read the private key in {path} (mode {mode:o}): chmod 600 it"
         )
