@@ -1,7 +1,7 @@
 //! The composition root: a configuration becomes a running gateway, and a signal ends it.
 //!
 //! ```text
-//! config → client key → Gateway → listener → local door → accept loop
+//! config → client key → Gateway → listener → local door → accept loop          (start)
 //!                          │ one generation of several: `current` is the one in force
 //!                          ├ tunnels: a public door each, opened now or later
 //!                          ├ reload: the file changes, SIGHUP, or somebody asks for it → the next generation
@@ -22,6 +22,7 @@ pub mod reload;
 mod run_files;
 mod secured;
 mod shutdown;
+mod start;
 mod state;
 mod steward;
 pub mod tunnels;
@@ -38,25 +39,22 @@ use self::client_key::RunKeys;
 pub use self::client_key::{MadeKey, made_key_file};
 pub use self::notify::Notifier;
 use self::notify::Pulse;
-use self::observer::Facts;
 use self::reload::{Cause, Reloader, Source};
 pub use self::shutdown::Signals;
+pub use self::start::start;
 use self::state::Keeper;
 pub use self::state::recall;
 pub use self::tunnels::{TunnelError, Tunnels};
-use crate::config::{Config, Home, Name};
-use crate::health::snapshot::Salt;
+use crate::config::{Home, Name};
 use crate::provider::Redactor;
 use crate::proxy::current::Current;
 use crate::proxy::gateway::{Gateway, GatewayError};
 use crate::server::Limits;
 use crate::server::accept;
 pub use crate::server::address::Address;
-use crate::server::door::Door;
-use crate::server::edge::{Edge, Rule};
-use crate::server::guard::Guard;
+use crate::server::edge::Edge;
 use crate::server::listen::{ListenError, Listener};
-use crate::server::tls::{Tls, TlsError};
+use crate::server::tls::{Certificate, Tls, TlsError};
 use crate::telemetry::act::{Act, Refused, Told};
 use crate::telemetry::bus::Bus;
 use crate::telemetry::log::Redaction;
@@ -183,6 +181,8 @@ pub struct Running {
     current: Arc<Current>,
     address: Address,
     keys: Arc<RunKeys>,
+    /// What the configured listener is behind, if anything.
+    tls: Option<Arc<Tls>>,
     /// What a person should be told of the state file and the certificate.
     notes: Vec<String>,
     tunnels: Tunnels,
@@ -197,99 +197,6 @@ pub struct Running {
     /// What is open of the admin API.
     admin: admin::Opened,
     notifier: Notifier,
-}
-
-/// Starts a gateway; it answers when the future is ready. A tunnel that was asked for is being opened
-/// then, and the board says how that goes.
-pub async fn start(mut config: Config, options: Options) -> Result<Running, StartError> {
-    if config.providers.is_empty() {
-        return Err(StartError::NoProviders);
-    }
-    let tunnel = config.server.tunnel;
-    if let Some(tunnel) = tunnel {
-        tunnels::check(tunnel, &config.tunnels)?;
-    }
-    let secured = secured::open(&config.server)?;
-    let written = config.clone();
-    let keys = Arc::new(RunKeys::make()?);
-    let needs_made_key = client_key::is_needed_locally(&config);
-    if needs_made_key {
-        config.server.api_keys.push(keys.spare().clone());
-    }
-    let secrets = config.secrets();
-    let redactor = Arc::new(Redactor::new(secrets.iter().chain([keys.spare()])));
-    let seed = getrandom::u64().map_err(StartError::Random)?;
-    let gateway = Gateway::new(config, redactor.clone(), format!("{seed:016x}"))?;
-    let current = Arc::new(Current::new(gateway));
-    let gateway = current.load();
-    if let Some(tail) = &options.tail {
-        gateway.metrics().follow_log(tail.clone());
-    }
-    let listen = &gateway.config().server.listen;
-    let bound = Listener::bind(listen, options.may_change_port).await?;
-    let (listener, address) = secured.cover(bound);
-    // Not before there is a run: the file may be that of a gateway that has the address already.
-    if needs_made_key {
-        keys.hand_over(&options)?;
-    }
-    let board = Board::new(redactor);
-    let tunnels = Tunnels::new(
-        current.clone(),
-        options.clone(),
-        keys.clone(),
-        board.clone(),
-        seed,
-    );
-    let tls = secured.tls;
-    let rule = local_rule(keys.clone(), address.clone(), tls.clone());
-    let edge = Arc::new(Edge::new(
-        current.clone(),
-        rule,
-        board,
-        options.limits,
-        seed,
-    ));
-    let reloader = Reloader::new(
-        written,
-        current.clone(),
-        (edge.clone(), tls),
-        tunnels.clone(),
-        keys.clone(),
-        options.clone(),
-    );
-    let (keeper, mut notes) = match restore(&current, &options)? {
-        Some(opened) => (Some(opened.keeper), opened.notes),
-        None => (None, Vec::new()),
-    };
-    notes.extend(secured.notes);
-    let (over, background) = (CancellationToken::new(), TaskTracker::new());
-    let facts = Facts::new(&current, &tunnels, &address, &options);
-    let grounds = admin::Grounds::new(&options, &over, &background, reloading(&reloader));
-    let admin = admin::open(facts, &tunnels, grounds).await;
-    notes.extend(admin.notes.iter().cloned());
-    let running = Running {
-        notes,
-        current,
-        address,
-        keys,
-        tunnels,
-        reloader,
-        drain: CancellationToken::new(),
-        connections: TaskTracker::new(),
-        over,
-        background,
-        admin,
-        notifier: options.notifier.clone(),
-    };
-    running.serve(listener, edge, options.limits, keeper);
-    #[cfg(feature = "otlp")]
-    running.export(options.otlp);
-    if let Some(Err(error)) = tunnel.map(|tunnel| running.tunnels.open(tunnel)) {
-        Box::pin(running.stop()).await;
-        return Err(error);
-    }
-    running.notifier.ready(&running.gateway(), &running.address);
-    Ok(running)
 }
 
 /// What the owner is told of a reload.
@@ -317,27 +224,6 @@ fn told(reloaded: Reloaded) -> Result<Told, Refused> {
     })
 }
 
-/// Lets the health of `gateway` go on from where the last run stopped, if that is kept anywhere.
-fn restore(current: &Arc<Current>, options: &Options) -> Result<Option<state::Opened>, StartError> {
-    let gateway = current.load();
-    let Some(path) = state::path(gateway.config(), &options.home, options.name.as_ref()) else {
-        return Ok(None);
-    };
-    let mut salt = Salt([0; 16]);
-    getrandom::fill(&mut salt.0).map_err(StartError::Random)?;
-    Ok(Some(state::open(&path, current, salt)))
-}
-
-/// How the door behind the configured listener follows the configuration.
-fn local_rule(keys: Arc<RunKeys>, address: Address, tls: Option<Arc<Tls>>) -> Rule {
-    Box::new(move |gateway, _| {
-        let server = &gateway.config().server;
-        let hosts = secured::hosts(server, &address, tls.as_deref());
-        let guard = Guard::new(&address, &hosts, &server.cors);
-        Door::local(guard, keys.local(server))
-    })
-}
-
 impl Running {
     fn serve(&self, listener: Listener, edge: Arc<Edge>, limits: Limits, keeper: Option<Keeper>) {
         let pulse = Pulse {
@@ -354,6 +240,12 @@ impl Running {
             self.connections.clone(),
         ));
         background::spawn(&self.current, &self.background, &self.over);
+        if let Some(tls) = &self.tls {
+            let watching = secured::watch(tls.clone());
+            let over = self.over.clone();
+            self.background
+                .spawn(over.run_until_cancelled_owned(watching));
+        }
         self.reloader.spawn(&self.background, &self.over);
         if let Some(keeper) = keeper {
             self.background.spawn(keeper.run(self.over.clone()));
@@ -378,6 +270,12 @@ impl Running {
     /// The client key that was made for this run, if none was configured and one is needed.
     pub fn made_key(&self) -> Option<MadeKey> {
         self.keys.made()
+    }
+
+    /// The certificate that is served with now, if there is one.
+    pub fn certificate(&self) -> Option<Certificate> {
+        let identity = self.tls.as_ref()?.identity();
+        Some(identity.certificate().clone())
     }
 
     /// What a person should be told of what was kept of the last run, and of the certificate.

@@ -1,12 +1,15 @@
 //! The certificate of a run: read before anything is opened, and put in front of the configured listener.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::config::Server;
 use crate::server::address::Address;
 use crate::server::listen::Listener;
 use crate::server::tls::{self, Identity, Tls, TlsError};
+
+/// How often the dates of the certificate are looked at: often enough that a day of the log says it.
+const LOOK_EVERY: Duration = Duration::from_hours(24);
 
 /// What a listener is behind, if anything.
 #[derive(Debug)]
@@ -35,6 +38,17 @@ pub(super) fn open(server: &Server) -> Result<Secured, TlsError> {
         tls: Some(Arc::new(Tls::new(identity))),
         notes,
     })
+}
+
+/// Says each day that the certificate ends soon, or has: who should have renewed it may have failed to.
+pub(super) async fn watch(tls: Arc<Tls>) {
+    loop {
+        // The start has looked already.
+        tokio::time::sleep(LOOK_EVERY).await;
+        if let Some(trouble) = tls.identity().certificate().trouble(SystemTime::now()) {
+            tracing::warn!(target: "autogw::server", "{trouble}");
+        }
+    }
 }
 
 impl Secured {

@@ -19,6 +19,8 @@ use crate::telemetry::tunnel::Status;
 pub struct Banner {
     /// Where clients reach it.
     pub address: Address,
+    /// A certificate that nobody trusts who is not told to.
+    pub self_signed: Option<PathBuf>,
     /// What clients have to present.
     pub client_key: ClientKey,
     /// Upstreams in config order.
@@ -93,6 +95,8 @@ impl From<&Provider> for ProviderLine {
 pub struct Circumstances {
     /// Where clients reach the gateway.
     pub address: Address,
+    /// A certificate that nobody trusts who is not told to.
+    pub self_signed: Option<PathBuf>,
     /// What clients have to present.
     pub client_key: ClientKey,
     /// The public door that is being opened.
@@ -117,6 +121,7 @@ impl Banner {
         };
         Self {
             address: circumstances.address,
+            self_signed: circumstances.self_signed,
             client_key: circumstances.client_key,
             strategy: config.router.strategy.name(),
             tunnel: circumstances.tunnel,
@@ -197,6 +202,7 @@ mod tests {
     fn banner() -> Banner {
         Banner {
             address: Address::Tcp("127.0.0.1:8000".parse().expect("an address")),
+            self_signed: None,
             client_key: ClientKey::Open,
             providers: vec![
                 provider(
@@ -267,6 +273,23 @@ mod tests {
             ..banner()
         };
         insta::assert_snapshot!(plain(&banner, 80));
+    }
+
+    #[test]
+    fn the_command_names_a_certificate_that_is_signed_by_nobody_else() {
+        let address = "127.0.0.1:8443".parse().expect("an address");
+        let banner = Banner {
+            address: Address::Tls(address, "localhost".to_owned()),
+            self_signed: Some(PathBuf::from("/etc/auto-gateway/my cert.pem")),
+            ..banner()
+        };
+        let text = plain(&banner, 80);
+        for words in [
+            r"curl --cacert '/etc/auto-gateway/my cert.pem' \",
+            r"https://localhost:8443/v1/chat/completions \",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
     }
 
     fn opening(kind: Tunnel) -> (Tunnel, Status) {

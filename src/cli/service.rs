@@ -3,7 +3,8 @@
 //! ```text
 //! surroundings  what the service will find: its variables, its configuration, what it may see
 //! unit          the file that systemd reads; quote: how it reads it
-//! account       the user of a service of the system, who may read the configuration
+//! tunnel        whether it finds what its tunnel needs
+//! account       the user of a service of the system; readable: the files that it may read
 //! systemctl     the manager itself
 //! install · uninstall · status
 //! ```
@@ -12,9 +13,11 @@ mod account;
 mod install;
 mod place;
 mod quote;
+mod readable;
 mod status;
 mod surroundings;
 mod systemctl;
+mod tunnel;
 mod uninstall;
 mod unit;
 
@@ -81,7 +84,8 @@ Examples:
   autogw service install --system --print              only show the unit
 
 The configuration is checked first, as the service will find it. Where the service belongs to the
-machine, the user `autogw` is made, and the configuration becomes readable for its group.
+machine, the user `autogw` is made, and the configuration becomes readable for its group, as do
+files of server.tls in /etc/auto-gateway; those elsewhere have to be readable for it already.
 
 Exit status: 0 it runs, 1 failed, 2 wrong usage or configuration.")]
 pub struct InstallArgs {
@@ -205,6 +209,18 @@ impl Problem {
         }
     }
 
+    /// The same with `text`, if it cannot be helped otherwise.
+    fn or_hint(self, text: &str) -> Self {
+        match &self {
+            Problem::Told {
+                exit: Exit::Failed,
+                hint: None,
+                ..
+            } => self.hint(text),
+            _ => self,
+        }
+    }
+
     fn message(&self) -> String {
         match self {
             Problem::Config(error) => error.to_string(),
@@ -240,6 +256,20 @@ impl ScopeArgs {
     }
 }
 
+/// What whoever is not root is told of a service of the machine.
+const AS_ROOT: &str =
+    "that of the machine is root's: `sudo autogw service …`; or --user for one of yours";
+
+impl Act {
+    fn scope(&self) -> &ScopeArgs {
+        match self {
+            Act::Install(args) => &args.scope,
+            Act::Uninstall(args) => &args.scope,
+            Act::Status(args) => &args.scope,
+        }
+    }
+}
+
 /// Runs the verb.
 pub async fn run(args: &ServiceArgs, env: &Environment, console: &mut Console<'_>) -> Exit {
     match Machine::this() {
@@ -264,5 +294,13 @@ pub async fn run_on(
         Act::Uninstall(args) => uninstall::run(args, machine, env, console).await,
         Act::Status(args) => Ok(status::run(args, machine, env, console).await),
     };
-    done.unwrap_or_else(|problem| problem.tell(console))
+    let is_barred = !machine.is_root && args.act.scope().scope(machine) == Scope::System;
+    done.unwrap_or_else(|problem| {
+        let problem = if is_barred {
+            problem.or_hint(AS_ROOT)
+        } else {
+            problem
+        };
+        problem.tell(console)
+    })
 }

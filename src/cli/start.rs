@@ -290,6 +290,12 @@ fn is_watched(show: Show) -> bool {
     show != Show::Data && io::stderr().is_terminal()
 }
 
+/// The file of a certificate that has to be named to whoever is to trust it.
+fn self_signed(running: &Running) -> Option<PathBuf> {
+    let certificate = running.certificate().filter(|one| one.is_self_signed)?;
+    std::path::absolute(certificate.path).ok()
+}
+
 /// Says that the gateway is up; what is returned tells what becomes of its tunnels.
 async fn greet(
     args: &GatewayArgs,
@@ -309,6 +315,7 @@ async fn greet(
         &config,
         Circumstances {
             address: running.address().clone(),
+            self_signed: self_signed(running),
             client_key: client_key.clone(),
             tunnel: tunnel.clone(),
             origin,

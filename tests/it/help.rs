@@ -62,6 +62,26 @@ fn doctor() {
 }
 
 #[test]
+fn service() {
+    insta::assert_snapshot!(help(&["service"]));
+}
+
+#[test]
+fn service_install() {
+    insta::assert_snapshot!(help(&["service", "install"]));
+}
+
+#[test]
+fn service_uninstall() {
+    insta::assert_snapshot!(help(&["service", "uninstall"]));
+}
+
+#[test]
+fn service_status() {
+    insta::assert_snapshot!(help(&["service", "status"]));
+}
+
+#[test]
 fn config_show() {
     insta::assert_snapshot!(help(&["config", "show"]));
 }

@@ -124,9 +124,16 @@ impl Banner {
     }
 
     fn curl(&self) -> Vec<String> {
-        match self.address.url() {
-            Some(url) => vec![format!("curl {url}/v1/chat/completions")],
-            None => vec![
+        match (self.address.url(), &self.self_signed) {
+            (Some(url), None) => vec![format!("curl {url}/v1/chat/completions")],
+            (Some(url), Some(certificate)) => vec![
+                format!(
+                    "curl --cacert {}",
+                    shell::quoted(&certificate.to_string_lossy())
+                ),
+                format!("{url}/v1/chat/completions"),
+            ],
+            (None, _) => vec![
                 format!(
                     "curl --unix-socket {}",
                     shell::quoted(&self.address.to_string())

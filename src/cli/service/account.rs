@@ -17,10 +17,21 @@ use super::unit::USER;
 use crate::cli::shell::quoted;
 use crate::config::Environment;
 
-/// Makes the user, if it is not there; returns its group.
-pub(super) async fn ensure(etc: &Path, env: &Environment) -> Result<u32, Problem> {
-    if let Some(group) = group(etc) {
-        return Ok(group);
+/// The user, as far as files ask who somebody is.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// Its number, if it is known.
+    pub(super) user: Option<u32>,
+    /// The group of its name.
+    pub(super) group: u32,
+    /// All groups that it is in.
+    pub(super) groups: Vec<u32>,
+}
+
+/// Makes the user, if it is not there.
+pub(super) async fn ensure(etc: &Path, env: &Environment) -> Result<Account, Problem> {
+    if let Some(account) = account(etc) {
+        return Ok(account);
     }
     let line = format!("u {USER} - \"autogw gateway\" /var/lib/{USER}");
     let ways: [(&str, &[&str]); 2] = [
@@ -51,8 +62,8 @@ pub(super) async fn ensure(etc: &Path, env: &Environment) -> Result<u32, Problem
             .await;
         match output {
             Ok(output) if output.status.success() => {
-                if let Some(group) = group(etc) {
-                    return Ok(group);
+                if let Some(account) = account(etc) {
+                    return Ok(account);
                 }
                 said = format!("{name} made no group `{USER}`");
             }
@@ -67,14 +78,30 @@ pub(super) async fn ensure(etc: &Path, env: &Environment) -> Result<u32, Problem
     )))
 }
 
-/// The number of its group, if it is there.
-fn group(etc: &Path) -> Option<u32> {
-    let groups = fs::read_to_string(etc.join("group")).ok()?;
-    let mut lines = groups
-        .lines()
-        .map(|line| line.split(':').collect::<Vec<_>>());
-    let line = lines.find(|fields| fields.first() == Some(&USER))?;
-    line.get(2)?.parse().ok()
+/// What `etc` says of it, if it is there.
+fn account(etc: &Path) -> Option<Account> {
+    let lines = |name: &str| -> Vec<Vec<String>> {
+        let text = fs::read_to_string(etc.join(name)).unwrap_or_default();
+        let fields = |line: &str| line.split(':').map(str::to_owned).collect();
+        text.lines().map(fields).collect()
+    };
+    let number = |fields: &[String]| fields.get(2)?.parse().ok();
+    let is_it = |fields: &&Vec<String>| fields.first().is_some_and(|name| name == USER);
+    let (users, all) = (lines("passwd"), lines("group"));
+    let group = number(all.iter().find(is_it)?)?;
+    let has_it = |fields: &&Vec<String>| {
+        let members = fields.get(3).map(String::as_str).unwrap_or_default();
+        members.split(',').any(|member| member == USER)
+    };
+    let others = all
+        .iter()
+        .filter(has_it)
+        .filter_map(|fields| number(fields));
+    Some(Account {
+        user: users.iter().find(is_it).and_then(|fields| number(fields)),
+        group,
+        groups: others.chain([group]).collect(),
+    })
 }
 
 /// Lets `group` read `path`, and nobody beside who could before; returns whether anything had to change.
@@ -87,8 +114,14 @@ pub(super) fn let_read(path: &Path, group: u32, machine: &Machine) -> Result<boo
     };
     let path = &fs::canonicalize(path).map_err(failed)?;
     let found = fs::metadata(path).map_err(failed)?;
+    // A directory is read by who may enter it.
+    let (all, its) = if found.is_dir() {
+        (0o001, 0o050)
+    } else {
+        (0o004, 0o040)
+    };
     let is_readable =
-        found.mode() & 0o004 != 0 || (found.gid() == group && found.mode() & 0o040 != 0);
+        found.mode() & all != 0 || (found.gid() == group && found.mode() & its == its);
     if is_readable {
         return Ok(false);
     }
@@ -107,7 +140,7 @@ pub(super) fn let_read(path: &Path, group: u32, machine: &Machine) -> Result<boo
     }
     chown(path, None, Some(group)).map_err(failed)?;
     // Not what its last group could do: that one is another now.
-    let mode = (found.mode() & 0o707) | 0o040;
+    let mode = (found.mode() & 0o707) | its;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
     Ok(true)
 }

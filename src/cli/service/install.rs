@@ -7,7 +7,7 @@ use super::place::{self, Machine, Scope};
 use super::surroundings::{Look, Prospect};
 use super::systemctl::{Systemctl, find};
 use super::unit::{MARK, Unit};
-use super::{InstallArgs, Problem, account};
+use super::{InstallArgs, Problem, account, readable};
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::config::write::{create_private_directory, write_public};
@@ -139,24 +139,15 @@ fn refuse_foreign(old: Option<&str>, path: &Path, is_forced: bool) -> Result<(),
     }
 }
 
-/// Makes the user of the service, and lets it read its configuration.
+/// Makes the user of the service, and lets it read its files.
 async fn grant(
     prospect: &Prospect,
     machine: &Machine,
     env: &Environment,
     console: &mut Console<'_>,
 ) -> Result<(), Problem> {
-    let group = account::ensure(&machine.path("/etc"), env).await?;
-    if let Some(config) = &prospect.config
-        && account::let_read(config, group, machine)?
-    {
-        console.say(format!(
-            "{} is now readable for the group {}",
-            config.display(),
-            super::USER
-        ));
-    }
-    Ok(())
+    let account = account::ensure(&machine.path("/etc"), env).await?;
+    readable::grant(prospect, machine, &account, console)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Problem> {

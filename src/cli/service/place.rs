@@ -82,6 +82,15 @@ impl Machine {
         places.find(is_open).map(Path::to_owned)
     }
 
+    /// Whether the manager of this machine's system hides `path`, which lies here, from its services.
+    pub(super) fn hides(&self, path: &Path) -> bool {
+        let inside = path.strip_prefix(&self.root);
+        inside.map_or_else(
+            |_| is_hidden(path),
+            |inside| is_hidden(&Path::new("/").join(inside)),
+        )
+    }
+
     /// The directory of units; `None` where a person has no home.
     pub(super) fn units(&self, scope: Scope, env: &Environment) -> Option<PathBuf> {
         match scope {
@@ -107,8 +116,15 @@ pub(super) fn unit_name(name: Option<&Name>) -> String {
 
 /// Whether the manager of the system hides `path` from its services.
 pub(super) fn is_hidden(path: &Path) -> bool {
+    let real = path.canonicalize();
+    let is_below = |place: &Path| {
+        path.starts_with(place) || real.as_ref().is_ok_and(|real| real.starts_with(place))
+    };
+    // Homes may be behind a link, and are hidden where it leads to.
+    let is_in =
+        |place: &Path| is_below(place) || place.canonicalize().is_ok_and(|place| is_below(&place));
     let hidden = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
-    hidden.iter().any(|directory| path.starts_with(directory))
+    hidden.iter().any(|place| is_in(place.as_ref()))
 }
 
 #[cfg(test)]

@@ -9,15 +9,17 @@ use std::time::Duration;
 use super::InstallArgs;
 use super::Problem;
 use super::place::{self, Machine, Scope};
+use super::tunnel;
 use super::unit::Unit;
 use crate::cli::shell::quoted;
 use crate::config::locate::{existing_formats, locate_with};
 use crate::config::{
     self, Choice, Config, ConfigError, Diagnostic, Environment, Home, Listen, Name, Source,
 };
+use crate::server::tls;
 
 /// Where the administrator puts a configuration.
-const SYSTEM_CONFIG: &str = "/etc/auto-gateway";
+pub(super) const SYSTEM_CONFIG: &str = "/etc/auto-gateway";
 
 /// How long a gateway drains that says nothing else.
 const USUAL_DRAIN: Duration = Duration::from_secs(30);
@@ -32,6 +34,19 @@ pub(super) struct Prospect {
     pub(super) warnings: Vec<Diagnostic>,
     /// The configuration, if there is a file.
     pub(super) config: Option<PathBuf>,
+    /// The files of `server.tls`.
+    pub(super) tls: Option<config::Tls>,
+}
+
+impl Prospect {
+    /// The files that it reads as it runs; the setting that names one, unless it is the configuration.
+    pub(super) fn reads(&self) -> impl Iterator<Item = (Option<&'static str>, &Path)> {
+        let tls = self.tls.iter().flat_map(|tls| {
+            let cert = (Some("server.tls.cert"), &*tls.cert);
+            [cert, (Some("server.tls.key"), &*tls.key)]
+        });
+        self.config.iter().map(|file| (None, &**file)).chain(tls)
+    }
 }
 
 /// What is looked at.
@@ -68,6 +83,8 @@ impl Look<'_> {
         let mut warnings = loaded.1;
         let config = loaded.0;
         warnings.extend(self.hidden_program());
+        tunnel::refuse(&config, &inside)?;
+        warnings.extend(tunnel::hidden(&config, self.scope));
         let file = match source {
             Source::File(path) => Some(path),
             Source::Environment => None,
@@ -85,6 +102,7 @@ impl Look<'_> {
             unit: self.unit(&config, file.as_deref(), &home, env_file, &inside),
             warnings,
             config: file,
+            tls: tls::files(&config.server).cloned(),
         })
     }
 
@@ -275,7 +293,7 @@ impl Look<'_> {
             );
             let hint = format!(
                 "sudo install -D -m 640 {} {SYSTEM_CONFIG}/config.json",
-                path.display()
+                quoted(&path.to_string_lossy())
             );
             return Err(Problem::usage(message).hint(&hint));
         }
@@ -442,7 +460,7 @@ impl Look<'_> {
             );
             let hint = format!(
                 "sudo install -m 755 {} /usr/local/bin/autogw, then install the service with that",
-                program.display()
+                quoted(&program.to_string_lossy())
             );
             Diagnostic::warning(message).with_hint(hint)
         })

@@ -36,6 +36,10 @@ impl Systemctl {
             .ask(&["show", "--property=Version", "--value"])
             .await;
         let version = version.map_err(|refused| silent(scope, &refused))?;
+        if version.trim().is_empty() {
+            // As in a chroot, where it takes every order and does nothing.
+            return Err(silent(scope, "systemctl says nothing"));
+        }
         reached.version = number(&version);
         Ok(reached)
     }

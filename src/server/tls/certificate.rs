@@ -64,7 +64,7 @@ impl Certificate {
     }
 
     /// What is to be said of its dates.
-    fn trouble(&self, now: SystemTime) -> Option<String> {
+    pub fn trouble(&self, now: SystemTime) -> Option<String> {
         let path = self.path.display();
         let renewed = "a renewed one is taken up without a restart";
         if now < self.not_before {

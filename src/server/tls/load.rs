@@ -1,7 +1,7 @@
 //! From two PEM files to what a handshake needs.
 
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -67,6 +67,7 @@ impl Identity {
 struct File {
     bytes: Vec<u8>,
     mode: u32,
+    owner: u32,
 }
 
 fn read(setting: &'static str, path: &Path) -> Result<File, TlsError> {
@@ -92,6 +93,7 @@ fn read_file(path: &Path) -> io::Result<File> {
     Ok(File {
         bytes,
         mode: found.permissions().mode(),
+        owner: found.uid(),
     })
 }
 
@@ -147,7 +149,9 @@ fn malformed(setting: &'static str, path: &Path, error: &pem::Error) -> TlsError
 fn open_to_others(key: &File, path: &Path) -> Option<String> {
     let mode = key.mode & 0o777;
     let path = path.display();
-    (mode & 0o077 != 0).then(|| {
+    // What root has given one group to read is for services like this one.
+    let is_granted = key.owner == 0 && mode & 0o077 == 0o040;
+    (mode & 0o077 != 0 && !is_granted).then(|| {
         format!(
             "others than its owner can read the private key in {path} (mode {mode:o}): chmod 600 it"
         )

@@ -87,6 +87,20 @@ fn dates_that_nobody_can_write_are_no_trouble() {
     }
 }
 
+#[test]
+fn one_that_was_good_at_the_start_is_told_when_it_is_not_any_more() {
+    let certificate = inspected(&["localhost"]);
+    let at = |days: u64| {
+        let distance = Duration::from_hours(24 * days);
+        certificate.trouble(certificate.not_after - distance)
+    };
+    assert_eq!(at(20), None);
+    assert!(at(3).is_some_and(|said| said.contains("expires soon")));
+    let later = certificate.not_after + Duration::from_secs(1);
+    let said = certificate.trouble(later).unwrap_or_default();
+    assert!(said.contains("has expired on"), "{said}");
+}
+
 #[tokio::test]
 async fn only_tcp_is_put_behind_it() {
     let directory = tempfile::tempdir().expect("a temporary directory");

@@ -178,9 +178,9 @@ async fn what_clients_may_refuse_is_told_at_the_start() {
     assert!(said.contains("is not valid before 4000-02-03"), "{said}");
     authority.issue(&local).write(directory.path());
     let key = directory.path().join("key.pem");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).expect("opened");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("opened");
     let said = warned(directory.path()).await.join("\n");
-    assert!(said.contains("(mode 640)"), "{said}");
+    assert!(said.contains("(mode 644)"), "{said}");
 }
 
 #[tokio::test]

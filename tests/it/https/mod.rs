@@ -13,7 +13,7 @@ use autogw::config;
 use autogw::server::{Limits, tls};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use self::authority::{Authority, VERSIONS};
@@ -84,6 +84,34 @@ async fn both_versions_are_spoken_and_http_1_over_them() {
         client.chat(chat::ask("m")).send().await.expect_status(200);
     }
     assert_eq!(served.upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn who_speaks_nothing_but_http_2_is_refused_in_the_handshake() {
+    let served = Served::with(good()).await;
+    let mut secure = served.authority.secure("localhost", &VERSIONS);
+    Arc::make_mut(&mut secure.config).alpn_protocols = vec![b"h2".to_vec()];
+    let stream = TcpStream::connect(served.address()).await.expect("open");
+    let refused = patiently("an answer", secure.connect(stream)).await.err();
+    let refused = refused.expect("an error").to_string();
+    assert!(refused.contains("NoApplicationProtocol"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_connection_is_said_so_that_nobody_takes_it_for_a_cut() {
+    let served = Served::with(good()).await;
+    for version in VERSIONS {
+        let secure = served.authority.secure("localhost", &[version]);
+        let stream = TcpStream::connect(served.address()).await.expect("open");
+        let mut stream = secure.connect(stream).await.expect("TLS");
+        let ask = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        stream.write_all(ask).await.expect("sent");
+        let mut answer = Vec::new();
+        // An end without a word is an error here.
+        let read = patiently("the end", stream.read_to_end(&mut answer)).await;
+        read.expect("close_notify");
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{version:?}");
+    }
 }
 
 #[tokio::test]

@@ -179,3 +179,23 @@ async fn other_files_are_taken_up_but_switching_off_needs_a_restart() {
         .header("host", "more.example.com");
     call.send().await.expect_status(200);
 }
+
+#[tokio::test]
+async fn a_certificate_that_comes_before_its_key_is_taken_up_with_it() {
+    let (run, first) = Run::start(Reply::json(200, chat::answer("A")), |config| config).await;
+    let second = run.authority.issue(&["localhost"]);
+    // Beside it first, as who renews with care does.
+    let replace = |name: &str, text: &str| {
+        let place = run.directory.path();
+        put(place, "new", text);
+        fs::rename(place.join("new"), place.join(name)).expect("renamed");
+    };
+    replace("cert.pem", &second.cert);
+    let said = run.binary.says("not reloaded").await;
+    assert!(said.contains("does not belong to"), "{said}");
+    assert_eq!(run.shown().await, first.der);
+    replace("key.pem", &second.key.serialize_pem());
+    let said = run.binary.says("reloaded: certificate renewed").await;
+    assert!(said.contains("cause=file"), "{said}");
+    assert_eq!(run.shown().await, second.der);
+}

@@ -52,6 +52,11 @@ impl Desk {
         ] {
             fs::create_dir_all(root.path().join(directory)).expect("made");
         }
+        // Whatever the umask is.
+        for directory in ["etc", "etc/auto-gateway"] {
+            let open = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(root.path().join(directory), open).expect("set");
+        }
         let env = Environment::empty()
             .with_home(at("home"))
             .with("PATH", format!("{}:/usr/bin:/bin", at("bin")))
@@ -298,6 +303,128 @@ async fn a_service_of_the_machine_may_read_its_configuration_and_nobody_else() {
         said.contains("/etc/auto-gateway") && desk.path(file).exists(),
         "{said}"
     );
+}
+
+/// A machine with the user of the service, and a configuration with a certificate and its key in `directory`.
+fn secured(directory: &str) -> Desk {
+    let desk = Desk::new();
+    // A group that this process may give files to.
+    let group = rustix::process::getegid().as_raw();
+    let groups = format!("autogw:x:{group}:\n");
+    desk.put("etc/group", &groups, 0o644);
+    fs::create_dir_all(desk.path(directory)).expect("made");
+    let closed = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(desk.path(directory), closed).expect("set");
+    let file = |name: &str| format!("{directory}/{name}");
+    desk.put(&file("cert.pem"), "a certificate", 0o644);
+    desk.put(&file("key.pem"), "a key", 0o600);
+    let tls = serde_json::json!({
+        "cert": desk.path(&file("cert.pem")),
+        "key": desk.path(&file("key.pem")),
+    });
+    let config = serde_json::json!({
+        "server": { "tls": tls },
+        "providers": [{ "name": "a", "type": "openai", "api_key": "k" }],
+    });
+    desk.put("etc/auto-gateway/config.json", &config.to_string(), 0o600);
+    desk
+}
+
+#[tokio::test]
+async fn a_key_beside_the_configuration_may_be_read_by_the_service_too() {
+    let desk = secured("etc/auto-gateway/tls");
+    let (exit, said) = desk.does("install --system").await;
+    assert_eq!(exit, Exit::Done, "{said}");
+    for (name, mode) in [
+        ("tls", 0o750),
+        ("tls/key.pem", 0o640),
+        ("tls/cert.pem", 0o644),
+    ] {
+        let found = fs::metadata(desk.path("etc/auto-gateway").join(name)).expect("there");
+        assert_eq!(found.mode() & 0o777, mode, "{name}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_somebody_else_is_not_opened_but_told() {
+    let desk = secured("etc/ssl/private");
+    let (exit, said) = desk.does("install --system").await;
+    assert_eq!(exit, Exit::Failed, "{said}");
+    let closed = format!("{} is closed to it", desk.path("etc/ssl/private").display());
+    for words in [
+        "the user `autogw` cannot read",
+        &closed,
+        "sudo install -D -m 640 -g autogw",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let key = fs::metadata(desk.path("etc/ssl/private/key.pem")).expect("there");
+    assert_eq!(key.mode() & 0o777, 0o600);
+    assert_eq!(desk.calls(), [""; 0]);
+    assert!(!desk.path("etc/systemd/system/autogw.service").exists());
+}
+
+#[tokio::test]
+async fn what_a_tunnel_needs_is_looked_for_where_the_service_will() {
+    let desk = Desk::new();
+    let config = r#"{ "server": { "tunnel": "cloudflared" }, "extra": { "tunnels": { "cloudflared_binary": "not-there" } },
+        "providers": [{ "name": "a", "type": "openai", "api_key": "k" }] }"#;
+    desk.put("home/.auto-gateway/config.json", config, 0o600);
+    let (exit, said) = desk.does("install").await;
+    assert_eq!(exit, Exit::Failed, "{said}");
+    assert!(
+        said.contains("would not find `not-there`") && said.contains("/usr/bin"),
+        "{said}"
+    );
+    assert_eq!(desk.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_stopped_stays_installed() {
+    let desk = Desk::new();
+    let config = CONFIG.replace("${A_KEY}", "k");
+    desk.put("home/.auto-gateway/config.json", &config, 0o600);
+    let (exit, said) = desk.does("install").await;
+    assert_eq!(exit, Exit::Done, "{said}");
+    let refuses = "  *disable*) echo 'Access denied' >&2; exit 1 ;;\nesac\n";
+    let stubborn = SYSTEMCTL.replace("  *disable*) rm -f \"$here/state\" ;;\nesac\n", refuses);
+    assert_ne!(stubborn, SYSTEMCTL);
+    desk.put("bin/systemctl", &stubborn, 0o755);
+    let (exit, said) = desk.does("uninstall").await;
+    assert_eq!(exit, Exit::Failed, "{said}");
+    assert!(
+        said.contains("disable --now autogw.service` failed: Access denied"),
+        "{said}"
+    );
+    assert!(
+        desk.path("home/.config/systemd/user/autogw.service")
+            .exists()
+    );
+}
+
+#[tokio::test]
+async fn who_is_not_root_is_told_to_be_for_the_machine() {
+    let desk = secured("etc/auto-gateway/tls");
+    let refuses = "  *daemon-reload*) echo 'Access denied' >&2; exit 1 ;;\nesac\n";
+    desk.put(
+        "bin/systemctl",
+        &SYSTEMCTL.replace("esac\n", refuses),
+        0o755,
+    );
+    let (exit, said) = desk.does("install --system").await;
+    assert_eq!(exit, Exit::Failed, "{said}");
+    assert!(said.contains("sudo autogw service"), "{said}");
+}
+
+#[tokio::test]
+async fn a_systemctl_that_takes_orders_and_does_nothing_is_none() {
+    let desk = Desk::new();
+    desk.put("home/.auto-gateway/config.json", CONFIG, 0o600);
+    let idle = "#!/bin/sh\necho 'Running in chroot, ignoring command' >&2\n";
+    desk.put("bin/systemctl", idle, 0o755);
+    let (exit, said) = desk.does("install").await;
+    assert_eq!(exit, Exit::Failed, "{said}");
+    assert!(said.contains("systemctl says nothing"), "{said}");
 }
 
 #[tokio::test]
