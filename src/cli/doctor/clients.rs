@@ -184,12 +184,14 @@ async fn origin(patient: &Patient, client: &Client, record: &Record) -> Option<F
 fn is_mistrust(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
-        let io = error.downcast_ref::<io::Error>();
-        let inner = io.and_then(io::Error::get_ref);
-        if inner.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>) {
+        if error.is::<rustls::Error>() {
             return true;
         }
-        cause = error.source();
+        // The source of an error of I/O is that of what it wraps, and not that itself.
+        cause = match error.downcast_ref::<io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as &dyn Error),
+            None => error.source(),
+        };
     }
     false
 }
