@@ -1,5 +1,6 @@
 //! `autogw doctor` on broken setups, each with one fault: it is named, with what mends it, and no secret is told.
 
+mod once;
 mod setups;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The clients that were connected: whether their files still lead to a gateway that runs and takes their key.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,11 +14,12 @@ use super::patient::Patient;
 use super::variables;
 use crate::cli::caller::caller;
 use crate::clients::disk;
-use crate::clients::edit::Change;
+use crate::clients::edit::{self, Change, EditError, Format};
 use crate::clients::endpoint::Endpoint;
-use crate::clients::ledger::{Ledger, Record};
+use crate::clients::ledger::{Entry, Ledger, Record};
+use crate::clients::plan::ClientError;
 use crate::clients::recipe::Recipe;
-use crate::clients::standing::standing;
+use crate::clients::standing::{Standing, standing};
 use crate::clients::template;
 use crate::config::base_url;
 use crate::provider::Secret;
@@ -64,6 +67,7 @@ async fn of_ledger(patient: &Patient) -> Vec<Finding> {
 async fn of_record(patient: &Patient, client: &Client, record: &Record) -> Vec<Finding> {
     let mut findings = files(patient, record);
     findings.extend(origin(patient, client, record).await);
+    findings.extend(variables::other(&patient.env, record));
     if findings.is_empty() {
         let message = format!("connected to {}", record.origin);
         findings.push(Finding::ok(&*record.client, message));
@@ -73,7 +77,7 @@ async fn of_record(patient: &Patient, client: &Client, record: &Record) -> Vec<F
 
 /// What has become of the files since.
 fn files(patient: &Patient, record: &Record) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let (mut findings, mut changed) = (Vec::new(), Vec::new());
     for entry in &record.files {
         let path = entry.path.display();
         match disk::read(&entry.path) {
@@ -89,18 +93,41 @@ fn files(patient: &Patient, record: &Record) -> Vec<Finding> {
             Ok(Some(content)) if !entry.is_as_written(&content.bytes) => {
                 let message = format!("{path} was changed since it was connected");
                 let fix = "nothing, if it was meant; `--undo` takes out what autogw has put in, and leaves the rest";
-                findings.push(Finding::note(&*record.client, message).fix(fix));
+                changed.push(Finding::note(&*record.client, message).fix(fix));
             }
             Ok(Some(_)) => {}
         }
     }
-    findings.extend(elsewhere(patient, record));
+    let files = Recipe::of(&record.client).map(|recipe| standing(recipe, &patient.env));
+    let files = files.unwrap_or_default();
+    // That it was changed is no news where the change does harm.
+    match broken(record, &files).or_else(|| elsewhere(record, &files)) {
+        Some(harm) => findings.push(harm),
+        None => findings.extend(changed),
+    }
     findings
 }
 
+/// A file that its client cannot read either.
+fn broken(record: &Record, files: &[Standing]) -> Option<Finding> {
+    let faults = files.iter().filter_map(|file| file.fault.as_ref());
+    let message = faults.into_iter().find_map(|fault| match fault {
+        // Where, and not what: the line may hold a key.
+        ClientError::Edit {
+            path,
+            why: EditError::Unreadable { line, .. },
+        } => Some(format!(
+            "{} cannot be read any more, from line {line} on",
+            path.display()
+        )),
+        _ => None,
+    })?;
+    let fix = format!("correct it, then {}", connect_again(record));
+    Some(Finding::error(&*record.client, message).fix(fix))
+}
+
 /// An address in a file of the client that is not the gateway's.
-fn elsewhere(patient: &Patient, record: &Record) -> Option<Finding> {
-    let files = standing(Recipe::of(&record.client)?, &patient.env);
+fn elsewhere(record: &Record, files: &[Standing]) -> Option<Finding> {
     let is_other = |address: &&String| !address.starts_with(&record.origin);
     let mut addresses = files.iter().flat_map(|file| &file.addresses);
     let address = addresses.find(is_other)?;
@@ -127,10 +154,10 @@ async fn origin(patient: &Patient, client: &Client, record: &Record) -> Option<F
         return None;
     }
     let health = format!("{}/health", record.origin);
-    let answer = client.get(health).send().await.ok();
-    let text = match answer {
-        Some(answer) => beginning(answer).await,
-        None => return Some(dead(patient, record)),
+    let text = match client.get(health).send().await {
+        Ok(answer) => beginning(answer).await,
+        Err(error) if is_mistrust(&error) => return Some(mistrusted(record)),
+        Err(_) => return Some(dead(patient, record)),
     };
     if !text.contains("\"autogw\"") {
         let message = format!(
@@ -164,6 +191,32 @@ async fn beginning(mut answer: Response) -> String {
     String::from_utf8_lossy(&body).into_owned()
 }
 
+/// Whether somebody answered who could not prove who it is.
+fn is_mistrust(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        // The source of an error of I/O is that of what it wraps, and not that itself.
+        cause = match error.downcast_ref::<io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as &dyn Error),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+fn mistrusted(record: &Record) -> Finding {
+    let message = format!(
+        "it leads to {}, whose certificate is not trusted on this machine",
+        record.origin
+    );
+    let fix = "install the issuer's root certificate; programs of Node.js want \
+               `export NODE_EXTRA_CA_CERTS=ROOT.pem`, most others `export SSL_CERT_FILE=ROOT.pem`";
+    Finding::error(&*record.client, message).fix(fix)
+}
+
 fn dead(patient: &Patient, record: &Record) -> Finding {
     let message = format!("it leads to {}, where nobody answers", record.origin);
     let undo = format!(
@@ -181,7 +234,7 @@ fn dead(patient: &Patient, record: &Record) -> Finding {
     Finding::error(&*record.client, message).fix(fix)
 }
 
-/// The key that stands in the files of the client, as far as it was put there.
+/// The key that stands in the files of the client now, at the place where one was put.
 fn key(record: &Record) -> Option<String> {
     let marked = Endpoint {
         origin: record.origin.clone(),
@@ -189,19 +242,28 @@ fn key(record: &Record) -> Option<String> {
         model: record.model.clone(),
         models: Vec::new(),
     };
-    let files = Recipe::of(&record.client)?.files.iter();
-    let wanted: Vec<Change> = files
-        .flat_map(|file| template::changes(file, &marked))
-        .collect();
-    let written = record.files.iter().flat_map(|entry| &entry.changes);
-    written.into_iter().find_map(|written| {
+    let mut files = Recipe::of(&record.client)?.files.iter();
+    files.find_map(|file| {
+        let wanted = template::changes(file, &marked);
+        let mut entries = record.files.iter();
+        entries.find_map(|entry| key_in(entry, file.format, &wanted))
+    })
+}
+
+/// The key in the file of `entry`, which is written in `format`.
+fn key_in(entry: &Entry, format: Format, wanted: &[Change]) -> Option<String> {
+    let content = disk::read(&entry.path).ok()??;
+    let text = content.text().ok()?;
+    entry.changes.iter().find_map(|written| {
         let (at, value) = put(written)?;
-        let same = wanted
-            .iter()
-            .filter_map(put)
-            .filter(|(place, _)| *place == at);
-        same.into_iter()
-            .find_map(|(_, wanted)| at_the_mark(wanted, value))
+        // An item of a list is found as it was written; it is the place of any other that counts.
+        let now = match written {
+            Change::Set { .. } => edit::value_at(format, text, at).ok()?,
+            _ => None,
+        };
+        let value = now.as_ref().unwrap_or(value);
+        let mut same = wanted.iter().filter_map(put).filter(|put| put.0 == at);
+        same.find_map(|(_, wanted)| at_the_mark(wanted, value))
     })
 }
 

@@ -1,8 +1,9 @@
 //! The files of autogw: whose they are, who may read them, and whether more can be written.
 
-use std::fs::{self, Metadata};
+use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
@@ -12,6 +13,9 @@ use super::disk;
 use super::finding::Finding;
 use super::patient::Patient;
 use crate::config::Home;
+
+/// Entries of one directory that are looked at.
+const MOST_FILES: usize = 200;
 
 /// What is found.
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
@@ -39,7 +43,10 @@ fn of_home(patient: &Patient, home: &Home) -> Vec<Finding> {
         home.logs(),
         home.state_file(patient.name.as_ref()),
     ];
-    let mut findings: Vec<Finding> = places.iter().filter_map(|path| of_place(path)).collect();
+    let mut findings = match foreign(directory) {
+        Some(foreign) => vec![foreign],
+        None => places.iter().filter_map(|path| unwritable(path)).collect(),
+    };
     findings.extend(readable(directory));
     findings.extend(disk::check(directory));
     if findings.is_empty() {
@@ -61,22 +68,21 @@ fn of_the_first_above(directory: &Path) -> Finding {
                 above.display()
             ))
         }
+        Some((above, Ok(()))) if let Some(full) = disk::check(above) => full,
         _ => Finding::ok(shown, "not there yet; it is made when it is needed"),
     }
 }
 
-fn of_place(path: &Path) -> Option<Finding> {
-    let metadata = fs::metadata(path).ok()?;
-    foreign(path, &metadata).or_else(|| unwritable(path))
-}
-
-/// Files of another user: most often of root, from one run under sudo.
-fn foreign(path: &Path, metadata: &Metadata) -> Option<Finding> {
-    let (own, other) = (geteuid().as_raw(), metadata.uid());
-    if own == other {
-        return None;
-    }
-    let shown = path.display().to_string();
+/// Files of another user, told together: most often of root, from one run under sudo.
+fn foreign(directory: &Path) -> Option<Finding> {
+    let own = geteuid().as_raw();
+    let mut others = below(directory).into_iter().filter_map(|path| {
+        let other = fs::symlink_metadata(&path).ok()?.uid();
+        (other != own && !is_lent(directory, &path)).then_some((path, other))
+    });
+    let (path, other) = others.next()?;
+    let more = others.count();
+    let shown = directory.display().to_string();
     if own == 0 {
         // Whatever is written now is root's afterwards.
         let message = format!("this runs as root, and the files are those of user {other}");
@@ -88,13 +94,48 @@ fn foreign(path: &Path, metadata: &Metadata) -> Option<Finding> {
     } else {
         format!("user {other}")
     };
-    let message = format!("it belongs to {whose}, perhaps since a run under sudo");
+    let what = match path.strip_prefix(directory) {
+        Ok(inner) if !inner.as_os_str().is_empty() => inner.display().to_string(),
+        _ => "it".to_owned(),
+    };
+    let what = match more {
+        0 => format!("{what} belongs"),
+        more => format!("{what} and {more} more belong"),
+    };
+    let message = format!("{what} to {whose}, perhaps since a run under sudo");
     let fix = format!("`sudo chown -R \"$(id -un)\" {shown}`");
     Some(Finding::error(shown, message).fix(fix))
 }
 
+/// A configuration is only read: another user may have written it.
+fn is_lent(directory: &Path, path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let is_configuration = path.parent() == Some(directory) && name.starts_with("config.");
+    is_configuration && access(path, Access::READ_OK).is_ok()
+}
+
+/// `directory` and what is in it, two levels deep, where all files of autogw's are.
+fn below(directory: &Path) -> Vec<PathBuf> {
+    let entries = |path: &Path| {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).take(MOST_FILES)
+    };
+    let mut paths = vec![directory.to_owned()];
+    for path in entries(directory) {
+        let is_directory = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
+        paths.push(path.clone());
+        if is_directory {
+            paths.extend(entries(&path));
+        }
+    }
+    paths
+}
+
 fn unwritable(path: &Path) -> Option<Finding> {
     let error = access(path, Access::WRITE_OK).err()?;
+    if error == Errno::NOENT {
+        return None;
+    }
     let shown = path.display().to_string();
     let fix = match error {
         Errno::ROFS => "mount it writable, or `export AUTOGW_HOME=DIRECTORY`".to_owned(),
@@ -151,7 +192,6 @@ fn mode(path: &Path) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
-    use std::path::PathBuf;
 
     use super::*;
 
@@ -177,6 +217,20 @@ mod tests {
             assert!(fix.is_none_or(|fix| fix.starts_with("`chmod 600 /")));
             assert_eq!(written_by_others(&path).is_some(), is_written, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn every_file_of_the_home_is_looked_at() {
+        let home = tempfile::tempdir().expect("a directory");
+        fs::create_dir(home.path().join("run")).expect("made");
+        for name in ["state.json", "run/admin.sock"] {
+            fs::write(home.path().join(name), "").expect("a file");
+        }
+        let mut seen = below(home.path());
+        seen.sort();
+        let expected = ["", "run", "run/admin.sock", "state.json"];
+        assert_eq!(seen, expected.map(|name| home.path().join(name)));
+        assert_eq!(foreign(home.path()), None);
     }
 
     #[test]

@@ -6,13 +6,13 @@
 use std::time::{Instant, SystemTime};
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use reqwest::{Client, RequestBuilder, StatusCode};
-use serde_json::Value;
 use url::Url;
 
+use super::answer::{Answer, goal, open_to_all};
 use super::clock::Sample;
-use super::finding::Finding;
-use super::listing::names;
+use super::finding::{Finding, Verdict};
 use super::patient::Patient;
 use crate::chat::Dialect;
 use crate::cli::caller::caller;
@@ -26,6 +26,9 @@ const MAX_ANSWER: usize = 8 << 20;
 /// Models of a provider that are asked for by name.
 const MOST_MODELS: usize = 8;
 
+/// Requests to one provider that are under way at once, so that many keys do not look like an attack.
+const AT_ONCE: usize = 8;
+
 /// A provider that can be reached.
 pub(super) struct Asked<'a> {
     patient: &'a Patient,
@@ -33,36 +36,6 @@ pub(super) struct Asked<'a> {
     base: String,
     place: String,
     client: Client,
-}
-
-/// What came back.
-enum Answer {
-    /// A status, and the body if that is JSON.
-    Came(StatusCode, Option<Value>),
-    /// Nothing in time.
-    Late,
-    /// The connection broke.
-    Broken,
-}
-
-impl Answer {
-    fn status(&self) -> Option<StatusCode> {
-        match self {
-            Answer::Came(status, _) => Some(*status),
-            Answer::Late | Answer::Broken => None,
-        }
-    }
-
-    fn is_good(&self) -> bool {
-        self.status().is_some_and(|status| status.is_success())
-    }
-
-    fn names(&self) -> Option<Vec<String>> {
-        match self {
-            Answer::Came(status, Some(body)) if status.is_success() => names(body),
-            _ => None,
-        }
-    }
 }
 
 impl<'a> Asked<'a> {
@@ -89,34 +62,57 @@ impl<'a> Asked<'a> {
     /// What is found of its keys and models.
     pub(super) async fn check(&self) -> Vec<Finding> {
         let keys = &self.provider.keys;
-        if keys.is_empty() {
-            let answer = self.list(None).await;
-            let (finding, is_good) = self.judge(None, &answer).await;
+        // Where anybody gets the listing, it says nothing of a key; and who is silent is so to every key.
+        let open = &self.list(None).await;
+        if keys.is_empty() || open.status().is_none() {
+            let (finding, is_good) = self.judge(None, open).await;
             let mut findings = vec![finding];
             if is_good {
-                findings.extend(self.models(None, answer.names()).await);
+                findings.extend(self.models(None, open.names()).await);
             }
             return findings;
         }
-        // Where anybody gets the listing, it says nothing of a key.
-        let open = self.list(None);
-        let listed = join_all(keys.iter().map(|key| self.list(Some(key))));
-        let (open, listed) = futures_util::join!(open, listed);
-        let open = &open;
-        let judged = keys.iter().zip(&listed).map(|(key, answer)| async move {
-            if open_to_all(answer, open) {
-                self.try_out(key, answer.names()).await
-            } else {
-                self.judge(Some(key), answer).await
-            }
-        });
-        let judged = join_all(judged).await;
-        let good = judged.iter().position(|(_, is_good)| *is_good);
-        let mut findings: Vec<Finding> = judged.into_iter().map(|(finding, _)| finding).collect();
-        if let Some(good) = good {
-            findings.extend(self.models(keys.get(good), listed[good].names()).await);
-        }
+        let judged = keys.iter().map(|key| self.of_key(key, open));
+        let judged: Vec<(Finding, Option<Answer>)> =
+            stream::iter(judged).buffered(AT_ONCE).collect().await;
+        let mut good = keys.iter().zip(&judged);
+        let good = good.find_map(|(key, (_, answer))| Some((key, answer.as_ref()?.names())));
+        let models = match good {
+            Some((key, names)) => self.models(Some(key), names).await,
+            None => Vec::new(),
+        };
+        let findings = judged.into_iter().map(|(finding, _)| finding).collect();
+        let mut findings = self.together(findings);
+        findings.extend(models);
         findings
+    }
+
+    /// What is found of `key`, and the listing for it where it is good.
+    async fn of_key(&self, key: &ApiKey, open: &Answer) -> (Finding, Option<Answer>) {
+        let answer = self.list(Some(key)).await;
+        let (finding, is_good) = if open_to_all(&answer, open) {
+            self.try_out(key, answer.names()).await
+        } else {
+            self.judge(Some(key), &answer).await
+        };
+        (finding, is_good.then_some(answer))
+    }
+
+    /// One fault of every key is told once.
+    fn together(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        let Some((first, others)) = findings.split_first() else {
+            return findings;
+        };
+        let is_same =
+            |other: &Finding| (other.verdict, &other.message) == (first.verdict, &first.message);
+        if first.verdict < Verdict::Warning || others.is_empty() || !others.iter().all(is_same) {
+            return findings;
+        }
+        let subject = format!("{} [all {} keys]", self.provider.name, findings.len());
+        vec![Finding {
+            subject,
+            ..first.clone()
+        }]
     }
 
     fn subject(&self, key: Option<&ApiKey>) -> String {
@@ -152,6 +148,9 @@ impl<'a> Asked<'a> {
         let took = began.elapsed();
         let sample = Sample::read(self.place.clone(), response.headers(), asked, took);
         self.patient.samples.borrow_mut().extend(sample);
+        if response.status().is_redirection() {
+            return Answer::Moved(response.status(), goal(&response));
+        }
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = response.chunk().await {
             if body.len() + chunk.len() > MAX_ANSWER {
@@ -165,8 +164,12 @@ impl<'a> Asked<'a> {
     /// What the answer to a request for the listing says of `key`, and whether that is good.
     async fn judge(&self, key: Option<&ApiKey>, answer: &Answer) -> (Finding, bool) {
         let subject = self.subject(key);
-        let Answer::Came(status, body) = answer else {
-            return (self.silent(subject, answer), false);
+        let (status, body) = match answer {
+            Answer::Came(status, body) => (status, body),
+            Answer::Moved(status, to) => {
+                return (self.moved(subject, *status, to.as_ref()), false);
+            }
+            Answer::Late | Answer::Broken => return (self.silent(subject, answer), false),
         };
         match status.as_u16() {
             200..=299 if body.is_none() => (self.no_api(subject), false),
@@ -186,6 +189,23 @@ impl<'a> Asked<'a> {
             None => "check base_url of the provider, and how the provider is",
         };
         Finding::error(subject, message).fix(fix)
+    }
+
+    /// Only an address of the same host is one to be written down: whoever is on the way can send anywhere.
+    fn moved(&self, subject: String, status: StatusCode, to: Option<&Url>) -> Finding {
+        let Some(to) = to else {
+            return self.refused(subject, None, status);
+        };
+        let code = status.as_u16();
+        let origin = to.origin().ascii_serialization();
+        let finding = Finding::error(subject, format!("HTTP {code}: it redirects to {origin}"));
+        let own = self.provider.base_url.as_ref().and_then(Url::host_str);
+        match to.path().strip_suffix(self.provider.models_path.as_str()) {
+            Some(path) if to.host_str() == own => {
+                finding.fix(format!("set base_url of the provider to {origin}{path}"))
+            }
+            _ => finding.fix("correct base_url of the provider; or log in to the network"),
+        }
     }
 
     fn no_api(&self, subject: String) -> Finding {
@@ -295,6 +315,9 @@ impl<'a> Asked<'a> {
     ) -> (Finding, bool) {
         match answer.status() {
             None => (self.silent(subject, answer), false),
+            Some(status) if status.is_success() && !answer.is_good() => {
+                (self.no_api(subject), false)
+            }
             Some(status) if status.is_success() => (
                 Finding::ok(subject, format!("{} answers", model.name)),
                 true,
@@ -376,9 +399,4 @@ fn upstream_name(model: &Model) -> &str {
 /// plain as it can be.
 fn is_about_the_model(status: StatusCode) -> bool {
     matches!(status.as_u16(), 400 | 404 | 422)
-}
-
-/// Whether the listing comes with a key as without.
-fn open_to_all(with_key: &Answer, without: &Answer) -> bool {
-    with_key.is_good() && without.is_good()
 }

@@ -1,7 +1,7 @@
 //! The way to a provider, step by step: its name, a connection, the handshake. The first that fails is told.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -23,6 +23,10 @@ use crate::telemetry::foreign;
 /// Variables by which other programs choose a proxy.
 pub(super) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
+/// What mends a machine that knows no names.
+pub(super) const ASK_THE_NAME_SERVERS: &str =
+    "check the network, and the name servers in /etc/resolv.conf";
+
 /// Letters that are quoted of a name in a certificate.
 const LONGEST_NAME: usize = 120;
 
@@ -32,13 +36,26 @@ pub(super) struct Way {
     pub(super) findings: Vec<Finding>,
     /// Whether requests come through.
     pub(super) is_open: bool,
+    /// What became of the name.
+    pub(super) lookup: Lookup,
+}
+
+/// What the name servers said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// Nobody had to ask them.
+    NotNeeded,
+    /// They know the name.
+    Known,
+    /// They do not know this name, or do not answer.
+    Unknown(String),
 }
 
 impl Way {
     fn closed(finding: Finding) -> Self {
         Self {
-            findings: vec![finding],
             is_open: false,
+            ..Self::open(vec![finding])
         }
     }
 
@@ -46,6 +63,7 @@ impl Way {
         Self {
             findings,
             is_open: true,
+            lookup: Lookup::Known,
         }
     }
 }
@@ -64,15 +82,24 @@ pub(super) async fn go(patient: &Patient, provider: &Provider, url: &Url) -> Way
         port,
         limit: patient.share(0.25),
     };
-    let tcp = match step.connect().await {
-        Ok(tcp) => tcp,
-        Err(finding) => return Way::closed(*finding),
+    let addresses = match step.look_up().await {
+        Ok(addresses) => addresses,
+        Err(finding) => {
+            return Way {
+                findings: vec![*finding],
+                is_open: false,
+                lookup: Lookup::Unknown(step.host.to_owned()),
+            };
+        }
     };
-    // What a proxy's tunnel leads to is seen by the requests.
-    if provider.proxy.is_some() || url.scheme() != "https" {
-        return Way::open(Vec::new());
+    let way = step.walk(&addresses, url).await;
+    if step.has_a_name() {
+        return way;
     }
-    step.shake_hands(tcp).await
+    Way {
+        lookup: Lookup::NotNeeded,
+        ..way
+    }
 }
 
 struct Step<'a> {
@@ -101,29 +128,54 @@ impl Step<'_> {
         }
     }
 
-    async fn connect(&self) -> Result<TcpStream, Box<Finding>> {
-        let addresses = match timeout(self.limit, lookup_host((self.host, self.port))).await {
-            Ok(Ok(addresses)) => addresses.collect::<Vec<SocketAddr>>(),
-            Ok(Err(_)) => return Err(Box::new(self.unknown_host())),
+    /// Whether name servers are asked for it.
+    fn has_a_name(&self) -> bool {
+        self.host != "localhost" && self.host.parse::<IpAddr>().is_err()
+    }
+
+    async fn look_up(&self) -> Result<Vec<SocketAddr>, Box<Finding>> {
+        match timeout(self.limit, lookup_host((self.host, self.port))).await {
+            Ok(Ok(addresses)) => Ok(addresses.collect()),
+            Ok(Err(_)) => Err(Box::new(self.unknown_host())),
             Err(_) => {
                 let message = format!("nobody says within {:?} where {} is", self.limit, self.host);
-                let fix = "check the network and the name servers in /etc/resolv.conf";
-                return Err(Box::new(self.error(message).fix(fix)));
+                Err(Box::new(self.error(message).fix(ASK_THE_NAME_SERVERS)))
             }
-        };
-        match timeout(self.limit, TcpStream::connect(&*addresses)).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(Box::new(self.unreachable(&error))),
-            Err(_) => Err(Box::new(self.no_connection())),
         }
     }
 
+    /// The steps after the name.
+    async fn walk(&self, addresses: &[SocketAddr], url: &Url) -> Way {
+        let tcp = match timeout(self.limit, TcpStream::connect(addresses)).await {
+            Ok(Ok(tcp)) => tcp,
+            Ok(Err(error)) => return Way::closed(self.unreachable(&error)),
+            Err(_) => return Way::closed(self.no_connection()),
+        };
+        // What a proxy's tunnel leads to is seen by the requests.
+        if self.provider.proxy.is_some() || url.scheme() != "https" {
+            return Way::open(Vec::new());
+        }
+        self.shake_hands(tcp).await
+    }
+
     fn unknown_host(&self) -> Finding {
+        let finding = self.error(format!("there is no host {}", self.host));
+        if let Some(proxy) = unobeyed_proxy(self.patient, self.provider) {
+            return finding.fix(proxy);
+        }
+        if self.is_usual() {
+            return finding.fix(ASK_THE_NAME_SERVERS);
+        }
         let setting = self.setting();
-        let message = format!("there is no host {}", self.host);
-        let fix =
-            format!("correct {setting} of the provider; if it is right, check the network and DNS");
-        self.error(message).fix(fix)
+        let fix = "of the provider; if it is right, check the network and DNS";
+        finding.fix(format!("correct {setting} {fix}"))
+    }
+
+    /// Whether it is the vendor's own host, which nobody has misspelt.
+    fn is_usual(&self) -> bool {
+        let usual = self.provider.preset.base_url.as_deref();
+        let usual = usual.and_then(|text| Url::parse(text).ok());
+        usual.is_some_and(|usual| usual.host_str() == Some(self.host))
     }
 
     fn unreachable(&self, error: &io::Error) -> Finding {
@@ -155,13 +207,8 @@ impl Step<'_> {
 
     /// Where a company has a proxy, that is most often it.
     fn way_out(&self) -> String {
-        let is_set = |name: &&str| self.patient.env.filled(name).is_some();
-        match PROXIES.iter().find(|name| is_set(name)) {
-            Some(name) if self.provider.proxy.is_none() => format!(
-                "set proxy of the provider to \"${{{name}}}\": the variable alone is not obeyed"
-            ),
-            _ => format!("check the network, and {} of the provider", self.setting()),
-        }
+        unobeyed_proxy(self.patient, self.provider)
+            .unwrap_or_else(|| format!("check the network, and {} of the provider", self.setting()))
     }
 
     async fn shake_hands(&self, tcp: TcpStream) -> Way {
@@ -207,6 +254,11 @@ impl Step<'_> {
         let cause = error
             .get_ref()
             .and_then(|error| error.downcast_ref::<Error>());
+        if let Some(Error::InvalidMessage(_)) = cause {
+            let message = format!("{}:{} does not speak TLS", self.host, self.port);
+            let fix = "write http:// in base_url, or the port of its TLS";
+            return self.error(message).fix(fix);
+        }
         let Some(Error::InvalidCertificate(cause)) = cause else {
             let finding = self.error(format!("the TLS handshake fails: {error}"));
             return finding.fix("does this server speak TLS? If not, write http:// in base_url");
@@ -274,6 +326,15 @@ impl Step<'_> {
              `export SSL_CERT_FILE=ROOTS.pem`",
         )
     }
+}
+
+/// How `provider` is led through the proxy that a variable names, if it is not yet.
+pub(super) fn unobeyed_proxy(patient: &Patient, provider: &Provider) -> Option<String> {
+    let mut names = PROXIES.iter();
+    let name = names.find(|name| patient.env.filled(name).is_some())?;
+    let fix =
+        format!("set proxy of the provider to \"${{{name}}}\": the variable alone is not obeyed");
+    provider.proxy.is_none().then_some(fix)
 }
 
 /// What starts a local server of this kind.

@@ -14,6 +14,7 @@ use super::patient::Patient;
 use super::running;
 use super::variables::autogw_at;
 use crate::cli::door::is_public;
+use crate::cli::service;
 use crate::config::{Config, Listen};
 
 /// What is found.
@@ -95,8 +96,12 @@ impl Place<'_> {
         }
         let holder = holder::of(address);
         let origin = format!("http://{}", reached(address));
-        let who = match (autogw_at(&origin).await, &holder) {
-            (true, Some(holder)) => format!("another autogw ({holder})"),
+        let is_autogw = autogw_at(&origin).await;
+        if let Some(unit) = of_service(patient, holder.as_ref(), is_autogw).await {
+            return Finding::ok(shown, format!("the gateway of {unit} listens here"));
+        }
+        let who = match (is_autogw, &holder) {
+            (true, Some(Holder { pid, .. })) => format!("another autogw (pid {pid})"),
             (true, None) => "another autogw".to_owned(),
             (false, Some(holder)) => holder.to_string(),
             (false, None) => "another process".to_owned(),
@@ -121,6 +126,18 @@ impl Place<'_> {
             _ => finding,
         }
     }
+}
+
+/// The unit of the service whose port it is, most often under a home of its own.
+async fn of_service(patient: &Patient, holder: Option<&Holder>, is_autogw: bool) -> Option<String> {
+    let asked = service::state(&patient.env, patient.name.as_ref());
+    let state = timeout(patient.share(0.3), asked).await.ok()??;
+    let is_its = match holder {
+        Some(holder) => state.pid == Some(holder.pid),
+        // Whose process it is may not be known to this user.
+        None => is_autogw,
+    };
+    (state.active && is_its).then_some(state.unit)
 }
 
 /// Whether `address` could be listened on; nobody can connect to it meanwhile.

@@ -25,7 +25,7 @@ pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     let asked = timeout(patient.share(0.5), client.get::<Snapshot>("/v1/snapshot")).await;
     match asked {
         Err(_) => vec![silent(&client)],
-        Ok(Err(trouble)) => vec![no_answer(&trouble)],
+        Ok(Err(trouble)) => vec![no_answer(patient, &trouble)],
         Ok(Ok(snapshot)) => of_snapshot(patient, &client, &snapshot).await,
     }
 }
@@ -54,12 +54,12 @@ fn silent(client: &Client) -> Finding {
     Finding::error("", message).fix("restart the gateway")
 }
 
-fn no_answer(trouble: &Trouble) -> Finding {
+fn no_answer(patient: &Patient, trouble: &Trouble) -> Finding {
     match trouble {
         Trouble::Absent {
             door: Door::Unix(path),
             ..
-        } => absent(path),
+        } => absent(patient, path),
         Trouble::Absent { .. } => Finding::note("", "no gateway runs"),
         Trouble::Odd { .. } => Finding::warning("", trouble.to_string())
             .fix("restart the gateway: it may be of another version"),
@@ -73,7 +73,7 @@ fn no_answer(trouble: &Trouble) -> Finding {
     }
 }
 
-fn absent(path: &Path) -> Finding {
+fn absent(patient: &Patient, path: &Path) -> Finding {
     if path.exists() {
         let message = format!(
             "no gateway runs; {} is left of one that was killed, and replaced at the next start",
@@ -81,7 +81,12 @@ fn absent(path: &Path) -> Finding {
         );
         return Finding::note("", message);
     }
-    Finding::note("", "no gateway runs").fix("`autogw start`")
+    let finding = Finding::note("", "no gateway runs");
+    // Without a configuration it does not start.
+    match patient.config() {
+        Some(_) => finding.fix("`autogw start`"),
+        None => finding,
+    }
 }
 
 async fn of_snapshot(patient: &Patient, client: &Client, snapshot: &Snapshot) -> Vec<Finding> {

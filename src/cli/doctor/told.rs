@@ -75,7 +75,7 @@ impl Report {
             1 => format!("1 {what}"),
             count => format!("{count} {what}s"),
         };
-        let errors = counted(self.errors, "error");
+        let errors = counted(self.errors, "error") + " in " + &self.places();
         let warnings = counted(self.warnings, "warning");
         match (self.errors, self.warnings) {
             (0, 0) => Painted("Nothing is wrong", GOOD).to_string(),
@@ -83,6 +83,15 @@ impl Report {
             (_, 0) => Painted(errors, WORST).to_string(),
             _ => Painted(format!("{errors}, {warnings}"), WORST).to_string(),
         }
+    }
+
+    /// The groups that have errors, as the screen may have moved on.
+    fn places(&self) -> String {
+        let errors = self.findings.iter();
+        let errors = errors.filter(|one| one.verdict == Verdict::Error);
+        let mut groups: Vec<&str> = errors.map(|one| one.check).collect();
+        groups.dedup();
+        groups.join(", ")
     }
 }
 
@@ -214,7 +223,7 @@ providers
            → make one at the console, then
            `export OPENAI_API_KEY=that very long command`
 
-1 error
+1 error in providers
 ";
         assert_eq!(text, expected);
     }

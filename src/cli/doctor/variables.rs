@@ -11,7 +11,9 @@ use url::Url;
 
 use super::finding::Finding;
 use super::patient::Patient;
-use crate::config::base_url;
+use crate::clients::ledger::Record;
+use crate::clients::recipe::Recipe;
+use crate::config::{Environment, base_url};
 
 /// What OpenAI's, Anthropic's and Google's clients read.
 const VARIABLES: [&str; 4] = [
@@ -34,6 +36,39 @@ pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
         .filter_map(|name| Some((*name, patient.env.filled(name)?)));
     let asked = set.map(|(name, value)| of_variable(name, value));
     join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// A variable of this shell that leads a connected client somewhere else than its file does.
+pub(super) fn other(env: &Environment, record: &Record) -> Option<Finding> {
+    let connected = Url::parse(&record.origin).ok()?;
+    let variables = Recipe::of(&record.client)?.variables.iter();
+    let mut addresses = variables.filter(|variable| leads(&variable.value));
+    addresses.find_map(|variable| {
+        let set = Url::parse(env.filled(&variable.name)?).ok();
+        let set = set.filter(|set| set.has_host() && !is_same(set, &connected))?;
+        let message = format!(
+            "{} is set in this shell and leads to {}: it may go before the file, which leads to {}",
+            variable.name,
+            set.origin().ascii_serialization(),
+            record.origin
+        );
+        let fix = format!("`unset {}`", variable.name);
+        Some(Finding::note(&*record.client, message).fix(fix))
+    })
+}
+
+/// Whether a template holds the gateway's address.
+fn leads(template: &str) -> bool {
+    ["{origin}", "{v1}", "{v1beta}"]
+        .iter()
+        .any(|address| template.contains(address))
+}
+
+/// This machine has more than one name for itself.
+fn is_same(one: &Url, other: &Url) -> bool {
+    let is_here = base_url::is_loopback(one) && base_url::is_loopback(other);
+    let ports = one.port_or_known_default() == other.port_or_known_default();
+    one.origin() == other.origin() || is_here && ports && one.scheme() == other.scheme()
 }
 
 async fn of_variable(name: &str, value: &str) -> Option<Finding> {
