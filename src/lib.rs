@@ -102,12 +102,17 @@
 //! What the owner does goes the other way: `telemetry::act` → `server::admin` → `app::acts` → `proxy::steering` (drains,
 //! pins, a strategy, faults), `health`, `app::tunnels` or `app::reload`.
 //!
-//! # Clients
+//! # Around a gateway
 //!
 //! ```text
 //! clients::plan     a recipe (a row of the asset) and an endpoint: what each of the client's files becomes
 //! clients::ledger   what was there is kept first, for good; then clients::carry replaces the file as a whole
 //! cli::connect      finds the gateway, key and model, and asks once in the client's dialect; `--undo` goes back
+//! cli::doctor       a file and a line for each check, all at once and all in time: findings, and what mends them
+//! cli::service      a unit of systemd's: written, started, seen to answer, removed
+//! app::notify       tells systemd of readiness, reloads, the end, and a pulse that stops when the gateway hangs
+//! server::tls       files → Identity → what the next handshake shows; app::secured puts it before the listener, a
+//!                   reload looks at the files again
 //! ```
 //!
 //! # A reload
@@ -159,12 +164,17 @@
 //!   `admin::tells`)
 //! - The admin API answers nowhere else than at its own doors, and there only its owner. (`admin::doors`)
 //! - A bad configuration never replaces a good one, and every error of it is told. (`reload`)
-//! - A renewed certificate is shown to the next connection, and no open one ends by it. (`https::renewal`)
+//! - A renewed certificate is shown to the next connection, and no open one ends by it; one that cannot be used is told,
+//!   and the good one stays. (`https::renewal`)
 //! - A request ends on the generation it began with, and what was learned outlives all of them. (`reload`)
 //! - While a public door is open nothing is captured. (`capture`, `tunnel`)
 //! - What comes through a tunnel is never taken for local, whatever it says, and asks for a key. (`doors`)
 //! - A tunnel's child ends with the gateway, however that ends. (`tunnel`)
-//! - What is done to a client's files can be undone byte for byte, whenever it breaks off. (`clients::tests`, `connect`)
+//! - What is done to a client's files can be undone byte for byte, whenever it breaks off; what others have written since
+//!   stays. (`clients::tests`, `connect::files`)
+//! - An edit of a client's file changes what it is about, and no other byte. (`clients::edit::tests::laws`)
+//! - `doctor` changes nothing and shows no secret. (`doctor`)
+//! - systemd hears that a gateway is ready when its listener answers, and not before. (`service::notified`)
 
 pub mod app;
 pub mod attach;

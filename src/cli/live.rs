@@ -12,6 +12,7 @@ use futures_util::{StreamExt as _, stream};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
 
+use super::caller::caller;
 use crate::config::Config;
 use crate::provider::{ApiKey, Auth, Model, Models, Provider};
 use crate::proxy::written::{DEFAULT_VERSION, VERSION};
@@ -123,7 +124,8 @@ impl Target<'_> {
     }
 
     async fn send(&self, base: &str) -> Result<(), String> {
-        let client = client(self.provider).map_err(|_| "cannot make a client".to_owned())?;
+        let client = client(self.provider).await;
+        let client = client.map_err(|_| "cannot make a client".to_owned())?;
         let request = match self.model {
             None => client.get(format!("{base}{}", self.provider.models_path)),
             Some(model) => {
@@ -173,12 +175,8 @@ pub(super) fn with_headers(
     request
 }
 
-fn client(provider: &Provider) -> reqwest::Result<Client> {
-    let mut builder = Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("autogw/", env!("CARGO_PKG_VERSION")))
-        .timeout(PATIENCE);
+async fn client(provider: &Provider) -> reqwest::Result<Client> {
+    let mut builder = caller(PATIENCE).await.no_proxy();
     if let Some(proxy) = &provider.proxy {
         builder = builder.proxy(reqwest::Proxy::all(proxy.as_str())?);
     }

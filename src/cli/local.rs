@@ -8,10 +8,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::Value;
 
+use super::caller::caller;
 use crate::config::discover::local_server;
 use crate::config::{Discovery, Environment, Found, Probe};
 use crate::provider::Preset;
-use crate::proxy::upstream::Tls;
 
 /// How long a local server has for its answers.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -26,7 +26,7 @@ const MAX_ANSWER: usize = 1 << 20;
 /// Dropping the future closes its connections and has no other effect.
 pub async fn confirm(discovery: Discovery) -> Vec<Found> {
     let Discovery { found, probes, .. } = discovery;
-    let Ok(client) = client().await else {
+    let Ok(client) = caller(PATIENCE).await.no_proxy().build() else {
         return found;
     };
     let answers = join_all(probes.iter().map(|probe| ask(&client, probe))).await;
@@ -89,17 +89,6 @@ pub fn asleep(env: &Environment) -> Option<&'static str> {
         .iter()
         .find(|(program, _)| is_installed(program))
         .map(|(_, command)| *command)
-}
-
-/// With the bundled roots: where a machine has none of its own, as an empty container, there would be no client at all.
-async fn client() -> reqwest::Result<reqwest::Client> {
-    let tls = (*Tls::default().client_config().await).clone();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE)
-        .build()
 }
 
 async fn ask(client: &reqwest::Client, probe: &Probe) -> Option<Found> {

@@ -7,6 +7,7 @@ mod again;
 pub mod announce;
 pub mod ask;
 pub mod banner;
+mod caller;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -89,6 +90,7 @@ Examples:
   autogw start             serve what the environment offers (OPENAI_API_KEY, Ollama, …)
   autogw init              write a commented configuration
   autogw check --live      ask every key for every model once
+  autogw doctor            find what is wrong, and how to mend it
   autogw explain -m auto   say which target a request would go to, and why
 
 `autogw <COMMAND> --help` says more about each.")]

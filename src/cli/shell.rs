@@ -3,7 +3,9 @@
 /// `text` as one word of a POSIX shell.
 pub fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
+    // Of `=x` zsh would make the path of a program.
+    let is_bare = !text.is_empty() && !text.starts_with('=');
+    if is_bare && text.chars().all(is_plain) {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -19,5 +21,6 @@ mod tests {
         assert_eq!(quoted("my file"), "'my file'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("=ls"), "'=ls'");
     }
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use super::disk::{self, Content, Untouchable};
 use super::ledger::{Before, Entry, Ledger, LedgerError, Record, sha256};
+use super::place;
 use super::plan::{Base, ClientError, Plan, Planned, mode_without, untouchable};
+use super::recipe::Recipe;
 use super::revert::{self, Without};
 
 /// What became of a file.
@@ -206,6 +208,9 @@ fn write(file: &Planned, record: &Record, ledger: &Ledger) -> Result<Written, Cl
 /// # Errors
 /// Those of the first file that cannot be put back; what the ledger has of it and of the others stays.
 pub fn undo(mut record: Record, ledger: &Ledger) -> Result<Vec<PutBack>, ClientError> {
+    for entry in &record.files {
+        is_the_clients(&record.client, entry)?;
+    }
     let mut done = Vec::new();
     while let Some(entry) = record.files.last() {
         let how = put_back(entry, &record.client, ledger)?;
@@ -224,6 +229,17 @@ pub fn undo(mut record: Record, ledger: &Ledger) -> Result<Vec<PutBack>, ClientE
     }
     ledger.forget(&record.client)?;
     Ok(done)
+}
+
+/// What a record names is written and removed: that is what a client has, and no other file.
+fn is_the_clients(client: &str, entry: &Entry) -> Result<(), ClientError> {
+    let files = Recipe::of(client).map_or(&[][..], |recipe| &recipe.files);
+    if files.iter().any(|file| place::may_be_at(file, &entry.path)) {
+        return Ok(());
+    }
+    let path = entry.path.clone();
+    let client = client.to_owned();
+    Err(ClientError::NotTheClients { path, client })
 }
 
 fn put_back(entry: &Entry, client: &str, ledger: &Ledger) -> Result<How, ClientError> {

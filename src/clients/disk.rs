@@ -13,6 +13,9 @@ use crate::config::write::{resolve_link, write_with_mode};
 /// Largest file that is touched: those of clients have a few kilobytes, a log that lies in the place of one more.
 const LARGEST: u64 = 8 << 20;
 
+/// Whose files of the machine's own are, seen from a container without privileges.
+const NOBODY: u32 = 65534;
+
 /// What is in a file, and who may read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
@@ -40,6 +43,9 @@ pub enum Untouchable {
     /// It is no text.
     #[error("it is not UTF-8")]
     NoText,
+    /// Somebody could put another file, or a link, in its place between a look and a write.
+    #[error("others can put files into {0}, or another directory in its place")]
+    Open(PathBuf),
     /// Somebody has written to it after it was read.
     #[error("it has just been changed by somebody else")]
     Changed,
@@ -78,6 +84,7 @@ pub fn read(path: &Path) -> Result<Option<Content>, Untouchable> {
     if !is_ours(&fs::metadata(&directory)?) {
         return Err(Untouchable::ForeignDirectory(directory));
     }
+    is_closed(&directory)?;
     let found = match fs::metadata(&target) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -147,6 +154,25 @@ fn existing_directory(path: &Path) -> Result<PathBuf, Untouchable> {
 /// A file of somebody else's would become ours when it is replaced: that is what happens under `sudo`.
 fn is_ours(found: &fs::Metadata) -> bool {
     found.uid() == geteuid().as_raw()
+}
+
+/// What is written there holds keys, and is written where links lead: on the way there is nobody else. Some
+/// systems give every user a group of their own, which may write.
+fn is_closed(directory: &Path) -> Result<(), Untouchable> {
+    let real = fs::canonicalize(directory)?;
+    for above in directory.ancestors().chain(real.ancestors()) {
+        // What is above a relative path is found by the real one.
+        let Ok(found) = fs::metadata(above) else {
+            continue;
+        };
+        let is_sticky = found.mode() & 0o1000 != 0 && above != directory && above != real;
+        let is_open = found.mode() & 0o002 != 0 && !is_sticky;
+        let keepers = [0, geteuid().as_raw(), NOBODY];
+        if is_open || !keepers.contains(&found.uid()) {
+            return Err(Untouchable::Open(above.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

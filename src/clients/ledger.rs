@@ -129,6 +129,23 @@ impl Record {
         }
     }
 
+    /// Why this is no record of `client` that was written here: it would lead out of the ledger.
+    fn leads_out(&self, client: &str) -> Option<String> {
+        if self.client != client {
+            return Some("it is that of another client".to_owned());
+        }
+        let copies = self.files.iter().filter_map(|entry| entry.before.as_ref());
+        let mut foreign = copies.filter(|before| {
+            let begins = before.copy.strip_prefix(client);
+            !begins.is_some_and(|rest| rest.starts_with('.') && !rest.contains('/'))
+        });
+        let foreign = foreign.next()?;
+        Some(format!(
+            "{:?} is no copy of a file of its own",
+            foreign.copy
+        ))
+    }
+
     /// The entry of the file at `path`.
     pub fn entry(&self, path: &Path) -> Option<&Entry> {
         self.files.iter().find(|entry| entry.path == path)
@@ -203,7 +220,11 @@ impl Ledger {
         if version.version > VERSION {
             return Err(LedgerError::Newer { path });
         }
-        serde_json::from_slice(&text).map(Some).map_err(unreadable)
+        let record: Record = serde_json::from_slice(&text).map_err(unreadable)?;
+        match record.leads_out(client) {
+            Some(why) => Err(LedgerError::Unreadable { path, why }),
+            None => Ok(Some(record)),
+        }
     }
 
     /// Writes `record` for good.

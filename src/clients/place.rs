@@ -37,6 +37,20 @@ pub fn path(file: &File, env: &Environment) -> Result<PathBuf, NoPlace> {
     expand(template.unwrap_or(&file.path), env)
 }
 
+/// Whether `file` may be at `path`, as far as no variable has a say in it.
+pub(super) fn may_be_at(file: &File, path: &Path) -> bool {
+    let templates = [
+        Some(&file.path),
+        file.macos_path.as_ref(),
+        file.instead.as_ref(),
+    ];
+    let mut fixed = templates.into_iter().flatten().map(|template| {
+        let behind = template.rsplit(['}', '~']).next();
+        behind.unwrap_or(template).trim_start_matches('/')
+    });
+    path.is_absolute() && fixed.any(|fixed| path.ends_with(fixed))
+}
+
 /// `template` with its variables and its `~/` replaced.
 fn expand(template: &str, env: &Environment) -> Result<PathBuf, NoPlace> {
     let text = with_variables(template, env);

@@ -98,6 +98,14 @@ pub enum ClientError {
         /// Why.
         why: EditError,
     },
+    /// The ledger names a file that the client has not.
+    #[error("{path} is no file of {client}: the record of it is not one that autogw has written")]
+    NotTheClients {
+        /// Which.
+        path: PathBuf,
+        /// The client.
+        client: String,
+    },
     /// What was there before cannot be kept, or read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -126,9 +134,13 @@ impl ClientError {
             ClientError::Half { .. } => {
                 Some("`autogw connect --undo CLIENT` puts them back, as soon as it can")
             }
+            ClientError::NotTheClients { .. } => Some("look at it in ~/.auto-gateway/clients"),
             ClientError::Untouchable { why, .. } => match why {
                 Untouchable::Foreign | Untouchable::ForeignDirectory(_) => {
                     Some("connect as the user who runs the client, without sudo")
+                }
+                Untouchable::Open(_) => {
+                    Some("take the right to write there from others: chmod o-w")
                 }
                 Untouchable::Changed => Some("close the client, and try again"),
                 Untouchable::NoFile | Untouchable::TooLarge | Untouchable::NoText => {

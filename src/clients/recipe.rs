@@ -36,6 +36,10 @@ pub struct Recipe {
     /// Variables that connect it, as name and template.
     #[serde(default)]
     pub variables: Vec<Variable>,
+    /// Variables that it would present beside these, or before them: keys of its vendor's, which are for nobody
+    /// else.
+    #[serde(default)]
+    pub unset: Vec<String>,
     /// Files of its own that connect it for good.
     #[serde(default)]
     pub files: Vec<File>,

@@ -21,16 +21,47 @@ pub fn text(text: &str, endpoint: &Endpoint) -> Option<String> {
 pub fn variables(recipe: &Recipe, endpoint: &Endpoint) -> Vec<(String, String)> {
     let variables = recipe.variables.iter();
     variables
-        .filter_map(|variable| Some((variable.name.clone(), text(&variable.value, endpoint)?)))
+        .filter_map(|variable| {
+            Some((
+                variable.name.clone(),
+                variable_of(&variable.value, endpoint)?,
+            ))
+        })
         .collect()
+}
+
+/// A variable may hold a whole file of JSON: what is filled in stays within its string.
+fn variable_of(template: &str, endpoint: &Endpoint) -> Option<String> {
+    match serde_json::from_str(template) {
+        Ok(json @ Value::Object(_)) => Some(value(&json, endpoint, None)?.to_string()),
+        _ => text(template, endpoint),
+    }
 }
 
 /// The arguments of `recipe`.
 pub fn arguments(recipe: &Recipe, endpoint: &Endpoint) -> Vec<String> {
+    let endpoint = &in_quotes(endpoint);
     let arguments = recipe.arguments.iter();
     arguments
         .filter_map(|argument| text(argument, endpoint))
         .collect()
+}
+
+/// What is filled into arguments stands in double quotes, of TOML or JSON. Keys are in none: others can see
+/// arguments.
+fn in_quotes(endpoint: &Endpoint) -> Endpoint {
+    let escaped = |text: &str| {
+        let quoted = Value::from(text).to_string();
+        // TOML, unlike JSON, knows no DEL in a string.
+        let inner = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+        inner.replace('\u{7f}', "\\u007f")
+    };
+    Endpoint {
+        origin: escaped(&endpoint.origin),
+        model: endpoint.model.as_deref().map(escaped),
+        key: None,
+        models: Vec::new(),
+    }
 }
 
 /// What is to be otherwise in `file`.
@@ -199,6 +230,33 @@ mod tests {
             json!({ "list": ["http://h:1"], "n": 1, "no": null })
         );
         assert_eq!(value(&json!("{model}"), &endpoint(None), None), None);
+    }
+
+    #[test]
+    fn a_value_cannot_leave_the_json_that_it_stands_in() {
+        let recipe = Recipe::of("opencode").expect("a recipe");
+        let odd = r#"x":{}}}},"mcp":{"y":{"type":"local","command":["sh"]}},"z":{"a":{"b":{"c"#;
+        let endpoint = Endpoint {
+            key: Some(Secret::new(r#"k"\ey"#)),
+            ..endpoint(Some(odd))
+        };
+        let variables = variables(recipe, &endpoint);
+        let (name, value) = &variables[0];
+        assert_eq!(name, "OPENCODE_CONFIG_CONTENT");
+        let value: Value = serde_json::from_str(value).expect("JSON");
+        assert_eq!(value["model"], format!("autogw/{odd}"));
+        assert_eq!(value["provider"]["autogw"]["options"]["apiKey"], r#"k"\ey"#);
+        assert!(value.get("mcp").is_none(), "{value}");
+    }
+
+    #[test]
+    fn a_value_cannot_leave_the_quotes_of_an_argument() {
+        let recipe = Recipe::of("codex").expect("a recipe");
+        let odd = "x\"\nmodel_providers.autogw.base_url=\"http://evil";
+        let arguments = arguments(recipe, &endpoint(Some(odd)));
+        let toml = arguments[0].trim_start_matches("--config=");
+        let table: toml_edit::DocumentMut = toml.parse().expect("TOML");
+        assert_eq!(table["model"].as_str(), Some(odd));
     }
 
     #[test]

@@ -184,6 +184,76 @@ fn what_others_have_written_between_two_connections_stays() {
 }
 
 #[test]
+fn a_ledger_that_somebody_has_bent_touches_no_other_file() {
+    let tamper: [(&str, &str); 5] = [
+        ("/.claude/settings.json\"", "/.ssh/config\""),
+        ("\"client\": \"claude-code\"", "\"client\": \"../../own\""),
+        ("\"client\": \"claude-code\"", "\"client\": \"codex\""),
+        ("claude-code.1.before", "../../secret"),
+        ("claude-code.1.before", "/etc/hostname"),
+    ];
+    for (from, to) in tamper {
+        let house = House::new();
+        house.holds(OWN, 0o644);
+        for (name, text) in [("secret", "canary"), ("own.json", "{}")] {
+            fs::write(house.root.path().join(name), text).expect("a file");
+        }
+        fs::create_dir(house.root.path().join(".ssh")).expect("a directory");
+        let other = house.root.path().join(".ssh/config");
+        fs::write(&other, "mine").expect("a file");
+        house.connect("http://h:1");
+        let written = house.text();
+        let path = house.ledger().directory().join("claude-code.json");
+        let text = fs::read_to_string(&path).expect("a record");
+        assert!(text.contains(from), "{text}");
+        fs::write(&path, text.replace(from, to)).expect("it is bent");
+        let record = house.ledger().of("claude-code");
+        let undone = record
+            .map_err(ClientError::from)
+            .and_then(|record| carry::undo(record.expect("a record"), &house.ledger()));
+        assert!(undone.is_err(), "{to}");
+        assert_eq!(house.text(), written, "{to}");
+        assert_eq!(fs::read_to_string(&other).expect("a file"), "mine", "{to}");
+        assert!(house.root.path().join("own.json").exists(), "{to}");
+    }
+}
+
+#[test]
+fn a_client_that_is_not_known_is_not_put_back() {
+    let house = House::new();
+    house.holds(OWN, 0o644);
+    house.connect("http://h:1");
+    let mut record = house.record();
+    record.client = "nobody".to_owned();
+    assert!(carry::undo(record, &house.ledger()).is_err());
+    assert!(house.text().contains("http://h:1"));
+}
+
+#[test]
+fn a_file_that_others_can_put_another_in_the_place_of_is_left_alone() {
+    let house = House::new();
+    house.holds(OWN, 0o644);
+    let directory = house.root.path().join(".claude");
+    let open = |mode| fs::set_permissions(&directory, fs::Permissions::from_mode(mode));
+    for mode in [0o777, 0o1777] {
+        open(mode).expect("its mode");
+        let refused = house.plan("http://h:1", Some("agw-key"));
+        assert!(
+            matches!(refused, Err(ClientError::Untouchable { .. })),
+            "{mode:o}: {refused:?}"
+        );
+    }
+    // A group of its owner alone is how some systems make every user.
+    open(0o775).expect("its mode");
+    house.connect("http://h:1");
+    assert!(house.text().contains("http://h:1"));
+    // What is above counts as well.
+    let above = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(house.root.path(), above).expect("its mode");
+    assert!(house.plan("http://h:1", None).is_err());
+}
+
+#[test]
 fn a_file_that_somebody_has_removed_stays_so() {
     let house = House::new();
     house.holds(OWN, 0o644);
@@ -334,7 +404,7 @@ fn where_one_file_cannot_be_written_the_others_are_what_they_were() {
 #[test]
 fn a_file_that_is_elsewhere_now_is_put_back_all_the_same() {
     let house = House::new();
-    let other = house.root.path().join("other.json");
+    let other = house.root.path().join("settings.json");
     fs::write(&other, "ours").expect("a file");
     house.connect("http://h:1");
     let mut record = house.record();

@@ -24,8 +24,9 @@ pub(super) fn parse(text: &str) -> Result<Node, Vec<SyntaxFault>> {
     }
 }
 
-/// The parser's defaults accept far more than JSON; a typo must stay a typo.
-const OPTIONS: ParseOptions = ParseOptions {
+/// Comments and trailing commas, as editors' settings have them, too. The parser's defaults accept far more
+/// than JSON; a typo must stay a typo.
+pub const OPTIONS: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
     allow_loose_object_property_names: false,

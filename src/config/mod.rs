@@ -26,6 +26,7 @@ mod mask;
 mod nearest;
 mod node;
 mod read;
+mod regular;
 mod report;
 mod scalar;
 mod secrets;
@@ -47,11 +48,13 @@ pub use discover::{
 pub use effective::Origins;
 pub use environment::Environment;
 pub use format::Format;
+pub use json::OPTIONS as JSON_WITH_COMMENTS;
 pub use load::{Loaded, from_text, load};
 pub use locate::{Choice, Source, locate};
 pub use names::Names;
 pub use nearest::nearest;
 pub use paths::{Home, Name};
+pub use regular::open_regular;
 pub use settings::{
     Admin, AdminSocket, Affinity, Authtoken, Backoff, Backoffs, Bandit, Capture, Circuit,
     Cloudflared, ConflictResolution, Conversations, Fallback, FallbackOn, Fidelity, Gate,

@@ -48,6 +48,10 @@ fn parent(path: &Path) -> &Path {
 }
 
 fn replace(target: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+    // Root could: a unit that is masked leads to /dev/null.
+    if fs::metadata(target).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other("what is there is no regular file"));
+    }
     let directory = parent(target);
     let mut file = NamedTempFile::new_in(directory)?;
     file.write_all(bytes)?;
@@ -126,6 +130,20 @@ mod tests {
         assert_eq!(mode(&path), 0o600);
         let left = fs::read_dir(root.path()).expect("listed").count();
         assert_eq!(left, 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let root = tempfile::tempdir().expect("a directory");
+        let (device, link) = (root.path().join("device"), root.path().join("link"));
+        let _listening = std::os::unix::net::UnixListener::bind(&device).expect("a socket");
+        symlink("device", &link).expect("linked");
+        for path in [&device, &link] {
+            assert!(write_private(path, b"x").is_err());
+            assert!(write_public(path, b"x").is_err());
+        }
+        let found = fs::metadata(&device).expect("it is there");
+        assert!(!found.is_file(), "a socket still");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::connect::tree;
 use crate::support::{Binary, Reply, Upstream};
 use setups::{CANARY, Setup, provider};
 
@@ -24,6 +25,16 @@ async fn a_demo_is_healthy() {
     assert_eq!(code, Some(0));
     assert!(text.contains("  ok       demo: simulated"), "{text}");
     assert!(!text.contains('\u{1b}'), "no colours in a pipe: {text}");
+}
+
+#[tokio::test]
+async fn what_is_looked_at_is_as_it_was() {
+    let setup = Setup::of_providers([provider("http://127.0.0.1:9")]);
+    let before = tree(setup.path());
+    assert!(!before.is_empty());
+    let (code, report) = setup.json().await;
+    assert_eq!(code, Some(1), "{report}");
+    assert_eq!(tree(setup.path()), before);
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ pub(super) fn unknown(what: &str, name: &str, known: &[Arc<str>]) -> Refused {
     const MOST: usize = 8;
     let name: String = name.chars().take(LONGEST).collect();
     let refused = Refused::new(format!("there is no {what} `{name}`"));
-    let near = shown::near(&name, known.iter());
+    let near = shown::near(&name, known.iter().map(|name| &**name));
     if !near.is_empty() {
         return refused.with_hint(format!("did you mean {}?", near.join(" or ")));
     }

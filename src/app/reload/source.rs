@@ -1,16 +1,13 @@
 //! Where a configuration comes from, and comes from again.
 
 use std::fmt;
-use std::fs::OpenOptions;
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use ring::digest::{Context, SHA256};
-use rustix::fs::OFlags;
 
-use crate::config::{Config, ConfigError, Diagnostic};
+use crate::config::{Config, ConfigError, Diagnostic, open_regular};
 
 /// More than any configuration has; what is larger is told apart by its beginning, and no more of it is read.
 const MOST_BYTES: u64 = 16 << 20;
@@ -62,16 +59,7 @@ impl Fingerprint {
 
 /// The digest of the file at `path`. A pipe has been read to its end, and would keep us waiting: it is no file.
 fn digest(path: &Path) -> io::Result<Vec<u8>> {
-    // Nor is it waited for where it was put just now.
-    let at_once = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(at_once)
-        .open(path)?;
-    let found = file.metadata()?;
-    if !found.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
+    let (file, found) = open_regular(path)?;
     let mut context = Context::new(&SHA256);
     context.update(&found.len().to_be_bytes());
     let (mut file, mut piece) = (file.take(MOST_BYTES), vec![0; PIECE]);

@@ -127,15 +127,21 @@ impl Known<'_> {
         if self.recipe.needs_public {
             return self.public();
         }
+        let origin = self.own_origin()?;
+        match origin.strip_prefix("unix:") {
+            Some(path) => Err(self.behind_a_socket(Path::new(path))),
+            None => Ok(origin),
+        }
+    }
+
+    /// Where the gateway of this machine listens, or will.
+    pub(super) fn own_origin(&self) -> Result<String, Fault> {
         let origin = match (&self.snapshot, &self.config) {
             (Some(snapshot), _) => snapshot.about.url.clone(),
             (None, Some(config)) => configured(config)?,
             (None, None) => format!("http://127.0.0.1:{}", self.usual_port()?),
         };
-        match origin.strip_prefix("unix:") {
-            Some(path) => Err(self.behind_a_socket(Path::new(path))),
-            None => Ok(origin.trim_end_matches('/').to_owned()),
-        }
+        Ok(origin.trim_end_matches('/').to_owned())
     }
 
     fn usual_port(&self) -> Result<u16, Fault> {

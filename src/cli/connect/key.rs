@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::fault::Fault;
-use super::gateway::{Known, is_loopback};
+use super::gateway::Known;
 use crate::app::made_key_file;
+use crate::cli::caller::caller;
 use crate::cli::reach::made_key;
 use crate::config::Diagnostic;
 use crate::provider::Secret;
-use crate::proxy::upstream::Tls;
 
 /// Variables that hold a client key: the one that the banner exports, and the one of `autogw explain`.
 const VARIABLES: [&str; 2] = ["AUTOGW_KEY", "AUTOGW_API_KEY"];
@@ -65,21 +65,22 @@ fn is_ours(known: &Known<'_>, origin: &str) -> bool {
     let mut urls = tunnels.filter_map(|tunnel| tunnel.url.as_deref());
     known.args.url.is_none()
         || is_named
-        || is_loopback(origin)
+        || known.own_origin().is_ok_and(|own| is_same(&own, origin))
         || urls.any(|url| url.trim_end_matches('/') == origin)
+}
+
+/// Whether both are one address. Any user of this machine may listen on another port of it.
+fn is_same(own: &str, origin: &str) -> bool {
+    let name = |origin: &str| origin.replace("://localhost:", "://127.0.0.1:");
+    name(own) == name(origin)
 }
 
 /// Whether the gateway at `origin` refuses who presents nothing. One that cannot be asked (its certificate is
 /// not known here) may well do so, and the key is its own.
 async fn asks_for_a_key(origin: &str) -> bool {
-    let tls = (*Tls::default().client_config().await).clone();
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE)
-        .build();
-    let Ok(client) = client else { return true };
+    let Ok(client) = caller(PATIENCE).await.no_proxy().build() else {
+        return true;
+    };
     let answer = client.get(format!("{origin}/v1/models")).send().await;
     answer.map_or(true, |answer| {
         answer.status() == reqwest::StatusCode::UNAUTHORIZED

@@ -4,6 +4,7 @@ use super::fault::Fault;
 use super::gateway::Known;
 use crate::cli::door;
 use crate::config::nearest;
+use crate::telemetry::foreign::is_treacherous;
 
 /// What any gateway has: the model that is best just now.
 const ANY: &str = "auto";
@@ -13,6 +14,9 @@ const ALWAYS: [&str; 2] = [ANY, "any"];
 
 /// A gateway tells of this many names at most: of others it is not known whether it has them.
 const MOST_OFFERS: usize = 100;
+
+/// Longest name that is written down.
+const LONGEST_NAME: usize = 256;
 
 /// Names that are told to somebody who has asked for another.
 const SHOWN: usize = 6;
@@ -37,7 +41,8 @@ pub(super) fn choose(known: &Known<'_>) -> Result<Chosen, Fault> {
         check(wanted, offers)?;
     }
     let own = known.recipe.own_models.as_deref();
-    let own = own.and_then(|prefix| offers.iter().find(|offer| offer.starts_with(prefix)));
+    let is_own = |offer: &&String, prefix: &str| offer.starts_with(prefix) && is_name(offer);
+    let own = own.and_then(|prefix| offers.iter().find(|offer| is_own(offer, prefix)));
     let model = match (wanted, own) {
         (Some(wanted), _) => Some(wanted.to_owned()),
         (None, Some(_)) => None,
@@ -76,11 +81,25 @@ fn usual(known: &Known<'_>) -> String {
 fn models(model: Option<&str>, offers: &[String]) -> Vec<String> {
     let others = offers.iter().map(String::as_str);
     let others = others.filter(|offer| Some(*offer) != model && !offer.contains("embed"));
+    let others = others.filter(|offer| is_name(offer));
     model.into_iter().chain(others).map(str::to_owned).collect()
+}
+
+/// Whether `text` is a name and nothing else, wherever a client reads it: some fill in variables and files
+/// between braces. What is on offer was named by providers.
+fn is_name(text: &str) -> bool {
+    let is_odd = |c: char| is_treacherous(c) || "\"'`\\${}<>".contains(c);
+    !text.is_empty() && text.len() <= LONGEST_NAME && !text.contains(is_odd)
 }
 
 /// Whether the gateway has `wanted`, as far as it is known.
 fn check(wanted: &str, offers: &[String]) -> Result<(), Fault> {
+    if !is_name(wanted) {
+        let message = format!("`{wanted}` cannot be written into the files of a client");
+        return Err(
+            Fault::usage(message).hint("name a route in the configuration, and ask for that")
+        );
+    }
     let name = wanted.split_once('/').map_or(wanted, |(_, name)| name);
     let is_offered = |offer: &String| offer == wanted || offer == name;
     let is_good = offers.is_empty()
@@ -129,6 +148,36 @@ mod tests {
             panic!("a refusal");
         };
         assert!(hint.is_some_and(|hint| hint.contains("model-5, …")));
+    }
+
+    #[test]
+    fn what_a_client_would_take_for_more_than_a_name_is_not_offered_to_it() {
+        let odd = [
+            "{file:~/.ssh/id_rsa}",
+            "{env:OPENAI_API_KEY}",
+            "${{ secrets.KEY }}",
+            "a\u{1b}[2Jb",
+            "a\u{9b}2J",
+            "a\u{202e}b",
+            "a\nb",
+            "a\"b",
+            "a\\b",
+            "$(x)",
+            "`x`",
+            "",
+            &"x".repeat(300),
+        ];
+        for odd in odd {
+            let offers = [odd.to_owned(), "gpt-4o".to_owned()];
+            assert_eq!(models(None, &offers), ["gpt-4o"], "{odd}");
+            assert!(check(odd, &offers).is_err(), "{odd}");
+            assert!(check(odd, &[]).is_err(), "{odd}");
+        }
+        let usual = [
+            "a/b:c@d+e-f_g.h".to_owned(),
+            "meta/Llama 3 (free)".to_owned(),
+        ];
+        assert_eq!(models(None, &usual), usual);
     }
 
     #[test]

@@ -63,7 +63,11 @@ pub(super) fn exports(recipe: &Recipe, endpoint: &Endpoint, shell: Shell) -> Vec
         Shell::Sh => format!("export {name}={}", quoted(&value)),
         Shell::Fish => format!("set -gx {name} {}", quoted_for_fish(&value)),
     };
-    variables.map(line).collect()
+    let without = recipe.unset.iter().map(|name| match shell {
+        Shell::Sh => format!("unset {name}"),
+        Shell::Fish => format!("set -e {name}"),
+    });
+    variables.map(line).chain(without).collect()
 }
 
 /// `text` as one word of fish, where a backslash counts within quotes.

@@ -45,7 +45,11 @@ pub(super) fn run(
     console.diagnostics(&elsewhere(recipe, &found.endpoint, env));
     // The files that the client makes are its own affair.
     rustix::process::umask(umask);
-    let error = Command::new(path)
+    let mut command = Command::new(path);
+    for name in &recipe.unset {
+        command.env_remove(name);
+    }
+    let error = command
         .args(arguments)
         .args(&args.rest)
         .envs(variables)

@@ -5,16 +5,16 @@ use std::fmt;
 use std::iter;
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 use super::gateway::is_loopback;
 use crate::chat::Dialect;
+use crate::cli::caller::caller;
 use crate::cli::question::smallest;
 use crate::cli::table::plain;
 use crate::clients::endpoint::Endpoint;
 use crate::provider::Redactor;
-use crate::proxy::upstream::Tls;
 use crate::proxy::written::{DEFAULT_VERSION, VERSION};
 
 /// How long an answer may take: a cold local model takes its time to load.
@@ -101,13 +101,7 @@ pub(super) async fn ask(
 
 async fn send(dialect: Dialect, endpoint: &Endpoint, model: &str) -> reqwest::Result<Response> {
     let origin = &endpoint.origin;
-    // With the bundled roots: a machine may have none of its own.
-    let tls = (*Tls::default().client_config().await).clone();
-    let mut client = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("autogw/", env!("CARGO_PKG_VERSION")))
-        .timeout(PATIENCE);
+    let mut client = caller(PATIENCE).await;
     if is_loopback(origin) {
         client = client.no_proxy();
     }

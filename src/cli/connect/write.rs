@@ -163,6 +163,15 @@ fn overridden(recipe: &Recipe, endpoint: &Endpoint, env: &Environment) -> Vec<Di
         let message = format!("{name} is set to something else here, and may win over the file");
         Diagnostic::warning(message).with_hint(format!("unset {name}"))
     });
+    let keys = recipe
+        .unset
+        .iter()
+        .filter(|name| env.filled(name).is_some());
+    let keys = keys.map(|name| {
+        let message = format!("{name} is set here: the client may present that key to the gateway");
+        Diagnostic::warning(message).with_hint(format!("unset {name}"))
+    });
+    let warnings = warnings.chain(keys);
     warnings.filter(|_| !recipe.files.is_empty()).collect()
 }
 

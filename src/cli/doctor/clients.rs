@@ -1,16 +1,17 @@
 //! The clients that were connected: whether their files still lead to a gateway that runs and takes their key.
 
-use std::fs;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use url::Url;
 
 use super::finding::Finding;
 use super::patient::Patient;
 use super::variables;
+use crate::cli::caller::caller;
+use crate::clients::disk;
 use crate::clients::edit::Change;
 use crate::clients::endpoint::Endpoint;
 use crate::clients::ledger::{Ledger, Record};
@@ -19,13 +20,15 @@ use crate::clients::standing::standing;
 use crate::clients::template;
 use crate::config::base_url;
 use crate::provider::Secret;
-use crate::proxy::upstream::Tls;
 
 /// Stands for a key, to see where one would be.
 const MARK: &str = "\u{1}key\u{1}";
 
 /// A gateway answers for itself at once; its public address takes a way around the world.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Most bytes that are read of an answer.
+const MOST_BYTES: usize = 64 << 10;
 
 /// What is found.
 pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
@@ -42,7 +45,7 @@ async fn of_ledger(patient: &Patient) -> Vec<Finding> {
     if records.is_empty() {
         return Vec::new();
     }
-    let Some(client) = client().await else {
+    let Ok(client) = caller(PATIENCE).await.no_proxy().build() else {
         return Vec::new();
     };
     let client = &client;
@@ -56,16 +59,6 @@ async fn of_ledger(patient: &Patient) -> Vec<Finding> {
         }
     });
     join_all(asked).await.into_iter().flatten().collect()
-}
-
-async fn client() -> Option<Client> {
-    let tls = (*Tls::default().client_config().await).clone();
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE);
-    builder.build().ok()
 }
 
 async fn of_record(patient: &Patient, client: &Client, record: &Record) -> Vec<Finding> {
@@ -83,18 +76,22 @@ fn files(patient: &Patient, record: &Record) -> Vec<Finding> {
     let mut findings = Vec::new();
     for entry in &record.files {
         let path = entry.path.display();
-        match fs::read(&entry.path) {
-            Err(_) => {
+        match disk::read(&entry.path) {
+            Err(why) => {
+                let finding = Finding::warning(&*record.client, format!("{path}: {why}"));
+                findings.push(finding.fix("look what it is, and who may write there"));
+            }
+            Ok(None) => {
                 let message = format!("{path} is gone: it is connected no more");
                 let again = connect_again(record);
                 findings.push(Finding::warning(&*record.client, message).fix(again));
             }
-            Ok(bytes) if !entry.is_as_written(&bytes) => {
+            Ok(Some(content)) if !entry.is_as_written(&content.bytes) => {
                 let message = format!("{path} was changed since it was connected");
                 let fix = "nothing, if it was meant; `--undo` takes out what autogw has put in, and leaves the rest";
                 findings.push(Finding::note(&*record.client, message).fix(fix));
             }
-            Ok(_) => {}
+            Ok(Some(_)) => {}
         }
     }
     findings.extend(elsewhere(patient, record));
@@ -132,7 +129,7 @@ async fn origin(patient: &Patient, client: &Client, record: &Record) -> Option<F
     let health = format!("{}/health", record.origin);
     let answer = client.get(health).send().await.ok();
     let text = match answer {
-        Some(answer) => answer.text().await.unwrap_or_default(),
+        Some(answer) => beginning(answer).await,
         None => return Some(dead(patient, record)),
     };
     if !text.contains("\"autogw\"") {
@@ -152,6 +149,19 @@ async fn origin(patient: &Patient, client: &Client, record: &Record) -> Option<F
         );
         Finding::error(&*record.client, message).fix(connect_again(record))
     })
+}
+
+/// As much of an answer as a gateway's has: who else answers may send without end.
+async fn beginning(mut answer: Response) -> String {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        let room = MOST_BYTES - body.len();
+        body.extend(chunk.iter().take(room));
+        if body.len() == MOST_BYTES {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&body).into_owned()
 }
 
 fn dead(patient: &Patient, record: &Record) -> Finding {

@@ -12,12 +12,13 @@ use url::Url;
 
 use super::clock::Sample;
 use super::finding::Finding;
-use super::listing::{names, nearest};
+use super::listing::names;
 use super::patient::Patient;
 use crate::chat::Dialect;
+use crate::cli::caller::caller;
 use crate::cli::live::{meaning, name_of, question, with_headers};
 use crate::provider::{ApiKey, Model, Models, Provider};
-use crate::proxy::upstream::Tls;
+use crate::proxy::shown::near;
 
 /// Largest listing that is read: aggregators have thousands of models.
 const MAX_ANSWER: usize = 8 << 20;
@@ -71,13 +72,7 @@ impl<'a> Asked<'a> {
         provider: &'a Provider,
         url: &Url,
     ) -> Option<Self> {
-        let tls = (*Tls::default().client_config().await).clone();
-        let builder = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("autogw/", env!("CARGO_PKG_VERSION")))
-            .timeout(patient.share(0.25));
+        let builder = caller(patient.share(0.25)).await.no_proxy();
         let builder = match &provider.proxy {
             Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy.as_str()).ok()?),
             None => builder,
@@ -346,7 +341,7 @@ impl<'a> Asked<'a> {
             404 => format!("HTTP 404: there is no model {name}"),
             code => format!("HTTP {code}: {name} is not listed, and a request for it is refused"),
         };
-        let near = nearest(name, names);
+        let near = near(name, names.iter().map(String::as_str));
         let finding = Finding::error(subject, message);
         if near.is_empty() {
             finding.fix("correct the name in models of the provider")

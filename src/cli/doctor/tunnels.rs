@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::configuration::told;
 use super::finding::Finding;
 use super::patient::Patient;
-use crate::config::{Config, Tunnel, authtoken_fault};
+use crate::config::{Config, Environment, Tunnel, authtoken_fault};
 use crate::server::auth::LONG_ENOUGH;
 use crate::telemetry::foreign;
 use crate::tunnel::cloudflared;
@@ -46,14 +46,22 @@ async fn of_cloudflared(patient: &Patient, config: &Config) -> Finding {
     }
 }
 
-async fn version(patient: &Patient, program: &Path) -> Finding {
-    let shown = program.display().to_string();
+/// The question for its version. The keys in this process's environment are none of its business.
+fn asking(program: &Path, env: &Environment) -> Command {
     let mut command = Command::new(program);
     command
         .arg("--version")
+        .env_clear()
+        .envs(env.get("PATH").map(|path| ("PATH", path)))
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    let output = timeout(patient.share(0.3), command.output()).await;
+    command
+}
+
+async fn version(patient: &Patient, program: &Path) -> Finding {
+    let shown = program.display().to_string();
+    let asked = asking(program, &patient.env).output();
+    let output = timeout(patient.share(0.3), asked).await;
     match output {
         Ok(Ok(output)) if output.status.success() => {
             let text = String::from_utf8_lossy(&output.stdout);
@@ -117,7 +125,27 @@ fn weak_keys(config: &Config) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_program_is_asked_without_keys() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let program = directory.path().join("cloudflared");
+        std::fs::write(&program, "#!/bin/sh\nexec env\n").expect("written");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).expect("set");
+        let env = Environment::empty().with("PATH", "/usr/bin:/bin");
+        let output = asking(&program, &env).output().await.expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let names = text.lines().filter_map(|line| line.split_once('='));
+        // A shell sets some of its own.
+        let foreign =
+            names.filter(|(name, _)| !["PATH", "PWD", "_", "SHLVL", "OLDPWD"].contains(name));
+        assert_eq!(foreign.collect::<Vec<_>>(), []);
+        assert!(text.contains("PATH=/usr/bin:/bin"), "{text}");
+    }
 
     #[test]
     fn what_is_no_authtoken_is_told_from_one() {

@@ -11,8 +11,10 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::Problem;
+use super::place::Machine;
 use super::systemctl::find;
 use super::unit::USER;
+use crate::cli::shell::quoted;
 use crate::config::Environment;
 
 /// Makes the user, if it is not there; returns its group.
@@ -76,18 +78,32 @@ fn group(etc: &Path) -> Option<u32> {
 }
 
 /// Lets `group` read `path`, and nobody beside who could before; returns whether anything had to change.
-pub(super) fn let_read(path: &Path, group: u32) -> Result<bool, Problem> {
+pub(super) fn let_read(path: &Path, group: u32, machine: &Machine) -> Result<bool, Problem> {
     let failed = |error: std::io::Error| {
         Problem::failed(format!(
             "cannot let {USER} read {}: {error}",
             path.display()
         ))
     };
+    let path = &fs::canonicalize(path).map_err(failed)?;
     let found = fs::metadata(path).map_err(failed)?;
     let is_readable =
         found.mode() & 0o004 != 0 || (found.gid() == group && found.mode() & 0o040 != 0);
     if is_readable {
         return Ok(false);
+    }
+    // What root changes here would be whatever somebody has put there meanwhile.
+    if let Some(open) = path
+        .parent()
+        .and_then(|above| machine.open_to_others(above))
+    {
+        let message = format!(
+            "others can put another file in the place of {}: its rights stay as they are",
+            path.display()
+        );
+        let open = quoted(&open.to_string_lossy());
+        let hint = format!("sudo chown root {open} && sudo chmod go-w {open}");
+        return Err(Problem::failed(message).hint(&hint));
     }
     chown(path, None, Some(group)).map_err(failed)?;
     // Not what its last group could do: that one is another now.

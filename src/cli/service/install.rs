@@ -148,7 +148,7 @@ async fn grant(
 ) -> Result<(), Problem> {
     let group = account::ensure(&machine.path("/etc"), env).await?;
     if let Some(config) = &prospect.config
-        && account::let_read(config, group)?
+        && account::let_read(config, group, machine)?
     {
         console.say(format!(
             "{} is now readable for the group {}",

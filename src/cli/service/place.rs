@@ -1,5 +1,7 @@
 //! Where units lie, whose they are, and what they are called.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -61,6 +63,25 @@ impl Machine {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
+    /// The file at `path`, or the directory above it, that others than the machine's owner can change: they can
+    /// put something else there.
+    pub(super) fn open_to_others(&self, path: &Path) -> Option<PathBuf> {
+        let owner = fs::metadata(&self.root).ok()?.uid();
+        let real = fs::canonicalize(path).ok()?;
+        let mut places = real
+            .ancestors()
+            .filter(|place| place.starts_with(&self.root));
+        let is_open = |place: &&Path| {
+            fs::metadata(place).is_ok_and(|found| {
+                let mode = found.mode();
+                let is_shared = mode & 0o002 != 0 || mode & 0o020 != 0 && found.gid() != 0;
+                let is_kept = found.is_dir() && mode & 0o1000 != 0;
+                ![0, owner].contains(&found.uid()) || is_shared && !is_kept
+            })
+        };
+        places.find(is_open).map(Path::to_owned)
+    }
+
     /// The directory of units; `None` where a person has no home.
     pub(super) fn units(&self, scope: Scope, env: &Environment) -> Option<PathBuf> {
         match scope {
@@ -88,4 +109,46 @@ pub(super) fn unit_name(name: Option<&Name>) -> String {
 pub(super) fn is_hidden(path: &Path) -> bool {
     let hidden = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
     hidden.iter().any(|directory| path.starts_with(directory))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_others_can_change_is_found_above_a_file_too() {
+        let root = tempfile::tempdir().expect("a directory");
+        let root_path = fs::canonicalize(root.path()).expect("a path");
+        let machine = Machine {
+            root: root_path.clone(),
+            program: PathBuf::from("/usr/local/bin/autogw"),
+            is_root: true,
+        };
+        let directory = root_path.join("opt");
+        let file = directory.join("autogw");
+        fs::create_dir(&directory).expect("a directory");
+        fs::write(&file, "").expect("a file");
+        let link = root_path.join("link");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        let chmod = |path: &Path, mode| {
+            let mode = fs::Permissions::from_mode(mode);
+            fs::set_permissions(path, mode).expect("its mode");
+        };
+        for (of_directory, of_file, open) in [
+            (0o755, 0o755, None),
+            (0o755, 0o757, Some(&file)),
+            (0o757, 0o755, Some(&directory)),
+            (0o1777, 0o755, None),
+        ] {
+            chmod(&directory, of_directory);
+            chmod(&file, of_file);
+            for path in [&file, &link] {
+                let found = machine.open_to_others(path);
+                assert_eq!(found.as_ref(), open, "{of_directory:o} {of_file:o}");
+            }
+        }
+        assert_eq!(machine.open_to_others(&root_path.join("nothing")), None);
+    }
 }

@@ -1,6 +1,8 @@
 //! The service as it will find itself: its variables are not those of your shell, and it does not look into
 //! your home. What it would not start with is said before anything is installed.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use super::InstallArgs;
 use super::Problem;
 use super::place::{self, Machine, Scope};
 use super::unit::Unit;
+use crate::cli::shell::quoted;
 use crate::config::locate::{existing_formats, locate_with};
 use crate::config::{
     self, Choice, Config, ConfigError, Diagnostic, Environment, Home, Listen, Name, Source,
@@ -69,6 +72,15 @@ impl Look<'_> {
             Source::File(path) => Some(path),
             Source::Environment => None,
         };
+        let env_path = self.on_machine(&env_file);
+        let parts = [Some(&self.machine.program), file.as_ref(), Some(&env_path)];
+        warnings.extend(
+            parts
+                .into_iter()
+                .flatten()
+                .filter_map(|path| self.open(path)),
+        );
+        warnings.extend(shown_to_others(&env_path));
         Ok(Prospect {
             unit: self.unit(&config, file.as_deref(), &home, env_file, &inside),
             warnings,
@@ -165,6 +177,18 @@ impl Look<'_> {
     }
 
     fn env_file(&self, home: &Home) -> Result<PathBuf, Problem> {
+        let path = self.env_path(home)?;
+        // Such a path has no quotes in a unit: it would end there, and what follows be another setting.
+        let is_odd = |c: char| c.is_control() || matches!(c, '\\' | '\u{fffd}');
+        if path.to_string_lossy().contains(is_odd) {
+            let message =
+                "systemd reads no file of variables with a backslash or a line's end in its path";
+            return Err(Problem::usage(message).hint("--env-file names another"));
+        }
+        Ok(path)
+    }
+
+    fn env_path(&self, home: &Home) -> Result<PathBuf, Problem> {
         if let Some(path) = &self.args.env_file {
             return absolute(path);
         }
@@ -394,6 +418,21 @@ impl Look<'_> {
         names.filter_map(|name| Some((name, self.shell.get(name)?)))
     }
 
+    /// Who can change what a service of the system runs and reads has its keys.
+    fn open(&self, path: &Path) -> Option<Diagnostic> {
+        if self.scope == Scope::User {
+            return None;
+        }
+        let place = self.machine.open_to_others(path)?;
+        let message = format!(
+            "others than root can change {}, and with it what the service does",
+            place.display()
+        );
+        let place = quoted(&place.to_string_lossy());
+        let hint = format!("sudo chown root {place} && sudo chmod go-w {place}");
+        Some(Diagnostic::warning(message).with_hint(hint))
+    }
+
     fn hidden_program(&self) -> Option<Diagnostic> {
         let program = &self.machine.program;
         (self.scope == Scope::System && place::is_hidden(program)).then(|| {
@@ -461,6 +500,17 @@ fn outside(config: &Config) -> impl Iterator<Item = PathBuf> {
         .map(Path::to_owned)
         .collect();
     found.into_iter()
+}
+
+/// What a service has of variables is keys; systemd reads them before it gives up its rights.
+fn shown_to_others(env_file: &Path) -> Option<Diagnostic> {
+    let mode = fs::metadata(env_file).ok()?.mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        let path = env_file.display();
+        let message = format!("others can read {path}, and the keys in it (mode {mode:o})");
+        let path = quoted(&env_file.to_string_lossy());
+        Diagnostic::warning(message).with_hint(format!("chmod 600 {path}"))
+    })
 }
 
 fn into_file(env_file: &Path) -> String {

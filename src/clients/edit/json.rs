@@ -7,13 +7,14 @@ use std::ops::Range;
 
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
-use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions};
+use jsonc_parser::{CollectOptions, CommentCollectionStrategy};
 use serde_json::Value;
 
 use super::change::Language;
 use super::lines::spliced;
 use super::node::{Entry, Node, What};
 use super::{EditError, line_end, odd, unreadable};
+use crate::config::JSON_WITH_COMMENTS;
 
 mod layout;
 
@@ -86,27 +87,13 @@ impl Language for Json {
     }
 }
 
-/// The parser's defaults accept far more than JSON; what a client would not read is not to be written to.
-const OPTIONS: ParseOptions = ParseOptions {
-    allow_comments: true,
-    allow_trailing_commas: true,
-    allow_loose_object_property_names: false,
-    allow_missing_commas: false,
-    allow_single_quoted_strings: false,
-    allow_hexadecimal_numbers: false,
-    allow_unary_plus_numbers: false,
-    allow_bare_decimal_point_numbers: false,
-    allow_non_finite_numbers: false,
-    allow_extended_string_escapes: false,
-};
-
 /// The parser itself bounds the depth.
 fn parse(text: &str) -> Result<Option<Node>, EditError> {
     let collect = CollectOptions {
         comments: CommentCollectionStrategy::Off,
         tokens: false,
     };
-    let parsed = jsonc_parser::parse_to_ast(text, &collect, &OPTIONS)
+    let parsed = jsonc_parser::parse_to_ast(text, &collect, &JSON_WITH_COMMENTS)
         .map_err(|error| unreadable(text, error.range().start, error.kind().to_string()))?;
     parsed.value.map(|value| node(text, &value)).transpose()
 }

@@ -116,7 +116,7 @@ fn find(subject: &Subject, Named(name): Named) -> Result<Entry<'_>, Failed> {
     place
         .map(|place| Entry::new(subject, place))
         .ok_or_else(|| {
-            let known = rings.iter().map(|ring| &ring.provider.name);
+            let known = rings.iter().map(|ring| &*ring.provider.name);
             Problem::unheard_of("provider", &name, &shown::near(&name, known)).into()
         })
 }

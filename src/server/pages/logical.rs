@@ -41,7 +41,7 @@ pub(super) async fn one(
     }
     let auto = AUTO.into();
     let known = index.routes().iter().chain(std::iter::once(&auto));
-    let near = shown::near(&name, known);
+    let near = shown::near(&name, known.map(|name| &**name));
     Err(Problem::unheard_of("logical model", &name, &near).into())
 }
 

@@ -1,14 +1,12 @@
 //! From two PEM files to what a handshake needs.
 
-use std::fs::OpenOptions;
 use std::io::{self, Read as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use ring::digest::{Context, SHA256};
-use rustix::fs::OFlags;
 use rustls::ServerConfig;
 use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -17,7 +15,7 @@ use rustls::{Error, InconsistentKeys};
 
 use super::certificate::Certificate;
 use super::error::TlsError;
-use crate::config::Tls;
+use crate::config::{Tls, open_regular};
 
 /// Chains have some kilobytes; what is larger is no PEM file of ours.
 const MOST_BYTES: u64 = 1 << 20;
@@ -85,16 +83,7 @@ fn read(setting: &'static str, path: &Path) -> Result<File, TlsError> {
 }
 
 fn read_file(path: &Path) -> io::Result<File> {
-    // A pipe is not waited for.
-    let at_once = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(at_once)
-        .open(path)?;
-    let found = file.metadata()?;
-    if !found.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
+    let (file, found) = open_regular(path)?;
     let mut bytes = Vec::new();
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST_BYTES {

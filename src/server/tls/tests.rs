@@ -43,6 +43,21 @@ fn a_certificate_tells_its_names_and_who_has_signed_it() {
 }
 
 #[test]
+fn the_key_is_shown_by_no_debugging() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let tls = made(directory.path(), &["gw.example.com"]);
+    let identity = Identity::load(&tls, SystemTime::now()).expect("a certificate and its key");
+    let shown = format!("{:?}", Tls::new(identity));
+    let pem = std::fs::read_to_string(&tls.key).expect("a key");
+    let key = KeyPair::from_pem(&pem).expect("a key").serialize_der();
+    // Of PKCS#8 for P-256 the secret number is in here.
+    let secret = format!("{:?}", &key[40..60]);
+    assert!(!shown.contains(secret.trim_matches(['[', ']'])), "{shown}");
+    let lines = pem.lines().filter(|line| !line.starts_with('-'));
+    assert!(!lines.into_iter().any(|line| shown.contains(line)));
+}
+
+#[test]
 fn the_url_has_a_name_for_which_the_certificate_is_where_there_is_one() {
     let cases: [(&[&str], &str, &str); 8] = [
         (&["gw.example.com"], "0.0.0.0", "gw.example.com"),

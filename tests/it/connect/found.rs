@@ -136,11 +136,19 @@ async fn keys_of_this_machine_are_for_its_own_gateway() {
     assert!(said.err.contains("in the clear"), "{}", said.err);
     said.done();
     assert!(!house.text(".claude/settings.json").contains(KEY));
-    house
-        .connect("claude-code --url http://localhost:1 --no-verify")
-        .await
-        .done();
-    assert!(house.text(".claude/settings.json").contains(KEY));
+    // Any user of this machine may listen on a port of it.
+    for (url, is_given) in [
+        ("http://localhost:1", false),
+        ("http://127.0.0.1:8001", false),
+        ("https://127.0.0.1:8000", false),
+        ("http://localhost:8000", true),
+        ("http://127.0.0.1:8000", true),
+    ] {
+        let line = format!("claude-code --url {url} --no-verify");
+        house.connect(&line).await.done();
+        let text = house.text(".claude/settings.json");
+        assert_eq!(text.contains(KEY), is_given, "{url}");
+    }
 }
 
 #[tokio::test]

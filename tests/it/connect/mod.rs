@@ -119,7 +119,7 @@ async fn url(gateway: &Binary) -> String {
 }
 
 /// Everything below `directory`, with its bytes, its permissions and where its links lead.
-fn tree(directory: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
+pub(crate) fn tree(directory: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
     let mut found = Vec::new();
     let mut directories = vec![directory.to_owned()];
     while let Some(directory) = directories.pop() {

@@ -123,6 +123,33 @@ async fn a_client_whose_own_files_lead_elsewhere_is_started_with_a_warning() {
 }
 
 #[tokio::test]
+async fn a_key_of_its_vendor_is_for_nobody_else() {
+    let house = House::new().with("AUTOGW_KEY", KEY);
+    let house = house.with("ANTHROPIC_API_KEY", "sk-ant-canary");
+    let script = "#!/bin/sh\necho \"<$ANTHROPIC_API_KEY> <$ANTHROPIC_AUTH_TOKEN>\"\n";
+    house.holds("bin/claude", script, 0o755);
+    let path = format!("{}:/usr/bin:/bin", house.path("bin").display());
+    let house = house.with("PATH", &path);
+    let run = house.connect(&format!("claude-code {NOWHERE} --run")).await;
+    assert_eq!(run.done(), format!("<> <{KEY}>\n"));
+    let printed = house
+        .connect(&format!("claude-code {NOWHERE} --print"))
+        .await;
+    let printed = printed.done();
+    assert!(printed.contains("\nunset ANTHROPIC_API_KEY\n"), "{printed}");
+    let written = house
+        .connect(&format!("claude-code {NOWHERE} --no-verify"))
+        .await;
+    assert!(
+        written.err.contains("ANTHROPIC_API_KEY is set"),
+        "{}",
+        written.err
+    );
+    assert!(!written.err.contains("canary"), "{}", written.err);
+    written.done();
+}
+
+#[tokio::test]
 async fn what_cannot_be_started_connected_is_said() {
     let house = House::new()
         .with("AUTOGW_KEY", KEY)

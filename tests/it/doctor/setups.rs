@@ -43,6 +43,11 @@ impl Setup {
         setup
     }
 
+    /// Its home.
+    pub(super) fn path(&self) -> &Path {
+        self.home.path()
+    }
+
     /// Changes who may read the configuration.
     pub(super) fn chmod(&self, mode: u32) {
         let file = self.home.path().join("test.json");

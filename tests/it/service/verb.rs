@@ -346,3 +346,29 @@ async fn without_systemd_it_is_said_what_to_do() {
     let (exit, said) = desk.does("install --print").await;
     assert_eq!(exit, Exit::Done, "{said}");
 }
+
+#[tokio::test]
+async fn a_path_is_no_setting_of_the_unit() {
+    let mut desk = Desk::new();
+    let odd = desk.path("home/x\nExecStartPre=/bin/evil");
+    fs::create_dir_all(&odd).expect("made");
+    fs::write(odd.join("config.json"), CONFIG).expect("written");
+    desk.env = desk.env.with("AUTOGW_HOME", odd.to_string_lossy());
+    for line in ["install", "install --print"] {
+        let (exit, said) = desk.does(line).await;
+        assert_eq!(exit, Exit::Usage, "{said}");
+        assert!(!said.contains("\nExecStartPre"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_others_can_read_are_told() {
+    let desk = Desk::new();
+    desk.put("home/.auto-gateway/config.json", CONFIG, 0o600);
+    for (mode, is_told) in [(0o600, false), (0o644, true), (0o640, true)] {
+        desk.put("home/.auto-gateway/env", "A_KEY=k\n", mode);
+        let (exit, said) = desk.does("install --no-start").await;
+        assert_eq!(exit, Exit::Done, "{said}");
+        assert_eq!(said.contains("chmod 600"), is_told, "{mode:o}: {said}");
+    }
+}
