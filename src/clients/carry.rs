@@ -96,8 +96,8 @@ fn take_back(
     ledger: &Ledger,
     why: ClientError,
 ) -> ClientError {
-    let touched = plan.files.iter().take(failed + 1).rev();
-    let mut back = touched.map(|file| unwritten(file, record));
+    let touched = plan.files.iter().enumerate().take(failed + 1).rev();
+    let mut back = touched.map(|(at, file)| unwritten(file, at < failed, record));
     if back.all(|done| done.is_ok()) && earlier(plan, ledger).is_ok() {
         forget(record, plan, ledger);
         return why;
@@ -108,10 +108,12 @@ fn take_back(
     }
 }
 
-fn unwritten(file: &Planned, record: &Record) -> Result<(), Untouchable> {
+fn unwritten(file: &Planned, was_written: bool, record: &Record) -> Result<(), Untouchable> {
     let (path, was) = (&file.path, file.present.as_ref());
-    // The one that failed is as it was already, as a rule.
-    if disk::read(path)?.as_ref() != was {
+    let now = disk::read(path);
+    let is_ours = matches!(&now, Ok(Some(now)) if now.bytes == file.content.bytes);
+    // The one that failed is ours only if it failed at the very end; else it is nothing to us.
+    if (was_written || is_ours) && now?.as_ref() != was {
         match was {
             Some(was) => disk::replace(path, Some(&file.content), was)?,
             None => disk::remove(path, Some(&file.content))?,

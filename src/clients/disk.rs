@@ -1,13 +1,12 @@
 //! A client's file as it is on the disk: read with care, replaced as a whole.
 
-use std::error::Error;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
-use thiserror::Error as ThisError;
+use thiserror::Error;
 
 use crate::config::write::{resolve_link, write_with_mode};
 
@@ -27,7 +26,7 @@ pub struct Content {
 }
 
 /// Why a file is left alone.
-#[derive(Debug, ThisError)]
+#[derive(Debug, Error)]
 pub enum Untouchable {
     /// It is a directory, a pipe, a device.
     #[error("it is no regular file")]
@@ -63,9 +62,11 @@ impl From<io::Error> for Untouchable {
 
 /// `error` without the name of the file on the way to the one that people know.
 pub(super) fn plainly(error: io::Error) -> io::Error {
-    match error.get_ref().and_then(Error::source) {
-        Some(_) => error.kind().into(),
-        None => error,
+    let is_wrapped = error.get_ref().is_some() && error.kind() != io::ErrorKind::Other;
+    if is_wrapped {
+        error.kind().into()
+    } else {
+        error
     }
 }
 

@@ -45,9 +45,9 @@ pub(super) fn run(
             "{} has no file that would be written",
             recipe.title
         ));
-        for step in steps(recipe, &found.endpoint) {
-            console.data(format!("  {}", plain(&hidden(&step, &redactor))));
-        }
+    }
+    for step in steps(recipe, &found.endpoint) {
+        console.data(format!("  {}", plain(&hidden(&step, &redactor))));
     }
     Ok(Exit::Done)
 }
@@ -56,6 +56,9 @@ fn verdict(file: &Planned) -> &'static str {
     match (&file.present, file.is_changed()) {
         (_, false) => "nothing to change",
         (None, true) => "would be written",
+        (Some(present), true) if present.bytes == file.content.bytes => {
+            "would be readable by its owner only"
+        }
         (Some(_), true) => "would be changed",
     }
 }

@@ -59,9 +59,10 @@ pub(super) fn run(
             fault.tell(false, console);
         }
     }
-    Ok(match faults.is_empty() {
-        true => Exit::Done,
-        false => Exit::Failed,
+    Ok(if faults.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
     })
 }
 

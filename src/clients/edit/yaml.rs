@@ -94,14 +94,13 @@ fn some(text: &str, at: &[String]) -> Result<Node, EditError> {
 
 /// The node at a place, if it and all above it are written in a way that can be changed.
 fn open<'a>(root: &'a Node, at: &[String]) -> Result<&'a Node, EditError> {
-    root.at(at)?;
-    let path = root.path(at)?;
-    for (depth, node) in path.iter().enumerate() {
+    let found = root.at(at)?;
+    for (depth, node) in root.path(at)?.iter().enumerate() {
         if let Some(why) = node.fixed {
             return Err(odd(&at[..depth], why));
         }
     }
-    root.at(at)
+    Ok(found)
 }
 
 /// The key and value at a place; `None` for the top.
