@@ -204,27 +204,8 @@ pub(super) fn before_line_end(text: &str, gone: Range<usize>) -> Range<usize> {
 /// A value over several lines, the first without its indentation.
 pub(super) fn pretty(value: &Value, indent: &str, unit: &str, end: &str) -> String {
     let deeper = format!("{indent}{unit}");
-    let lines: Vec<String> = match value {
-        Value::Array(items) if !items.is_empty() => items
-            .iter()
-            .map(|item| pretty(item, &deeper, unit, end))
-            .collect(),
-        Value::Object(entries) if !entries.is_empty() => entries
-            .iter()
-            .map(|(key, value)| {
-                format!(
-                    "{}: {}",
-                    Value::from(key.as_str()),
-                    pretty(value, &deeper, unit, end)
-                )
-            })
-            .collect(),
-        other => return other.to_string(),
-    };
-    let (open, close) = if value.is_array() {
-        ('[', ']')
-    } else {
-        ('{', '}')
+    let Some((open, lines, close)) = parts(value, |part| pretty(part, &deeper, unit, end)) else {
+        return value.to_string();
     };
     let between = format!(",{end}{deeper}");
     format!(
@@ -235,18 +216,24 @@ pub(super) fn pretty(value: &Value, indent: &str, unit: &str, end: &str) -> Stri
 
 /// A value on one line.
 fn inline(value: &Value) -> String {
-    let parts: Vec<String> = match value {
-        Value::Array(items) => items.iter().map(inline).collect(),
-        Value::Object(entries) => entries
-            .iter()
-            .map(|(key, value)| format!("{}: {}", Value::from(key.as_str()), inline(value)))
-            .collect(),
-        other => return other.to_string(),
-    };
-    let (open, close) = if value.is_array() {
-        ('[', ']')
-    } else {
-        ('{', '}')
+    let Some((open, parts, close)) = parts(value, inline) else {
+        return value.to_string();
     };
     format!("{open}{}{close}", parts.join(", "))
+}
+
+/// The items or fields of a value as `written`, between its brackets; `None` where there are none.
+fn parts(value: &Value, written: impl Fn(&Value) -> String) -> Option<(char, Vec<String>, char)> {
+    match value {
+        Value::Array(items) if !items.is_empty() => {
+            Some(('[', items.iter().map(written).collect(), ']'))
+        }
+        Value::Object(fields) if !fields.is_empty() => {
+            let field = |(key, value): (&String, &Value)| {
+                format!("{}: {}", Value::from(key.as_str()), written(value))
+            };
+            Some(('{', fields.iter().map(field).collect(), '}'))
+        }
+        _ => None,
+    }
 }
