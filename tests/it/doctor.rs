@@ -292,6 +292,26 @@ async fn a_running_gateway_is_seen_and_its_port_is_its_own() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_needs_no_configuration_is_not_told_to_have_one() {
+    let home = Arc::new(tempfile::tempdir().expect("a directory"));
+    let mut gateway = start(&home).await;
+    let doctor = async || {
+        let mut doctor = Binary::run(home.clone(), ["doctor", "--json"], []);
+        let code = doctor.exit().await.code();
+        let report: Value = serde_json::from_str(&doctor.stdout()).expect("JSON");
+        (code, report)
+    };
+    let (code, report) = doctor().await;
+    assert_eq!(code, Some(0), "{report}");
+    setups::finding(&report, "note", "configuration", "has its own");
+    gateway.signal(rustix::process::Signal::TERM);
+    gateway.exit().await;
+    let (code, report) = doctor().await;
+    assert_eq!(code, Some(1), "{report}");
+    setups::finding(&report, "error", "configuration", "no provider was found");
+}
+
+#[tokio::test]
 async fn wrong_usage_is_no_finding() {
     let setup = Setup::new(&json!({ "providers": [{ "type": "demo" }] }));
     for args in [

@@ -2,20 +2,36 @@
 
 use super::finding::{Finding, Verdict};
 use super::patient::Patient;
+use super::running;
 use crate::cli::banner::Origin;
 use crate::cli::setup::Setup;
 use crate::config::{Diagnostic, Severity};
 use crate::provider::Models;
 
 /// What is found.
-pub(super) fn check(patient: &Patient) -> Vec<Finding> {
+pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     match &patient.setup {
         Ok(setup) => {
             let warnings = setup.warnings.iter().map(told);
             std::iter::once(summary(setup)).chain(warnings).collect()
         }
-        Err(error) => error.diagnostics.iter().map(told).collect(),
+        Err(error) => match elsewhere(patient).await {
+            Some(finding) => vec![finding],
+            None => error.diagnostics.iter().map(told).collect(),
+        },
     }
+}
+
+/// A gateway that runs has its providers from somewhere: it is the demo, or was started where there were other
+/// variables. That this shell has none is not wrong with it.
+async fn elsewhere(patient: &Patient) -> Option<Finding> {
+    if !patient.has_nothing {
+        return None;
+    }
+    let about = running::about(patient).await?;
+    let message =
+        "no configuration file, and no provider in this shell; the running gateway has its own";
+    Some(Finding::note("", message).detail(about.config))
 }
 
 fn summary(setup: &Setup) -> Finding {

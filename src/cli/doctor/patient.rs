@@ -8,7 +8,7 @@ use super::clock::Sample;
 use crate::cli::banner::Origin;
 use crate::cli::setup::{self, Setup};
 use crate::cli::source::SourceArgs;
-use crate::config::{Config, ConfigError, Environment, Home, Name};
+use crate::config::{Config, ConfigError, Environment, Home, Name, Source, discover};
 use crate::provider::{Redactor, Secret};
 
 /// Everything that a check may look at.
@@ -23,6 +23,8 @@ pub(super) struct Patient {
     pub(super) env_file: Option<PathBuf>,
     /// The configuration, or why there is none.
     pub(super) setup: Result<Setup, ConfigError>,
+    /// Whether there is no file, and the environment names no provider.
+    pub(super) has_nothing: bool,
     /// Whether nobody outside of this machine is to be asked.
     pub(super) is_offline: bool,
     /// How long one check may take.
@@ -48,6 +50,7 @@ impl Patient {
             name: source.name.clone(),
             env_file: source.env_file.clone(),
             setup: setup::resolve(&bare, env.clone()).await,
+            has_nothing: has_nothing(&bare, &env),
             env,
             is_offline,
             within,
@@ -85,6 +88,11 @@ impl Patient {
         );
         Redactor::new(&secrets)
     }
+}
+
+fn has_nothing(source: &SourceArgs, env: &Environment) -> bool {
+    let is_bare = matches!(source.locate(env), Ok(Source::Environment));
+    is_bare && discover(env).is_ok_and(|discovery| discovery.found.is_empty())
 }
 
 /// A shorter value of a variable may be any word.
