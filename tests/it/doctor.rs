@@ -41,7 +41,9 @@ async fn what_is_looked_at_is_as_it_was() {
 #[tokio::test]
 async fn an_error_of_syntax_has_its_place() {
     let setup = Setup::written("{ \"providers\": [ }");
-    setup.error("configuration", "not valid JSON", "").await;
+    setup
+        .error("configuration", "not valid JSON", "autogw check /")
+        .await;
     let (_, report) = setup.json().await;
     let details = report["findings"][0]["details"].to_string();
     assert!(details.contains("test.json:1:"), "{report}");

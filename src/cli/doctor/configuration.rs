@@ -5,6 +5,7 @@ use super::patient::Patient;
 use super::running;
 use crate::cli::banner::Origin;
 use crate::cli::setup::Setup;
+use crate::cli::shell;
 use crate::config::{Diagnostic, Severity};
 use crate::provider::Models;
 
@@ -67,7 +68,12 @@ pub(super) fn told(diagnostic: &Diagnostic) -> Finding {
         Severity::Warning => Verdict::Warning,
     };
     let mut finding = Finding::new(verdict, &*diagnostic.path, &*diagnostic.message);
-    finding.fix.clone_from(&diagnostic.hint);
+    finding.fix = diagnostic.hint.clone().or_else(|| {
+        let file = diagnostic.file.as_ref()?;
+        // It draws the line with the place that is meant.
+        let command = format!("autogw check {}", shell::quoted(file));
+        (verdict == Verdict::Error).then(|| format!("mend it there: `{command}` shows the line"))
+    });
     match (&diagnostic.file, diagnostic.line, diagnostic.column) {
         (Some(file), Some(line), Some(column)) => finding.detail(format!("{file}:{line}:{column}")),
         (Some(file), ..) => finding.detail(file.clone()),
